@@ -1,0 +1,3 @@
+"""Ekinshi: a radiology workstation with an embedded second reader."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The second readers: worker process, packages, engines. torch never enters the window's process."""

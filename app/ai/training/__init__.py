@@ -1,0 +1,1 @@
+"""Generators, training and evaluation scripts that reproduce every shipped weight and figure."""

@@ -1,0 +1,1 @@
+"""What a radiologist talks about: frozen dataclasses, standard library and numpy only."""

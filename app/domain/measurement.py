@@ -1,0 +1,89 @@
+"""Measured values: number, unit, and what was measured. Never a grey level, never millimetres without calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.geometry import Point3
+
+
+@dataclass(frozen=True)
+class Code:
+    """A coded concept (PS3.3 8.8)."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+    def __post_init__(self) -> None:
+        if not (self.value and self.scheme and self.meaning):
+            raise ValueError("a code needs value, scheme and meaning")
+
+
+class Quantity(StrEnum):
+    LENGTH = "length"
+    LONG_AXIS = "long_axis"
+    SHORT_AXIS = "short_axis"
+    MEAN_DIAMETER = "mean_diameter"
+    ANGLE = "angle"
+    AREA = "area"
+    VOLUME = "volume"
+    VALUE = "value"
+    MEAN = "mean"
+    STANDARD_DEVIATION = "standard_deviation"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    COUNT = "count"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    quantity: Quantity
+    value: float
+    unit: str
+    """UCUM: mm, mm2, mm3, deg, [hnsf'U], {SUVbw}g/ml, px, 1."""
+    calibrated: bool = True
+    """False when the unit is px because the image says nothing reliable about millimetres."""
+
+
+class MarkShape(StrEnum):
+    POINT = "point"
+    LENGTH = "length"
+    BIDIRECTIONAL = "bidirectional"
+    ANGLE = "angle"
+    ELLIPSE = "ellipse"
+    RECTANGLE = "rectangle"
+    POLYGON = "polygon"
+    ARROW = "arrow"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where something lies. Patient millimetres when the image has a position, ``image_px`` always for 2-D images.
+
+    ``points_px`` are (x, y) in the corner-origin image system of ``sop_instance_uid`` / ``frame``;
+    ``points_mm`` the same points in LPS. For a rectangle or ellipse the points are two opposite corners of its box.
+    """
+
+    sop_instance_uid: str = ""
+    frame: int = 0
+    points_px: tuple[tuple[float, float], ...] = ()
+    points_mm: tuple[Point3, ...] = ()
+    frame_of_reference_uid: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.points_px or self.points_mm):
+            raise ValueError("a placement needs points")
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A drawn measurement that belongs to a study; immutable, replaced by a new version when edited."""
+
+    annotation_id: str
+    """Own UID (2.25.): the tracking unique identifier."""
+    shape: MarkShape
+    placement: Placement
+    measurements: tuple[Measurement, ...] = ()
+    text: str = ""

@@ -1,0 +1,1 @@
+"""Resampling, masks, registration: arrays and geometry in, arrays out."""

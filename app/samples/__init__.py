@@ -1,0 +1,1 @@
+"""Generated studies with known answers: one source for demo, tests and training."""

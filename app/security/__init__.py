@@ -1,0 +1,1 @@
+"""Keys, sealing, certificates, package signatures and accounts."""

@@ -1,0 +1,1 @@
+"""What is open now, and the verbs. No Qt."""

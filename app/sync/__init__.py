@@ -1,0 +1,1 @@
+"""Offline-first outbox and its targets."""

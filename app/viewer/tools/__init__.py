@@ -1,0 +1,1 @@
+"""One file per tool; found by walking this package."""
