@@ -3,7 +3,7 @@
 Catalogues are TOML files in ``resources/i18n/messages``: one line a message with all languages side by side,
 ``"dicom.truncated" = {en = "...", ru = "...", kk = "..."}``. Placeholders are ``{name}``. A message that counts takes the
 parameter ``n`` and gives plural forms by CLDR category:
-``"images" = {en = {one = "{n} image", other = "{n} images"}, ru = {one = "...", few = "...", many = "..."}, kk = {other = "..."}}``.
+``"images" = {en = {one = "{n} image", other = "{n} images"}, ru = {...few, many...}, kk = {other = "..."}}``.
 A further language is one file ``resources/i18n/languages/<code>.toml`` with ``"id" = "..."`` lines.
 """
 
