@@ -1,0 +1,55 @@
+"""Words of the screen in the language of the person, switched while the programme runs."""
+
+from __future__ import annotations
+
+from app.domain.messages import sentence, translate
+from app.domain.problem import Problem
+from app.session.views import Words
+
+_language = "en"
+
+NATIVE_NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
+"""Each language in its own words; never translated."""
+
+
+def language() -> str:
+    return _language
+
+
+def set_language(code: str) -> None:
+    """Only remembers it; the window then sends ``LanguageChange`` to every widget."""
+    global _language
+    _language = code
+
+
+def tr(words: Words | str, **params: object) -> str:
+    """The sentence for an id or for ``Words``. A parameter that is itself ``Words`` is translated first."""
+    if isinstance(words, Words):
+        if not words.id:
+            return ""
+        return translate(_language, words.id, {k: _inner(v) for k, v in {**words.params, **params}.items()})
+    return translate(_language, words, {k: _inner(v) for k, v in params.items()}) if words else ""
+
+
+def _inner(value: object) -> object:
+    return tr(value) if isinstance(value, Words) else value
+
+
+def tr_problem(problem: Problem) -> str:
+    return sentence(_language, problem)
+
+
+def number(value: float, digits: int = 1) -> str:
+    """A decimal comma where the language has one."""
+    text = f"{value:.{digits}f}"
+    return text if _language == "en" else text.replace(".", ",")
+
+
+def file_size(size_bytes: int) -> tuple[str, str]:
+    """Number and unit, decimal multiples: 1 MB is 1 000 000 bytes."""
+    value = float(size_bytes)
+    for unit in ("ui.unit.b", "ui.unit.kb", "ui.unit.mb"):
+        if value < 1000:
+            return number(value, 0 if unit == "ui.unit.b" or value >= 100 else 1), tr(unit)
+        value /= 1000
+    return number(value, 1), tr("ui.unit.gb")
