@@ -1,1 +1,1 @@
-"""Keys, sealing, certificates, package signatures and accounts."""
+"""Keys, seals, certificates, accounts and what must never reach a log."""

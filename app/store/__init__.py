@@ -1,1 +1,1 @@
-"""The only package that knows SQLite: one writer, an append-only event log, encrypted object files."""
+"""The library of a workstation: SQLCipher, encrypted object files and the append-only event log."""

@@ -1,0 +1,301 @@
+"""Content-addressed, encrypted object files, readable with the master key alone even when the database is lost.
+
+Layout of a file: magic (8) | version u16 | chunk size u32 | plain size u64 | nonce (12) | wrapped 32-byte file key and
+32-byte SHA-256 (80), then AES-256-GCM chunks (each ``chunk size`` plain bytes + 16, the last one shorter). Numbers are
+big-endian. The nonce of a chunk is its index (the file key is used for this file only); each chunk is bound to the
+header, so chunks cannot be swapped, cut off or moved to another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from app.domain.problem import ProblemError, fail
+from app.store import cipher
+from app.store.errors import told
+from app.store.process_slot import ProcessSlot, is_alive, sweep
+
+CHUNK_BYTES = 1 << 20
+SCHEME = "object:"
+_MAGIC = b"EKOBJ\x00\r\n"
+_VERSION = 1
+_FIXED = struct.Struct(">8sHIQ12s")
+_WRAPPED_BYTES = 64 + cipher.TAG_BYTES
+_HEADER_BYTES = _FIXED.size + _WRAPPED_BYTES
+_HELD_IN_MEMORY_BYTES = 64 << 20
+_HEADERS_KEPT = 4096
+
+
+@dataclass(frozen=True)
+class StoredBytes:
+    """What ``put`` made. ``name`` is opaque; ``sha256`` (hex) and ``size_bytes`` are of the plain bytes."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def locator(self) -> str:
+        return SCHEME + self.name
+
+
+@dataclass(frozen=True)
+class _Header:
+    raw: bytes
+    key: bytes
+    sha256: bytes
+    size: int
+    chunk: int
+
+
+class ObjectStore:
+    """``ByteSource`` for ``object:`` locators. Safe to use from any thread and from several processes."""
+
+    def __init__(self, folder: Path, master_key: bytes) -> None:
+        self.folder = folder
+        self._wrap_key = cipher.derive(master_key, "object-wrap")
+        self._name_key = cipher.derive(master_key, "object-name")
+        self._headers: OrderedDict[str, _Header] = OrderedDict()
+        self._lock = threading.Lock()
+        self._slots = folder / "tmp"
+        with told():
+            folder.mkdir(parents=True, exist_ok=True)
+            self.swept = sweep(self._slots)
+            self._slot = ProcessSlot.take(self._slots)
+
+    @property
+    def owner(self) -> str:
+        """Name of this open store among the processes, for leases."""
+        return self._slot.name
+
+    def owner_lives(self, owner: str) -> bool:
+        return owner == self._slot.name or is_alive(self._slots, owner)
+
+    def close(self) -> None:
+        self._slot.release()
+        with self._lock:
+            self._headers.clear()
+
+    # -- writing
+
+    def put(self, content: bytes | Path) -> StoredBytes:
+        """Stores bytes or the content of a file, durably, and at most once; nothing half-written stays on failure.
+
+        Raises ``ProblemError`` (``store.disk_full``, ``store.io_error``, ``store.source_changed``).
+        """
+        with told():
+            if isinstance(content, Path) and content.stat().st_size <= _HELD_IN_MEMORY_BYTES:
+                content = content.read_bytes()
+            digest, size = _digest(content)
+            name = cipher.keyed_name(self._name_key, digest)
+            stored = StoredBytes(name, digest.hex(), size)
+            target = self._path(name)
+            if target.exists() and self._whole(name, size):
+                return stored
+            target.parent.mkdir(exist_ok=True)
+            temporary = self._slot.folder / secrets.token_hex(12)
+            try:
+                with open(temporary, "xb") as file:
+                    self._write(file, content, digest, size)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(target.parent)
+            _sync_folder(self.folder)
+            return stored
+
+    def _write(self, file: BinaryIO, content: bytes | Path, digest: bytes, size: int) -> None:
+        key = secrets.token_bytes(cipher.KEY_BYTES)
+        fixed = _FIXED.pack(_MAGIC, _VERSION, CHUNK_BYTES, size, secrets.token_bytes(cipher.NONCE_BYTES))
+        header = fixed + cipher.encrypt(self._wrap_key, fixed[-cipher.NONCE_BYTES :], key + digest, fixed)
+        file.write(header)
+        seen = hashlib.sha256()
+        for index, chunk in enumerate(_chunks(content)):
+            seen.update(chunk)
+            file.write(cipher.encrypt(key, _chunk_nonce(index), chunk, header))
+        if seen.digest() != digest:
+            raise fail("store.source_changed", kept_safe="safe.saved_before", next_step="next.import_again")
+
+    def remove(self, name: str) -> None:
+        """For sweeping what no row names any more; clinical objects are never removed by the programme."""
+        with self._lock:
+            self._headers.pop(name, None)
+        with told():
+            self._path(name).unlink(missing_ok=True)
+
+    # -- reading
+
+    def read(self, locator: str) -> bytes:
+        """The whole content, checked against its SHA-256."""
+        name = _name(locator)
+        header, content = self._range(name, 0, None)
+        if hashlib.sha256(content).digest() != header.sha256:
+            raise _damaged(name)
+        return content
+
+    def read_range(self, locator: str, offset: int, length: int) -> bytes:
+        """``length`` plain bytes from ``offset``; fewer at the end. Only the chunks touched are read and checked."""
+        if offset < 0 or length < 0:
+            raise ValueError('"offset" and "length" must not be negative')
+        return self._range(_name(locator), offset, length)[1]
+
+    def plain_path(self, locator: str) -> Path | None:
+        """Always None: nothing lies plain on the disk."""
+        del locator
+        return None
+
+    def exists(self, name: str) -> bool:
+        return self._path(name).is_file()
+
+    def info(self, name: str) -> StoredBytes:
+        """Size and SHA-256 as the file itself says, without the database."""
+        with told(), _opened(self._path(name)) as file:
+            header = self._header(name, file)
+        return StoredBytes(name, header.sha256.hex(), header.size)
+
+    def names(self) -> Iterator[str]:
+        """All objects on disk, in no order."""
+        for shard in self.folder.iterdir():
+            if shard.is_dir() and len(shard.name) == 2:
+                for file in shard.iterdir():
+                    yield shard.name + file.name
+
+    def verify(self, name: str) -> None:
+        """Reads everything; raises ``ProblemError`` when a byte is damaged or the name does not fit the content."""
+        described = self.info(name)
+        digest = bytes.fromhex(described.sha256)
+        seen = hashlib.sha256()
+        for offset in range(0, described.size_bytes, CHUNK_BYTES):
+            seen.update(self._range(name, offset, CHUNK_BYTES)[1])
+        if seen.digest() != digest or cipher.keyed_name(self._name_key, digest) != name:
+            raise _damaged(name)
+
+    def _range(self, name: str, offset: int, length: int | None) -> tuple[_Header, bytes]:
+        with told(), _opened(self._path(name)) as file:
+            header = self._header(name, file)
+            end = header.size if length is None else min(offset + length, header.size)
+            if offset >= end:
+                return header, b""
+            first, last = offset // header.chunk, (end - 1) // header.chunk
+            sealed_chunk = header.chunk + cipher.TAG_BYTES
+            file.seek(_HEADER_BYTES + first * sealed_chunk)
+            sealed = memoryview(file.read((last - first + 1) * sealed_chunk))
+        parts = []
+        for index in range(first, last + 1):
+            start = (index - first) * sealed_chunk
+            try:
+                plain = cipher.decrypt(header.key, _chunk_nonce(index), sealed[start : start + sealed_chunk], header.raw)
+            except (cipher.Damaged, ValueError):
+                raise _damaged(name) from None
+            if len(plain) != min(header.chunk, header.size - index * header.chunk):
+                raise _damaged(name)
+            low = offset - index * header.chunk if index == first else 0
+            high = end - index * header.chunk if index == last else header.chunk
+            parts.append(plain if (low, high) == (0, len(plain)) else plain[low:high])
+        return header, parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _header(self, name: str, file: BinaryIO) -> _Header:
+        """From the start of the file; unwrapped once per content, because another process may rewrite a damaged file."""
+        raw = file.read(_HEADER_BYTES)
+        with self._lock:
+            known = self._headers.get(name)
+            if known is not None and known.raw == raw:
+                self._headers.move_to_end(name)
+                return known
+        header = self._parse(name, raw)
+        with self._lock:
+            self._headers[name] = header
+            while len(self._headers) > _HEADERS_KEPT:
+                self._headers.popitem(last=False)
+        return header
+
+    def _parse(self, name: str, raw: bytes) -> _Header:
+        if len(raw) != _HEADER_BYTES:
+            raise _damaged(name)
+        fixed = raw[: _FIXED.size]
+        magic, version, chunk, size, nonce = _FIXED.unpack(fixed)
+        if magic != _MAGIC or version != _VERSION or not 0 < chunk <= (64 << 20):
+            raise _damaged(name)
+        try:
+            inner = cipher.decrypt(self._wrap_key, nonce, raw[_FIXED.size :], fixed)
+        except cipher.Damaged:
+            raise _damaged(name) from None
+        return _Header(raw, inner[:32], inner[32:], size, chunk)
+
+    def _whole(self, name: str, size: int) -> bool:
+        """Whether the file that is already there has the right header and length; otherwise it is written anew."""
+        try:
+            described = self.info(name)
+        except ProblemError:
+            return False
+        chunks = -(-size // CHUNK_BYTES)
+        expected = _HEADER_BYTES + size + chunks * cipher.TAG_BYTES
+        return described.size_bytes == size and self._path(name).stat().st_size == expected
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name[:2] / name[2:]
+
+
+def _name(locator: str) -> str:
+    name = locator.removeprefix(SCHEME)
+    if name == locator or len(name) != 64 or not all(c in "0123456789abcdef" for c in name):
+        raise fail("store.not_an_object", next_step="next.tell_support")
+    return name
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise fail(
+            "store.object_missing", kept_safe="safe.others_readable", next_step="next.import_again", object=path.name[:12]
+        ) from None
+
+
+def _damaged(name: str) -> ProblemError:
+    return fail("store.object_damaged", kept_safe="safe.others_readable", next_step="next.import_again", object=name[:12])
+
+
+def _chunk_nonce(index: int) -> bytes:
+    return index.to_bytes(cipher.NONCE_BYTES, "big")
+
+
+def _chunks(content: bytes | Path) -> Iterator[bytes | memoryview]:
+    if isinstance(content, Path):
+        with open(content, "rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+        return
+    view = memoryview(content)
+    for start in range(0, len(view), CHUNK_BYTES):
+        yield view[start : start + CHUNK_BYTES]
+
+
+def _digest(content: bytes | Path) -> tuple[bytes, int]:
+    seen, size = hashlib.sha256(), 0
+    for chunk in _chunks(content):
+        seen.update(chunk)
+        size += len(chunk)
+    return seen.digest(), size
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the new name durable; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
