@@ -1,0 +1,58 @@
+"""What can lie in a pane: the image, a second reader's heatmap, masks. Data and how it appears; no view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.finding import Heatmap, SegmentMask
+from app.domain.pixels import FramePixels
+from app.domain.volume import Volume
+from app.viewer.view_state import Appearance, ImageGeometry
+
+
+@dataclass(frozen=True, eq=False)
+class ImageLayer:
+    """The picture itself: one frame with its flat geometry, or a volume to be cut by the view's plane."""
+
+    appearance: Appearance = Appearance()
+    frame: FramePixels | None = None
+    geometry: ImageGeometry | None = None
+    """Of the frame; volumes bring their own."""
+    volume: Volume | None = None
+    sop_instance_uid: str = ""
+    frame_number: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.frame is None) == (self.volume is None):
+            raise ValueError("an image layer holds either a frame or a volume")
+        if self.frame is not None:
+            if self.geometry is None:
+                raise ValueError('"geometry" is needed with a frame')
+            if self.frame.values.shape[:2] != (self.geometry.rows, self.geometry.columns):
+                raise ValueError('"geometry" and the frame differ in rows or columns')
+
+    @property
+    def unit(self) -> str:
+        source = self.frame if self.frame is not None else self.volume
+        return source.unit if source is not None else ""
+
+
+@dataclass(frozen=True, eq=False)
+class HeatmapLayer:
+    """Probability on its absolute scale 0..1; drawn only after the reveal (the session decides)."""
+
+    heatmap: Heatmap
+    appearance: Appearance = Appearance(lut="inferno", opacity=0.6, threshold=0.3)
+
+
+@dataclass(frozen=True, eq=False)
+class MaskLayer:
+    mask: SegmentMask
+    rgb: tuple[int, int, int]
+    """The colour that the role has in the theme; the viewer knows roles only."""
+    appearance: Appearance = Appearance(opacity=0.35)
+    outline_px: int = 1
+    """Width of the outline in pane pixels; 0 for none."""
+
+
+Layer = ImageLayer | HeatmapLayer | MaskLayer

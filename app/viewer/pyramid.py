@@ -1,0 +1,131 @@
+"""An image made ready for resampling: float32 levels, each half of the one before, made only when asked for.
+
+Plain bilinear sampling skips pixels when an image is shown smaller than it is (a mammogram at fit shows one pixel in
+five), and fine calcifications flicker or vanish. Levels are box averages, so every stored pixel counts.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.pixels import FramePixels
+
+_BLOCK_ROWS = 256
+
+
+def _area(values: npt.NDArray[np.generic], rows: int, columns: int) -> npt.NDArray[np.generic]:
+    return np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA))
+
+
+def shrink(values: npt.NDArray[np.generic], factor: int) -> npt.NDArray[np.generic]:
+    """Box average by ``factor`` in rows and columns; a last cell that is cut off averages what it has.
+
+    Grey input gives float32 (rows', columns'); colour uint8 (rows', columns', 3) stays uint8.
+    """
+    rows, columns = values.shape[:2]
+    out_rows, out_columns = -(-rows // factor), -(-columns // factor)
+    colour = values.ndim == 3
+    out = np.empty((out_rows, out_columns, *values.shape[2:]), dtype=np.uint8 if colour else np.float32)
+    step = max(factor, _BLOCK_ROWS // factor * factor)
+    whole_columns = columns // factor
+    for top in range(0, rows, step):
+        block = np.ascontiguousarray(values[top : top + step])
+        if not colour:
+            block = block.astype(np.float32)
+        for first, last in _row_parts(block.shape[0], factor):
+            part = block[first:last]
+            height = max(1, (last - first) // factor)
+            at = (top + first) // factor
+            if whole_columns:
+                out[at : at + height, :whole_columns] = _area(part[:, : whole_columns * factor], height, whole_columns)
+            if out_columns > whole_columns:
+                out[at : at + height, whole_columns] = _area(part[:, whole_columns * factor :], height, 1)[:, 0]
+    return out
+
+
+def _row_parts(rows: int, factor: int) -> list[tuple[int, int]]:
+    whole = rows // factor * factor
+    parts = [(0, whole)] if whole else []
+    return [*parts, (whole, rows)] if whole < rows else parts
+
+
+class PreparedImage:
+    """Levels of one image. ``level(n)`` is 2^n times smaller; safe to ask from several threads."""
+
+    def __init__(self, values: npt.NDArray[np.generic]) -> None:
+        """``values``: (rows, columns) numbers or (rows, columns, 3) uint8."""
+        self.values = values
+        self.is_colour = values.ndim == 3
+        self._levels: dict[int, npt.NDArray[np.generic]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return (int(self.values.shape[0]), int(self.values.shape[1]))
+
+    def level(self, n: int) -> npt.NDArray[np.generic]:
+        with self._lock:
+            found = self._levels.get(n)
+            if found is None:
+                if n == 0:
+                    found = np.ascontiguousarray(self.values)
+                    if not self.is_colour:
+                        found = found.astype(np.float32, copy=False)
+                else:
+                    parent = self._levels.get(n - 1)
+                    found = shrink(self.values, 2**n) if parent is None else shrink(parent, 2)
+                    if parent is not None and _has_cut_cells(self.shape, n):
+                        found = shrink(self.values, 2**n)  # averages of cut cells do not nest
+                self._levels[n] = found
+            return found
+
+    def level_for(self, scale: float) -> int:
+        """The level whose remaining shrink is between 0.5 and 1 for ``scale`` pane pixels per image pixel."""
+        n = 0
+        rows, columns = self.shape
+        while scale * 2 ** (n + 1) <= 1.0 and min(rows, columns) >= 2 ** (n + 2):
+            n += 1
+        return n
+
+    def nbytes(self) -> int:
+        with self._lock:
+            return sum(level.nbytes for level in self._levels.values())
+
+
+def _has_cut_cells(shape: tuple[int, int], n: int) -> bool:
+    return bool(shape[0] % 2**n or shape[1] % 2**n)
+
+
+_prepared: weakref.WeakKeyDictionary[FramePixels, PreparedImage] = weakref.WeakKeyDictionary()
+_prepared_lock = threading.Lock()
+
+
+def _without_padding(frame: FramePixels) -> npt.NDArray[np.generic]:
+    """Padding becomes the darkest image value, so that interpolation does not pull a rim out of the background."""
+    if frame.padding is None or frame.is_colour or not frame.padding.any() or frame.padding.all():
+        return frame.values
+    kept = frame.values[~frame.padding]
+    filled = frame.values.copy()
+    filled[frame.padding] = kept.max() if frame.inverse else kept.min()
+    return filled
+
+
+def prepared(frame: FramePixels) -> PreparedImage:
+    """The frame's prepared image; kept as long as the frame lives. Loaders may call it ahead (``prepare_for``)."""
+    with _prepared_lock:
+        found = _prepared.get(frame)
+        if found is None:
+            found = PreparedImage(_without_padding(frame))
+            _prepared[frame] = found
+        return found
+
+
+def prepare_for(frame: FramePixels, scale: float) -> None:
+    """Makes the level that ``scale`` needs; for a worker, so that the first paint does not wait for it."""
+    image = prepared(frame)
+    image.level(image.level_for(scale))
