@@ -133,6 +133,8 @@ class WorklistRow:
     matched: bool
     """False for rows that the search did not find: they stay, below."""
     demonstration: bool = False
+    thumbnail: str = ""
+    """Display set id of the picture in the list; empty when the study has no picture."""
 
 
 @dataclass(frozen=True)
