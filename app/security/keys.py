@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.domain.ports import KeyProvider
 from app.domain.problem import ProblemError, fail
+from app.security.files import write_file
 
 KEY_BYTES = 32
 PASSPHRASE_FD_VARIABLE = "EKINSHI_PASSPHRASE_FD"
@@ -59,11 +60,11 @@ class KeyringKeyProvider:
 
     def __init__(self, backend: Any = None) -> None:
         """``backend``: for tests; else what ``keyring`` chose. Either must be on the allow-list when it is used."""
-        self._backend = backend
+        self.backend = backend
 
     def master_key(self, home: Path, create: bool) -> bytes:
         """Raises ``key.keyring_refused``, ``key.keyring_unusable`` or ``key.lost``."""
-        backend = self._backend or chosen_backend()
+        backend = self.backend or chosen_backend()
         require_allowed(backend)
         entry = f"master-key-{home_id(home, create)}"
         found = keyring_call(lambda: backend.get_password(SERVICE, entry))
@@ -108,7 +109,7 @@ class PassphraseKeyProvider:
     def change(self, home: Path, passphrase: str) -> None:
         """Wraps the same key anew; the library itself is not rewritten."""
         key = self.master_key(home, create=False)
-        _write_file(home / MASTER_KEY_FILE, _wrap(key, passphrase), replace=True)
+        write_file(home / MASTER_KEY_FILE, _wrap(key, passphrase), replace=True)
 
     def describe(self) -> str:
         return "key.passphrase"
@@ -215,7 +216,7 @@ def home_id(home: Path, create: bool) -> str:
     if not create:
         raise fail("key.lost", kept_safe="safe.untouched", next_step="next.restore_key")
     home.mkdir(parents=True, exist_ok=True)
-    _write_file(path, secrets.token_hex(16).encode(), replace=False)
+    write_file(path, secrets.token_hex(16).encode(), replace=False)
     return path.read_text("ascii").strip()
 
 
@@ -279,35 +280,6 @@ def _unwrap(path: Path, passphrase: str) -> bytes:
 def _create(path: Path, passphrase: str) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_file(path, _wrap(key, passphrase), replace=False)
+    write_file(path, _wrap(key, passphrase), replace=False)
     # Two processes may have started at once: the file that is there holds the key of both.
     return _unwrap(path, passphrase)
-
-
-def _write_file(path: Path, content: bytes, *, replace: bool) -> None:
-    """Whole or not at all, readable by the owner only; without ``replace`` the first writer wins."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-        else:
-            _move_if_absent(temporary, path)
-    except OSError as error:
-        raise fail("key.not_written", kept_safe="safe.untouched", next_step="next.free_disk") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _move_if_absent(source: Path, target: Path) -> None:
-    try:
-        if os.name == "nt":
-            os.rename(source, target)
-        else:
-            os.link(source, target)
-    except FileExistsError:
-        return
