@@ -1,1 +1,1 @@
-"""One file per tool; found by walking this package."""
+"""One file per tool; ``registry.discover()`` finds them. Each module offers ``TOOL: ToolSpec``."""

@@ -1,0 +1,432 @@
+"""Corner texts, letters, scale bar, colour bar and lines of a pane: pure function to drawing primitives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.geometry import PlaneGeometry, Point3, orientation_letters
+from app.viewer.pane_info import PaneInfo
+from app.viewer.primitives import (
+    Anchor,
+    ColourBar,
+    Line,
+    Plate,
+    Polyline,
+    Primitive,
+    Role,
+    Text,
+    TextWidth,
+    estimated_width,
+)
+from app.viewer.view_state import ResolvedView
+from app.viewer.words import Texts, number, say, say_problem
+
+_OPPOSITE = str.maketrans("LRAPHF", "RLPAFH")
+_BRIGHT = 105.0
+
+
+@dataclass(frozen=True)
+class Style:
+    """``scale``: device pixels per logical pixel times the reader's text size."""
+
+    scale: float = 1.0
+    text_width: TextWidth = estimated_width
+    corner_texts: bool = True
+    """Off by one key: identity, laterality, orientation, remarks and AI labels stay."""
+
+    @property
+    def font(self) -> float:
+        return 12.0 * self.scale
+
+    @property
+    def line(self) -> float:
+        return 16.0 * self.scale
+
+    @property
+    def margin(self) -> float:
+        return 12.0 * self.scale
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A corner line; the lower ``rank`` the longer it stays. Rank 0 always stays."""
+
+    key: str
+    text: str
+    rank: int
+    role: Role = Role.TEXT
+    bold: bool = False
+    framed: bool = False
+    large: bool = False
+
+
+def _date(text: str) -> str:
+    return f"{text[6:8]}.{text[4:6]}.{text[:4]}" if len(text) >= 8 and text[:8].isdigit() else text
+
+
+def _date_time(text: str) -> str:
+    day = _date(text[:8])
+    clock = text[8:]
+    return f"{day} {clock[:2]}:{clock[2:4]}" if len(clock) >= 4 and clock[:4].isdigit() else day
+
+
+def _age(texts: Texts, age: str) -> str:
+    if len(age) == 4 and age[:3].isdigit() and age[3] in "YMWD":
+        return say(texts, f"viewer.age.{ {'Y': 'years', 'M': 'months', 'W': 'weeks', 'D': 'days'}[age[3]] }", n=int(age[:3]))
+    return age
+
+
+def _joined(*parts: str) -> str:
+    return " \u00b7 ".join(p for p in parts if p)
+
+
+def window_text(texts: Texts, info: PaneInfo) -> str:
+    if info.window is None:
+        return ""
+    digits = 0 if info.window.width >= 10 else 2
+    w, c = number(texts, info.window.width, digits), number(texts, info.window.center, digits)
+    return _joined(say(texts, "viewer.window", w=w, l=c), info.preset)
+
+
+def _top_left(info: PaneInfo, texts: Texts) -> list[_Item]:
+    name = info.patient_name or say(texts, "viewer.no_name")
+    identity = info.patient_id or say(texts, "viewer.no_id")
+    sex = say(texts, f"viewer.sex.{info.sex.lower()}") if info.sex in ("M", "F", "O") else ""
+    items = []
+    if info.laterality in ("R", "L", "B") or info.view_position:
+        side = say(texts, f"viewer.side.{info.laterality.lower()}") if info.laterality in ("R", "L", "B") else ""
+        items.append(_Item("laterality", " ".join(p for p in (side, info.view_position) if p), 0, bold=True, large=True))
+    items.append(_Item("identity", name, 0, bold=True))
+    items.append(_Item("patient_id", identity, 0))
+    items.append(_Item("patient", _joined(sex, _date(info.birth_date), _age(texts, info.age)), 2))
+    if info.demonstration:
+        items.append(_Item("demonstration", say(texts, "viewer.demonstration"), 0, Role.WARNING, framed=True))
+    if info.prior:
+        items.append(_Item("prior", say(texts, "viewer.prior"), 0, framed=True))
+    return items
+
+
+def _top_right(info: PaneInfo, texts: Texts) -> list[_Item]:
+    plane = say(texts, info.plane) if info.plane else ""
+    return [
+        _Item("plane", plane, 1),
+        _Item("study_date", _date_time(info.study_datetime), 0 if info.prior else 1),
+        _Item("study", info.study_description, 4),
+        _Item("series", info.series_line, 3),
+        _Item("contrast", info.contrast, 6),
+    ]
+
+
+def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
+    place = say(texts, "viewer.image_of", n=info.position, count=info.count) if info.position and info.count else ""
+    thickness = say(texts, "viewer.mm", value=number(texts, info.thickness_mm, 1)) if info.thickness_mm else ""
+    location = say(texts, "viewer.mm", value=number(texts, info.location_mm, 1)) if info.location_mm is not None else ""
+    slab = ""
+    if info.slab_mm > 0:
+        slab = say(texts, f"viewer.slab.{info.slab_mode or 'max'}", value=number(texts, info.slab_mm, 1))
+    remarks = [_Item(f"remark{n}", say_problem(texts, p), 0, Role.WARNING) for n, p in enumerate(info.remarks)]
+    if info.calibration_note:
+        remarks.append(_Item("calibration", say(texts, info.calibration_note), 0, Role.WARNING))
+    return [
+        *remarks,
+        _Item("slab", slab, 1),
+        _Item("position", place, 1),
+        _Item("place", _joined(thickness, location), 5),
+        _Item("window", window_text(texts, info), 1),
+    ]
+
+
+def _bottom_right(info: PaneInfo, texts: Texts, resolved: ResolvedView) -> list[_Item]:
+    zoom = say(texts, "viewer.zoom", value=number(texts, resolved.scale, 2))
+    state = say(texts, "viewer.interpolated") if resolved.interpolated else ""
+    registered = say(texts, "viewer.registered") if info.registered else ""
+    lossy = ""
+    if info.lossy:
+        ratio = f" {info.lossy_ratio}:1" if info.lossy_ratio else ""
+        lossy = say(texts, "viewer.lossy") + ratio
+    kvp = say(texts, "viewer.kv", value=number(texts, info.kvp, 0)) if info.kvp else ""
+    mas = say(texts, "viewer.mas", value=number(texts, info.mas, 0)) if info.mas else ""
+    ai = []
+    if info.ai_shown:
+        label = "viewer.ai.attention" if info.ai_activation_map else "viewer.ai.shown"
+        ai.append(_Item("ai", say(texts, label), 0, Role.AI))
+        if info.ai_research_only:
+            ai.append(_Item("ai_research", say(texts, "viewer.ai.research_only"), 0, Role.AI))
+    return [
+        *ai,
+        _Item("zoom", _joined(zoom, state, registered), 1),
+        _Item("lossy", lossy, 0, Role.WARNING),
+        _Item("exposure", _joined(kvp, mas), 5),
+    ]
+
+
+def _elided(text: str, width: float, size: float, bold: bool, measure: TextWidth) -> str:
+    if measure(text, size, bold) <= width:
+        return text
+    while len(text) > 1 and measure(text + "\u2026", size, bold) > width:
+        text = text[:-1]
+    return text.rstrip() + "\u2026"
+
+
+def _is_bright(grey: npt.NDArray[np.uint8] | None, x: float, y: float, w: float, h: float) -> bool:
+    if grey is None:
+        return False
+    box = grey[max(0, int(y)) : max(0, math.ceil(y + h)), max(0, int(x)) : max(0, math.ceil(x + w))]
+    if box.size == 0:
+        return False
+    if box.ndim == 3:
+        box = box[..., :3]
+    return bool(np.percentile(box, 75) > _BRIGHT)
+
+
+def _corner(
+    items: Sequence[_Item],
+    size: tuple[int, int],
+    right: bool,
+    bottom: bool,
+    style: Style,
+    grey: npt.NDArray[np.uint8] | None,
+) -> list[Primitive]:
+    w, h = size
+    room = max(style.font * 4, w * 0.5 - style.margin * 1.5)
+    shown = [i for i in items if i.text and (style.corner_texts or i.rank == 0)]
+    lines = max(1, int((h * 0.42 - style.margin) / style.line))
+    while len(shown) > lines and any(i.rank > 0 for i in shown):
+        worst = max(i.rank for i in shown)
+        shown.remove(next(i for i in reversed(shown) if i.rank == worst))
+    out: list[Primitive] = []
+    heights = [style.line * (1.5 if i.large else 1.0) for i in shown]
+    y = h - style.margin - sum(heights) if bottom else style.margin
+    for item, height in zip(shown, heights, strict=True):
+        font = style.font * (1.5 if item.large else 1.0)
+        # What must stay is never cut to nothing: it may run under the other corner's lesser lines.
+        width = w - 2 * style.margin if item.rank == 0 else room
+        text = _elided(item.text, width, font, item.bold, style.text_width)
+        x = w - style.margin if right else style.margin
+        left = x - style.text_width(text, font, item.bold) if right else x
+        out.append(
+            Text(
+                x,
+                y,
+                text,
+                Anchor.TOP_RIGHT if right else Anchor.TOP_LEFT,
+                item.role,
+                font,
+                item.bold,
+                _is_bright(grey, left, y, style.text_width(text, font, item.bold), height),
+                item.framed,
+                key=item.key,
+            )
+        )
+        y += height
+    return out
+
+
+def edge_letters(resolved: ResolvedView) -> tuple[str, str, str, str] | None:
+    """Patient letters at the (left, right, top, bottom) edges; None when the image does not say."""
+    directions = resolved.edge_directions()
+    if directions is not None:
+        right, down = directions
+        left: Point3 = (-right[0], -right[1], -right[2])
+        up: Point3 = (-down[0], -down[1], -down[2])
+        return (
+            orientation_letters(left)[:2],
+            orientation_letters(right)[:2],
+            orientation_letters(up)[:2],
+            orientation_letters(down)[:2],
+        )
+    po = resolved.geometry.patient_orientation
+    if len(po) != 2 or not all(po) or any(set(p) - set("LRAPHF") for p in po):
+        return None
+    out = []
+    for axis in (0, 1):
+        column = resolved.px_from_pane[:, axis]
+        along = 0 if abs(column[0]) >= abs(column[1]) else 1
+        letters = po[along] if column[along] > 0 else po[along].translate(_OPPOSITE)
+        out.append(letters)
+    return (out[0].translate(_OPPOSITE), out[0], out[1].translate(_OPPOSITE), out[1])
+
+
+def _letters(resolved: ResolvedView, style: Style, grey: npt.NDArray[np.uint8] | None) -> list[Primitive]:
+    letters = edge_letters(resolved)
+    if letters is None:
+        return []
+    w, h = resolved.size
+    m = style.margin
+    places = (
+        (m, h / 2, Anchor.LEFT, "edge_left"),
+        (w - m, h / 2, Anchor.RIGHT, "edge_right"),
+        (w / 2, m, Anchor.TOP, "edge_top"),
+        (w / 2, h - m, Anchor.BOTTOM, "edge_bottom"),
+    )
+    out: list[Primitive] = []
+    for letter, (x, y, anchor, key) in zip(letters, places, strict=True):
+        bright = _is_bright(grey, x - style.font, y - style.font, 2 * style.font, 2 * style.font)
+        out.append(Text(x, y, letter, anchor, Role.TEXT, style.font, True, bright, key=key))
+    return out
+
+
+def scale_bar_mm(mm_per_px: float, width_px: float) -> float:
+    """The longest 1-2-5 length that takes at most a quarter of the pane."""
+    limit = mm_per_px * width_px * 0.25
+    power = 10.0 ** math.floor(math.log10(limit))
+    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= limit * (1 + 1e-9))
+
+
+def _scale_bar(resolved: ResolvedView, texts: Texts, style: Style) -> list[Primitive]:
+    mm_per_px = resolved.mm_per_pane_px
+    w, h = resolved.size
+    if mm_per_px is None or w < 160 * style.scale or h < 120 * style.scale:
+        return []
+    bar_mm = scale_bar_mm(mm_per_px, w)
+    half = bar_mm / mm_per_px / 2.0
+    y = h - style.margin - style.line * 1.6
+    tick = 4.0 * style.scale
+    cm = bar_mm >= 10
+    label = say(
+        texts,
+        "viewer.cm" if cm else "viewer.mm",
+        value=number(texts, bar_mm / 10 if cm else bar_mm, 0 if bar_mm >= 1 else 1),
+    )
+    out: list[Primitive] = [Line(w / 2 - half, y, w / 2 + half, y, Role.TEXT, style.scale, key="scale_bar")]
+    for n in range(6):
+        x = w / 2 - half + 2 * half * n / 5
+        out.append(Line(x, y - (tick if n in (0, 5) else tick / 2), x, y, Role.TEXT, style.scale, key="scale_tick"))
+    out.append(Text(w / 2 + half + 6 * style.scale, y, label, Anchor.LEFT, size_px=style.font, key="scale_label"))
+    return out
+
+
+def _colour_bar(resolved: ResolvedView, lut: str, threshold: float, texts: Texts, style: Style) -> list[Primitive]:
+    w, h = resolved.size
+    height = min(160.0 * style.scale, h * 0.28)
+    if height < 60 * style.scale or w < 220 * style.scale:
+        return []
+    bar = 12.0 * style.scale
+    x, y = w - style.margin - bar, h * 0.55
+    plate_w = bar + 52 * style.scale
+    out: list[Primitive] = [
+        Plate(
+            x - plate_w + bar - 4 * style.scale,
+            y - 22 * style.scale,
+            plate_w + 8 * style.scale,
+            height + 34 * style.scale,
+            "colour_bar_plate",
+        ),
+        Text(
+            x + bar,
+            y - 6 * style.scale,
+            say(texts, "viewer.ai.scale"),
+            Anchor.BOTTOM_RIGHT,
+            Role.AI,
+            style.font,
+            True,
+            key="colour_bar_title",
+        ),
+        ColourBar(x, y, bar, height, lut, threshold),
+    ]
+    for value in (1.0, 0.5, 0.0):
+        if abs(value - threshold) > 0.12 or value != 0.5:
+            at = y + (1.0 - value) * height
+            out.append(
+                Text(
+                    x - 6 * style.scale,
+                    at,
+                    number(texts, value, 2),
+                    Anchor.RIGHT,
+                    size_px=style.font,
+                    key="colour_bar_value",
+                )
+            )
+    if 0.06 < threshold < 0.94:
+        at = y + (1.0 - threshold) * height
+        out.append(Line(x - 3 * style.scale, at, x + bar, at, Role.AI, 1.5 * style.scale, key="colour_bar_threshold"))
+        out.append(
+            Text(
+                x - 6 * style.scale,
+                at,
+                number(texts, threshold, 2),
+                Anchor.RIGHT,
+                Role.AI,
+                style.font,
+                True,
+                key="colour_bar_threshold",
+            )
+        )
+    return out
+
+
+def cross_reference(resolved: ResolvedView, other: PlaneGeometry, style: Style | None = None) -> tuple[Line, ...]:
+    """Where another pane's plane cuts this one, within both images; empty when parallel or in another frame of reference."""
+    style = style or Style()
+    mine = resolved.geometry.plane
+    if mine is None or not mine.frame_of_reference_uid or mine.frame_of_reference_uid != other.frame_of_reference_uid:
+        return ()
+    # Corners of the other image as signed distances from this plane; the cut edges give the segment's two ends.
+    ends = [(-0.5, -0.5), (-0.5, other.columns - 0.5), (other.rows - 0.5, other.columns - 0.5), (other.rows - 0.5, -0.5)]
+    corners = [other.to_patient(j, i) for j, i in ends]
+    found = [mine.to_index(c) for c in corners]
+    cuts: list[tuple[float, float]] = []
+    for (ja, ia, da), (jb, ib, db) in zip(found, found[1:] + found[:1], strict=True):
+        if (da < 0) != (db < 0):
+            t = da / (da - db)
+            cuts.append(resolved.px_to_pane(ia + t * (ib - ia) + 0.5, ja + t * (jb - ja) + 0.5))
+    if len(cuts) != 2:
+        return ()
+    (x0, y0), (x1, y1) = cuts
+    return (Line(x0, y0, x1, y1, Role.SECONDARY, style.scale, True, "cross_reference"),)
+
+
+def crosshair(resolved: ResolvedView, point_mm: Point3, style: Style | None = None) -> tuple[Primitive, ...]:
+    """Two lines through the linked point, open around it; empty without a position."""
+    style = style or Style()
+    at = resolved.patient_to_pane(point_mm)
+    if at is None:
+        return ()
+    x, y, _ = at
+    w, h = resolved.size
+    gap = 12.0 * style.scale
+    lines = ((0.0, y, x - gap, y), (x + gap, y, float(w), y), (x, 0.0, x, y - gap), (x, y + gap, x, float(h)))
+    return tuple(Line(*line, Role.SECONDARY, style.scale, True, "crosshair") for line in lines)
+
+
+def decorate(
+    resolved: ResolvedView,
+    info: PaneInfo,
+    texts: Texts,
+    marks: Sequence[Primitive] = (),
+    style: Style | None = None,
+    grey: npt.NDArray[np.uint8] | None = None,
+    heatmap: tuple[str, float] | None = None,
+    cross_references: Sequence[PlaneGeometry] = (),
+    point_mm: Point3 | None = None,
+) -> tuple[Primitive, ...]:
+    """All of a pane, in drawing order. ``marks``: from ``marks.py``. ``grey``: the painted picture, to put plates only
+    over bright pixels. ``heatmap``: (lut, threshold) while one is shown. ``point_mm``: crosshair of linked planes.
+    """
+    style = style or Style()
+    size = resolved.size
+    out: list[Primitive] = []
+    for other in cross_references:
+        out.extend(cross_reference(resolved, other, style))
+    if point_mm is not None:
+        out.extend(crosshair(resolved, point_mm, style))
+    out.extend(marks)
+    out.extend(_letters(resolved, style, grey))
+    if style.corner_texts:
+        out.extend(_scale_bar(resolved, texts, style))
+    if heatmap is not None:
+        out.extend(_colour_bar(resolved, heatmap[0], heatmap[1], texts, style))
+    out.extend(_corner(_top_left(info, texts), size, False, False, style, grey))
+    out.extend(_corner(_top_right(info, texts), size, True, False, style, grey))
+    out.extend(_corner(_bottom_left(info, texts), size, False, True, style, grey))
+    out.extend(_corner(_bottom_right(info, texts, resolved), size, True, True, style, grey))
+    return tuple(out)
+
+
+def outline(points: Sequence[tuple[float, float]], role: Role, key: str = "") -> Polyline:
+    return Polyline(tuple(points), role, closed=True, key=key)

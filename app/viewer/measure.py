@@ -1,0 +1,190 @@
+"""Values of drawn shapes, from modality values and geometry, never from grey levels.
+
+Rules. Points are image px (corner origin). A pixel belongs to a region when its *centre* lies inside or on the outline.
+Statistics leave out Pixel Padding and not-finite values; the standard deviation is that of the population (n). Lengths
+and areas are in mm only when the image says so, else in px, and never when the px are not square and uncalibrated
+(then the aspect ratio is applied and the unit stays px of the finer side).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.geometry import Point2
+from app.domain.measurement import MarkShape, Measurement, Quantity
+from app.viewer.view_state import ImageGeometry
+
+Values = npt.NDArray[np.generic]
+_UCUM = {"HU": "[hnsf'U]", "SUVBW": "{SUVbw}g/ml", "SUVbw": "{SUVbw}g/ml", "": "1", "US": "1"}
+
+
+def ucum(unit: str) -> str:
+    """UCUM code of a Rescale Type; what is unknown stays as it is."""
+    return _UCUM.get(unit, unit)
+
+
+def _scaled(points: Sequence[Point2], geometry: ImageGeometry) -> tuple[npt.NDArray[np.float64], str, bool]:
+    p = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    steps = np.array([geometry.column_spacing, geometry.row_spacing])
+    if geometry.calibrated:
+        return p * steps, "mm", True
+    return p * (steps / steps.min()), "px", False
+
+
+def length(a: Point2, b: Point2, geometry: ImageGeometry) -> Measurement:
+    p, unit, calibrated = _scaled((a, b), geometry)
+    return Measurement(Quantity.LENGTH, float(np.linalg.norm(p[1] - p[0])), unit, calibrated)
+
+
+def angle_deg(arm: Point2, vertex: Point2, other: Point2, geometry: ImageGeometry) -> Measurement:
+    """0..180 between the arms; the pixel aspect ratio counts, so uncalibrated angles hold where it is known."""
+    p, _, calibrated = _scaled((arm, vertex, other), geometry)
+    u, v = p[0] - p[1], p[2] - p[1]
+    angle = math.degrees(math.atan2(abs(float(u[0] * v[1] - u[1] * v[0])), float(u @ v)))
+    return Measurement(Quantity.ANGLE, angle, "deg", calibrated)
+
+
+def area(shape: MarkShape, points: Sequence[Point2], geometry: ImageGeometry) -> Measurement:
+    """Of the outline itself (not of the pixels counted)."""
+    p, unit, calibrated = _scaled(points, geometry)
+    if shape is MarkShape.POLYGON:
+        x, y = p[:, 0], p[:, 1]
+        value = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2.0
+    else:
+        w, h = (float(v) for v in np.abs(p[1] - p[0]))
+        value = w * h * (math.pi / 4.0 if shape is MarkShape.ELLIPSE else 1.0)
+    return Measurement(Quantity.AREA, value, f"{unit}2", calibrated)
+
+
+def _box(points: npt.NDArray[np.float64], rows: int, columns: int) -> tuple[int, int, int, int]:
+    """Rows j0..j1 and columns i0..i1 (exclusive) whose centres can lie within the points' box."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    i0, j0 = (max(0, math.ceil(v - 0.5)) for v in low)
+    i1, j1 = min(columns, math.floor(high[0] - 0.5) + 1), min(rows, math.floor(high[1] - 0.5) + 1)
+    return j0, max(j0, j1), i0, max(i0, i1)
+
+
+def region(
+    shape: MarkShape, points: Sequence[Point2], rows: int, columns: int
+) -> tuple[slice, slice, npt.NDArray[np.bool_]]:
+    """(row slice, column slice, mask) of the pixels whose centres lie inside or on the outline."""
+    p = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    j0, j1, i0, i1 = _box(p, rows, columns)
+    y, x = np.meshgrid(np.arange(j0, j1) + 0.5, np.arange(i0, i1) + 0.5, indexing="ij")
+    if shape is MarkShape.RECTANGLE:
+        mask = np.ones(y.shape, dtype=np.bool_)
+    elif shape is MarkShape.ELLIPSE:
+        centre = (p[0] + p[1]) / 2.0
+        radii = np.maximum(np.abs(p[1] - p[0]) / 2.0, 1e-12)
+        mask = np.asarray(((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1.0 + 1e-12)
+    elif shape is MarkShape.POLYGON:
+        mask = _inside_polygon(x, y, p)
+    else:
+        raise ValueError(f"{shape} has no inside")
+    return slice(j0, j1), slice(i0, i1), mask
+
+
+def _inside_polygon(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Even-odd rule; points on an edge belong."""
+    inside = np.zeros(x.shape, dtype=np.bool_)
+    edge = np.zeros(x.shape, dtype=np.bool_)
+    for (ax, ay), (bx, by) in zip(p, np.roll(p, -1, axis=0), strict=True):
+        cross = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+        within = (
+            (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx)) & (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
+        )
+        edge |= within & (np.abs(cross) <= 1e-9 * (1.0 + abs(bx - ax) + abs(by - ay)))
+        if ay != by:
+            crosses = (ay > y) != (by > y)
+            inside ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+    return inside | edge
+
+
+@dataclass(frozen=True)
+class RegionStatistics:
+    count: int
+    mean: float
+    standard_deviation: float
+    minimum: float
+    maximum: float
+
+
+def statistics(
+    shape: MarkShape,
+    points: Sequence[Point2],
+    values: Values,
+    padding: npt.NDArray[np.bool_] | None = None,
+) -> RegionStatistics | None:
+    """Of ``values`` (rows, columns) inside the outline; None when no pixel centre lies in it."""
+    rows, columns, mask = region(shape, points, values.shape[0], values.shape[1])
+    if padding is not None:
+        mask = mask & ~padding[rows, columns]
+    picked = values[rows, columns][mask].astype(np.float64)
+    picked = picked[np.isfinite(picked)]
+    if picked.size == 0:
+        return None
+    mean = float(picked.mean())
+    deviation = math.sqrt(float(np.mean((picked - mean) ** 2)))
+    return RegionStatistics(int(picked.size), mean, deviation, float(picked.min()), float(picked.max()))
+
+
+def value_at(point: Point2, values: Values, unit: str, padding: npt.NDArray[np.bool_] | None = None) -> Measurement | None:
+    """The value of the pixel under the point, not interpolated; None outside the image or in padding."""
+    i, j = math.floor(point[0]), math.floor(point[1])
+    if not (0 <= j < values.shape[0] and 0 <= i < values.shape[1]):
+        return None
+    if values.ndim != 2 or (padding is not None and padding[j, i]):
+        return None
+    return Measurement(Quantity.VALUE, float(values[j, i]), ucum(unit))
+
+
+def measure(
+    shape: MarkShape,
+    points: Sequence[Point2],
+    geometry: ImageGeometry,
+    values: Values | None = None,
+    unit: str = "",
+    padding: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Measurement, ...]:
+    """All that a drawn shape says; the one place that every tool and every recomputation uses.
+
+    ``points``: LENGTH 2 ends; BIDIRECTIONAL long a, b then short c, d; ANGLE arm, vertex, arm; ELLIPSE and RECTANGLE two
+    opposite corners of the box; POLYGON its corners; POINT and ARROW the place (ARROW: tip first). Without ``values``
+    (colour, or not loaded) only geometry is measured.
+    """
+    grey = values if values is not None and values.ndim == 2 else None
+    if shape in (MarkShape.POINT, MarkShape.ARROW):
+        found = value_at(points[0], grey, unit, padding) if grey is not None and shape is MarkShape.POINT else None
+        return (found,) if found else ()
+    if shape is MarkShape.LENGTH:
+        return (length(points[0], points[1], geometry),)
+    if shape is MarkShape.BIDIRECTIONAL:
+        axes = [length(points[0], points[1], geometry), length(points[2], points[3], geometry)]
+        long, short = sorted(axes, key=lambda m: -m.value)
+        mean = (long.value + short.value) / 2.0
+        return (
+            Measurement(Quantity.LONG_AXIS, long.value, long.unit, long.calibrated),
+            Measurement(Quantity.SHORT_AXIS, short.value, short.unit, short.calibrated),
+            Measurement(Quantity.MEAN_DIAMETER, mean, long.unit, long.calibrated),
+        )
+    if shape is MarkShape.ANGLE:
+        return (angle_deg(points[0], points[1], points[2], geometry),)
+    out = [area(shape, points, geometry)]
+    found_statistics = statistics(shape, points, grey, padding) if grey is not None else None
+    if found_statistics is not None:
+        code = ucum(unit)
+        out += [
+            Measurement(Quantity.MEAN, found_statistics.mean, code),
+            Measurement(Quantity.STANDARD_DEVIATION, found_statistics.standard_deviation, code),
+            Measurement(Quantity.MINIMUM, found_statistics.minimum, code),
+            Measurement(Quantity.MAXIMUM, found_statistics.maximum, code),
+            Measurement(Quantity.COUNT, float(found_statistics.count), "1"),
+        ]
+    return tuple(out)

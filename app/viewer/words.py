@@ -1,0 +1,76 @@
+"""Numbers, units and sentences of the pane, out of an already translated mapping (message id to template)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.domain.measurement import Measurement, Quantity
+from app.domain.problem import Problem
+
+Texts = Mapping[str, str]
+"""Message id to sentence in the reader's language; ``number.decimal`` is the decimal mark. Missing ids show as ids."""
+
+_UNITS = {
+    "[hnsf'U]": "HU",
+    "{SUVbw}g/ml": "SUV",
+    "deg": "\u00b0",
+    "mm2": "mm\u00b2",
+    "px2": "px\u00b2",
+    "mm3": "mm\u00b3",
+    "1": "",
+}
+
+
+def say(texts: Texts, message_id: str, **params: str | int | float) -> str:
+    template = texts.get(message_id, message_id)
+    for name, value in params.items():
+        template = template.replace("{" + name + "}", str(value))
+    return template
+
+
+def say_problem(texts: Texts, problem: Problem) -> str:
+    return say(texts, problem.code, **problem.params)
+
+
+def number(texts: Texts, value: float, digits: int) -> str:
+    """Fixed digits, minus as U+2212, the language's decimal mark; -0.0 is 0.0."""
+    text = f"{value:.{digits}f}"
+    if float(text) == 0.0:
+        text = text.lstrip("-")
+    return text.replace("-", "\u2212").replace(".", texts.get("number.decimal", "."))
+
+
+def unit_text(texts: Texts, unit: str) -> str:
+    shown = _UNITS.get(unit, unit)
+    return texts.get(f"unit.{shown}", shown)
+
+
+def value_text(texts: Texts, m: Measurement) -> str:
+    """``11.6 mm``, ``12.4 px``, ``90.0 deg`` with the unit always there."""
+    if m.quantity is Quantity.COUNT:
+        return number(texts, m.value, 0)
+    large = abs(m.value) >= 1000 or (m.unit.endswith("2") and abs(m.value) >= 100)
+    shown = number(texts, m.value, 0 if large else 1)
+    unit = unit_text(texts, m.unit)
+    return shown + ("" if unit in ("", "\u00b0") else "\u202f") + unit
+
+
+def measurement_lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]:
+    """Short lines beside a drawn shape."""
+    by = {m.quantity: m for m in measurements}
+    if Quantity.LONG_AXIS in by and Quantity.SHORT_AXIS in by:
+        long, short = by[Quantity.LONG_AXIS], by[Quantity.SHORT_AXIS]
+        return (f"{number(texts, long.value, 1)} \u00d7 {value_text(texts, short)}",)
+    lines: list[str] = []
+    for quantity in (Quantity.LENGTH, Quantity.ANGLE, Quantity.AREA, Quantity.VOLUME, Quantity.VALUE):
+        if quantity in by:
+            lines.append(value_text(texts, by[quantity]))
+    if Quantity.MEAN in by and Quantity.STANDARD_DEVIATION in by:
+        mean, deviation = by[Quantity.MEAN], by[Quantity.STANDARD_DEVIATION]
+        lines.append(f"\u2300 {number(texts, mean.value, 1)} \u00b1 {value_text(texts, deviation)}")
+    if Quantity.MINIMUM in by and Quantity.MAXIMUM in by:
+        low, high = by[Quantity.MINIMUM], by[Quantity.MAXIMUM]
+        lines.append(f"{number(texts, low.value, 0)} \u2026 {value_text(texts, high)}")
+    if not lines and Quantity.LONG_AXIS in by:
+        lines.append(value_text(texts, by[Quantity.LONG_AXIS]))
+    return tuple(lines)
