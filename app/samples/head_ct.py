@@ -204,9 +204,7 @@ def _grain(rng: np.random.Generator, rows: int) -> Image:
     return np.asarray(grain / grain.std(), np.float32)
 
 
-def _chain(
-    x: Image, y: Image, z: Image, chain: Sequence[tuple[float, float, float, float]], grow: float = 1.0
-) -> Image:
+def _chain(x: Image, y: Image, z: Image, chain: Sequence[tuple[float, float, float, float]], grow: float = 1.0) -> Image:
     """Signed distance (mm, negative inside) to a chain of cones with rounded ends."""
     best = np.full(x.shape, 1e3, np.float32)
     for (x0, y0, z0, r0), (x1, y1, z1, r1) in zip(chain[:-1], chain[1:], strict=True):
@@ -300,9 +298,7 @@ def _brain(
     fissure_open = np.maximum(np.maximum(open_front, open_back), above) * smooth_step(z, -30, -20)
     midline = side + np.float32(0.5) * np.abs(cloud)
     fissure = midline - 0.9 + (1 - fissure_open) * 12
-    sylvian = np.minimum(
-        _chain(side, y, z * 0.55, _SYLVIAN) + 0.4 * np.abs(folds), _chain(side, y, z * 0.45, _INSULA) + 0.2
-    )
+    sylvian = np.minimum(_chain(side, y, z * 0.55, _SYLVIAN) + 0.4 * np.abs(folds), _chain(side, y, z * 0.45, _INSULA) + 0.2)
     surface = np.minimum(np.minimum(inner - 1.3 * anatomy.fold_mm, sulcus - 0.75 * anatomy.fold_mm), fissure)
     surface = np.minimum(surface, sylvian)
 
