@@ -14,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from app import __version__
 from app.dicom.coding import OWN_SCHEME, OWN_SCHEME_NAME, OWN_SCHEME_UID
+from app.domain.identity import uid_for
 from app.domain.problem import fail
 from app.domain.study import Instance, PersonName, Series, Study
 
@@ -167,6 +168,14 @@ def declare_own_codes(ds: Any) -> None:
     ds.CodingSchemeIdentificationSequence = DicomSequence([item])
 
 
+def _fix_dimension_uids(ds: Any, header: ObjectHeader) -> None:
+    """The writer draws the Dimension Organization UID; ours follows from the object's UID."""
+    uid = uid_for("dimension organization", header.sop_instance_uid)
+    for keyword in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
+        for item in ds.get(keyword) or ():
+            item.DimensionOrganizationUID = uid
+
+
 def finished(ds: Any, study: Study, header: ObjectHeader) -> bytes:
     """Puts identity, times and file header on ``ds`` and gives the Part 10 bytes (explicit VR little endian)."""
     put_patient_and_study(ds, study)
@@ -176,6 +185,9 @@ def finished(ds: Any, study: Study, header: ObjectHeader) -> bytes:
     ds.InstanceCreationDate = ds.ContentDate = f"{at:%Y%m%d}"
     ds.InstanceCreationTime = ds.ContentTime = f"{at:%H%M%S}"
     ds.SeriesDate, ds.SeriesTime = ds.ContentDate, ds.ContentTime
+    _fix_dimension_uids(ds, header)
+    if ds.get("PerFrameFunctionalGroupsSequence") is not None and "FrameOfReferenceUID" not in ds:
+        ds.PatientOrientation = ""  # type 2C of an image without a position
     if "AcquisitionDateTime" in ds:
         ds.AcquisitionDateTime = f"{at:%Y%m%d%H%M%S}"
     for item in ds.get("ContributingEquipmentSequence", ()):

@@ -1,0 +1,188 @@
+"""Masks of findings as DICOM Segmentation (binary), and Segmentation objects back into masks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.dicom import coding, grids
+from app.dicom.object_header import DEVICE_SERIAL, MANUFACTURER, MODEL, ObjectHeader, evidence_of, finished
+from app.dicom.sr_groups import algorithm_parameters, concept
+from app.domain.finding import ReadResult, SegmentMask
+from app.domain.geometry import VolumeGeometry
+from app.domain.measurement import Code
+from app.domain.problem import ProblemError, fail
+from app.domain.study import Study
+from app.domain.study_lookup import instances_by_uid
+
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+
+
+@dataclass(frozen=True, eq=False)
+class ReadSegment:
+    """One segment of a Segmentation object."""
+
+    number: int
+    label: str
+    tracking_uid: str
+    code: Code | None
+    values: npt.NDArray[np.bool_]
+    """``[k, j, i]`` on ``geometry``; films ``[rows, columns]``."""
+    geometry: VolumeGeometry | None
+    source_sop_instance_uids: tuple[str, ...]
+
+
+def finding_masks_seg(study: Study, result: ReadResult, header: ObjectHeader) -> bytes:
+    """``result.masks`` as one binary SEG, a segment per finding with the finding's tracking UID.
+
+    Volumes: all masks must lie on one grid of voxels (crops of it are placed); where that is the grid of the source
+    images the frames are the images' own planes. Films: all masks on one image. Raises ``dicom.seg_empty``,
+    ``dicom.seg_mixed_grids`` or ``dicom.evidence_missing``.
+    """
+    import highdicom as hd
+
+    masks = [m for m in result.masks if m.values.any()]
+    if not masks:
+        raise fail("dicom.seg_empty")
+    if masks[0].geometry is None:
+        sources, pixels, planes = _film(study, masks)
+    else:
+        sources, pixels, planes = _volume(study, result, masks)
+    ds = hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=pixels,
+        segmentation_type="BINARY",
+        segment_descriptions=_descriptions(result, masks),
+        series_instance_uid=header.series_instance_uid,
+        series_number=header.series_number,
+        sop_instance_uid=header.sop_instance_uid,
+        instance_number=header.instance_number,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL,
+        software_versions=header.software_version,
+        device_serial_number=DEVICE_SERIAL,
+        content_label="FINDINGS",
+        content_description="Masks of findings",
+        **planes,
+    )
+    return finished(ds, study, header)
+
+
+def _descriptions(result: ReadResult, masks: Sequence[SegmentMask]) -> list[Any]:
+    import highdicom as hd
+
+    findings = {f.finding_id: (n, f) for n, f in enumerate(result.findings, start=1)}
+    family = concept(coding.ARTIFICIAL_INTELLIGENCE)
+    parameters = dict(p.partition("=")[::2] for p in algorithm_parameters(result.reader) if "=" in p)
+    descriptions = []
+    for number, mask in enumerate(masks, start=1):
+        badge, finding = findings.get(mask.finding_id, (number, None))
+        code = finding.code if finding is not None else coding.FINDING_KINDS["lesion"]
+        descriptions.append(
+            hd.seg.SegmentDescription(
+                segment_number=number,
+                segment_label=f"A{badge} {code.meaning}"[:64],
+                segmented_property_category=hd.sr.CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure"),
+                segmented_property_type=concept(code),
+                algorithm_type="AUTOMATIC",
+                algorithm_identification=hd.AlgorithmIdentificationSequence(
+                    name=result.reader.name, family=family, version=result.reader.version, parameters=parameters
+                ),
+                tracking_uid=mask.finding_id,
+                tracking_id=f"A{badge}",
+            )
+        )
+    return descriptions
+
+
+def _film(study: Study, masks: Sequence[SegmentMask]) -> tuple[list[Any], npt.NDArray[np.uint8], dict[str, Any]]:
+    uid = masks[0].sop_instance_uid
+    if any(m.geometry is not None or m.sop_instance_uid != uid for m in masks):
+        raise fail("dicom.seg_mixed_grids")
+    sources = evidence_of(study, [uid])
+    instance = instances_by_uid(study)[uid]
+    if instance.pixel_format is None:
+        raise fail("dicom.no_images")
+    shape = (instance.pixel_format.rows, instance.pixel_format.columns)
+    layers = [grids.nearest(m.values, shape) for m in masks]
+    return sources, np.stack(layers, axis=-1)[np.newaxis].astype(np.uint8), {}
+
+
+def _volume(
+    study: Study, result: ReadResult, masks: Sequence[SegmentMask]
+) -> tuple[list[Any], npt.NDArray[np.uint8], dict[str, Any]]:
+    geometries = [m.geometry for m in masks if m.geometry is not None]
+    if len(geometries) != len(masks):
+        raise fail("dicom.seg_mixed_grids")
+    named = [uid for f in result.findings for uid in f.source_sop_instance_uids]
+    source = grids.source_grid(study, named)
+    if source is None or not all(grids.same_lattice(source.geometry, g) for g in geometries):
+        target = grids.union(geometries)
+        if target is None:
+            raise fail("dicom.seg_mixed_grids")
+        uids = named or [masks[0].sop_instance_uid]
+    else:
+        target, uids = source.geometry, list(source.sop_instance_uids)
+    pixels = np.zeros((*target.shape, len(masks)), dtype=np.uint8)
+    for n, (mask, geometry) in enumerate(zip(masks, geometries, strict=True)):
+        grids.paste(pixels[..., n], target, mask.values, geometry)
+    return evidence_of(study, uids), pixels, grids.plane_arguments(target)
+
+
+def read_seg(data: bytes) -> tuple[ReadSegment, ...]:
+    """The segments of a Segmentation object. Volumes come as regular grids from the frames' positions.
+
+    FRACTIONAL objects count from half of their maximum. Raises ``dicom.seg_unreadable``.
+    """
+    import pydicom
+
+    try:
+        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        if str(ds.SOPClassUID) != SEGMENTATION:
+            raise fail("dicom.not_seg")
+        frames = np.asarray(ds.pixel_array)
+        if frames.ndim == 2:
+            frames = frames[np.newaxis]
+        if str(ds.SegmentationType) == "FRACTIONAL":
+            frames = frames >= int(ds.MaximumFractionalValue) / 2
+        return tuple(_segment(ds, item, frames.astype(np.bool_)) for item in ds.SegmentSequence)
+    except ProblemError:
+        raise
+    except Exception as error:  # any maker's bytes
+        raise fail("dicom.seg_unreadable", error=type(error).__name__) from error
+
+
+def _segment(ds: Any, item: Any, frames: npt.NDArray[np.bool_]) -> ReadSegment:
+    number = int(item.SegmentNumber)
+    groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
+    mine = [
+        n
+        for n, g in enumerate(groups)
+        if "SegmentIdentificationSequence" not in g
+        or int(g.SegmentIdentificationSequence[0].ReferencedSegmentNumber) == number
+    ]
+    sources: list[str] = []
+    for n in mine:
+        for derivation in groups[n].get("DerivationImageSequence") or ():
+            for image in derivation.get("SourceImageSequence") or ():
+                if str(image.ReferencedSOPInstanceUID) not in sources:
+                    sources.append(str(image.ReferencedSOPInstanceUID))
+    geometry, values = grids.stack_frames(ds, groups, mine, frames)
+    types = item.get("SegmentedPropertyTypeCodeSequence")
+    code = None
+    if types:
+        code = Code(str(types[0].CodeValue), str(types[0].CodingSchemeDesignator), str(types[0].CodeMeaning))
+    return ReadSegment(
+        number=number,
+        label=str(item.get("SegmentLabel", "")),
+        tracking_uid=str(item.get("TrackingUID", "")),
+        code=code,
+        values=values,
+        geometry=geometry,
+        source_sop_instance_uids=tuple(sources),
+    )
