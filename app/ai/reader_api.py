@@ -33,6 +33,8 @@ class FilmImage:
     patient_orientation: tuple[str, ...] = ()
     valid: npt.NDArray[np.bool_] | None = None
     """False where padding or a mask hides the image."""
+    detector_spacing_mm: tuple[float, float] | None = None
+    """(row, column) at the detector (Imager Pixel Spacing): sizes a network's input, never a measurement."""
 
 
 @dataclass(frozen=True, eq=False)
