@@ -113,7 +113,8 @@ def nearest(values: npt.NDArray[_Scalar], shape: tuple[int, int]) -> npt.NDArray
         return values
     rows = ((np.arange(shape[0]) + 0.5) * values.shape[0] / shape[0]).astype(int)
     columns = ((np.arange(shape[1]) + 0.5) * values.shape[1] / shape[1]).astype(int)
-    return values[rows[:, np.newaxis], columns[np.newaxis, :]]
+    picked: npt.NDArray[_Scalar] = values[rows[:, np.newaxis], columns[np.newaxis, :]]
+    return picked
 
 
 def plane_arguments(geometry: VolumeGeometry) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def heatmap_pm(
 
 
 def _film_map(study: Study, heatmap: Heatmap, reader: ReaderIdentity, header: ObjectHeader) -> bytes:
-    """A film has no place in a patient, and a Parametric Map must have one: FRACTIONAL SEG, 255 levels, spanning the image."""
+    """A Parametric Map must have a place in a patient, a film has none: fractional SEG that spans the image."""
     import highdicom as hd
 
     values = _checked(heatmap)
