@@ -1,0 +1,215 @@
+"""How a study hangs: every protocol is scored, the best one lays out the panes, and it can say why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.domain.geometry import Point2
+from app.domain.pixels import VoiWindow
+from app.domain.study import DisplaySet, Study
+from app.viewer.hanging_protocols import HangingProtocol, PaneSpec, Selector, shipped_protocols
+from app.viewer.hanging_rules import (
+    Candidate,
+    RuleResult,
+    candidates,
+    evaluate,
+    set_attributes,
+    study_attributes,
+)
+from app.viewer.layouts import Cell, grid_for, layout_cells
+from app.viewer.presets import preset
+from app.viewer.view_state import Plane, ViewState
+
+PriorStudy = tuple[Study, tuple[DisplaySet, ...]]
+MAX_GRID = 9
+_OPPOSITE = dict(zip("LRAPHF", "RLPAFH", strict=True))
+
+
+@dataclass(frozen=True)
+class HungPane:
+    """``view.display_set_id`` "" is an empty pane."""
+
+    cell: Cell
+    view: ViewState
+    study_instance_uid: str = ""
+    preset: str = ""
+    window: VoiWindow | None = None
+    """Of the preset; None: as the object says."""
+    label: str = ""
+    """Message id."""
+    link: str = ""
+    prior: bool = False
+    needs_volume: bool = False
+    selector: str = ""
+
+    @property
+    def display_set_id(self) -> str:
+        return self.view.display_set_id
+
+
+@dataclass(frozen=True)
+class HungStage:
+    name: str
+    """Message id ``hanging.stage.<name>``."""
+    layout: str
+    panes: tuple[HungPane, ...]
+
+
+@dataclass(frozen=True)
+class Considered:
+    """One protocol as it was judged; ``score`` None: a required rule failed."""
+
+    protocol: str
+    score: float | None
+    rules: tuple[RuleResult, ...]
+
+
+@dataclass(frozen=True)
+class Hanging:
+    protocol: str
+    """Name; its title is the message ``hanging.<protocol>``. "" when there is nothing to show."""
+    stages: tuple[HungStage, ...]
+    score: float
+    considered: tuple[Considered, ...]
+    """All protocols, the chosen one first: the answer to "why did it hang like this?"."""
+
+
+def _match(selector: Selector, pool: Sequence[Candidate]) -> Candidate | None:
+    scored: list[tuple[float, int, Candidate]] = []
+    for order, candidate in enumerate(pool):
+        score, _ = evaluate(selector.rules, set_attributes(candidate))
+        if score is not None:
+            scored.append((-score, order, candidate))
+    scored.sort(key=lambda item: item[:2])
+    return scored[selector.nth][2] if selector.nth < len(scored) else None
+
+
+def extent_mm(candidate: Candidate) -> Point2 | None:
+    """(width, height) of a picture in mm at its own or its detector's spacing; for comparing scales only."""
+    i = candidate.instance
+    if i is None or i.pixel_format is None:
+        return None
+    spacing = i.pixel_spacing_mm or i.imager_pixel_spacing_mm
+    if spacing is None:
+        return None
+    return (i.pixel_format.columns * spacing[1], i.pixel_format.rows * spacing[0])
+
+
+def _mirrored(candidate: Candidate, right_is: str) -> bool:
+    """True when the picture's own right edge says the opposite of what is wanted."""
+    orientation = candidate.instance.patient_orientation if candidate.instance is not None else ()
+    if not right_is or not orientation or not orientation[0]:
+        return False
+    return orientation[0][0] == _OPPOSITE.get(right_is)
+
+
+def _start(spec: PaneSpec, candidate: Candidate) -> int:
+    if not candidate.is_stack:
+        return candidate.frame_index
+    last = len(candidate.display_set.frames) - 1
+    return {"first": 0, "middle": last // 2, "last": last}[spec.start]
+
+
+def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str) -> HungPane:
+    if found is None:
+        return HungPane(cell, ViewState(), label=spec.label, link=spec.link)
+    plane = spec.plane if found.is_stack else Plane.STACK
+    view = ViewState(
+        display_set_id=found.display_set.display_set_id,
+        plane=plane,
+        frame_index=_start(spec, found),
+        flip_h=_mirrored(found, spec.right_is),
+        anchor=spec.anchor,
+        slab_mm=spec.slab_mm if plane is not Plane.STACK else 0.0,
+        slab_mode=spec.slab_mode,
+    )
+    wanted = dict(spec.preset_by_set).get(name, spec.preset)
+    chosen = preset(wanted) if wanted else None
+    return HungPane(
+        cell,
+        view,
+        found.study.study_instance_uid,
+        wanted,
+        chosen.window if chosen else None,
+        spec.label,
+        spec.link,
+        found.prior,
+        plane is not Plane.STACK,
+        name,
+    )
+
+
+def _one_scale(panes: list[HungPane], specs: Sequence[PaneSpec], found: Sequence[Candidate | None]) -> list[HungPane]:
+    """Panes of a scale group get the largest extent of the group as what zoom 1 fits."""
+    out = list(panes)
+    for group in {s.scale_group for s in specs if s.scale_group}:
+        members = [n for n, s in enumerate(specs) if s.scale_group == group and found[n] is not None]
+        extents = [extent_mm(c) for n in members if (c := found[n]) is not None]
+        known = [e for e in extents if e is not None]
+        if len(known) != len(members) or not known:
+            continue  # one picture without a scale: nothing may be claimed for the group
+        largest = (max(e[0] for e in known), max(e[1] for e in known))
+        for n in members:
+            out[n] = replace(out[n], view=replace(out[n].view, fit_extent_mm=largest))
+    return out
+
+
+def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Sequence[Candidate]) -> tuple[HungStage, ...]:
+    if protocol.grid:
+        shown = list(current)[:MAX_GRID]
+        layout = grid_for(len(shown))
+        cells = layout_cells(layout)
+        spec = PaneSpec((), link="grid", start="middle")
+        filled = [_hang_pane(spec, cell, c, "") for cell, c in zip(cells, shown, strict=False)]
+        filled += [HungPane(cell, ViewState()) for cell in cells[len(filled) :]]
+        return (HungStage("all", layout, tuple(filled)),)
+    by_name = {s.name: s for s in protocol.selectors}
+    pool = [*current, *priors]
+    out: list[HungStage] = []
+    for stage in protocol.stages:
+        if stage.needs_prior and not priors:
+            continue
+        cells = layout_cells(stage.layout)
+        found: list[Candidate | None] = []
+        panes: list[HungPane] = []
+        for spec, cell in zip(stage.panes, cells, strict=False):
+            hits = [(name, c) for name in spec.sets if (c := _match(by_name[name], pool)) is not None]
+            name, candidate = hits[0] if hits else ("", None)
+            found.append(candidate)
+            panes.append(_hang_pane(spec, cell, candidate, name))
+        if not any(c is not None for c in found):
+            continue
+        panes = _one_scale(panes, stage.panes, found)
+        panes += [HungPane(cell, ViewState()) for cell in cells[len(panes) :]]
+        out.append(HungStage(stage.name, stage.layout, tuple(panes)))
+    return tuple(out)
+
+
+def hang(
+    study: Study,
+    display_sets: Sequence[DisplaySet],
+    priors: Sequence[PriorStudy] = (),
+    protocols: Sequence[HangingProtocol] | None = None,
+) -> Hanging:
+    """The best protocol's panes, stage by stage, with the reasons. ``priors``: newest first, same patient (the caller's
+    duty). A study with nothing to show hangs nothing.
+    """
+    current = candidates(study, display_sets, prior=False)
+    older = [c for prior, sets in priors for c in candidates(prior, sets, prior=True)]
+    offered = shipped_protocols().protocols if protocols is None else protocols
+    attributes = study_attributes(study, current)
+    judged: list[tuple[float, Considered, HangingProtocol]] = []
+    for protocol in offered:
+        score, rules = evaluate(protocol.rules, attributes)
+        total = None if score is None or not current else score + protocol.rank
+        judged.append((-1e9 if total is None else total, Considered(protocol.name, total, rules), protocol))
+    judged.sort(key=lambda item: (-item[0], item[1].protocol))
+    for score, chosen, protocol in judged:
+        if chosen.score is None:
+            break
+        stages = _stages(protocol, current, older)
+        if stages:
+            rest = tuple(c for _, c, _ in judged if c is not chosen)
+            return Hanging(protocol.name, stages, score, (chosen, *rest))
+    return Hanging("", (), 0.0, tuple(c for _, c, _ in judged))

@@ -1,0 +1,143 @@
+"""Hanging protocols as data: ``resources/hanging_protocols/*.toml`` read and checked; a broken file is told by name."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from app.domain.problem import Problem
+from app.domain.resources import resource_path
+from app.viewer.hanging_rules import Rule, rule_from
+from app.viewer.layouts import layout_cells
+from app.viewer.presets import preset
+from app.viewer.view_state import Plane, SlabMode
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Which candidate: every required rule must pass, the highest score wins, then the order of the study."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    nth: int = 0
+    """0 the best, 1 the next best, ..."""
+
+
+@dataclass(frozen=True)
+class PaneSpec:
+    sets: tuple[str, ...]
+    """Names of selectors; the first that finds something hangs."""
+    plane: Plane = Plane.STACK
+    preset: str = ""
+    start: str = "first"
+    """first, middle or last frame of a stack."""
+    link: str = ""
+    """Panes with the same word scroll, zoom and pan together."""
+    scale_group: str = ""
+    """Panes with the same word show one scale (millimetres per pixel)."""
+    anchor: tuple[float, float] = (0.5, 0.5)
+    right_is: str = ""
+    """Patient letter wanted at the right edge; the picture is mirrored when it says the opposite."""
+    slab_mm: float = 0.0
+    slab_mode: SlabMode = SlabMode.MAXIMUM
+    label: str = ""
+    """Message id."""
+    preset_by_set: tuple[tuple[str, str], ...] = ()
+    """(selector, preset) where it differs from ``preset``."""
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    name: str
+    layout: str
+    panes: tuple[PaneSpec, ...]
+    needs_prior: bool = False
+
+
+@dataclass(frozen=True)
+class HangingProtocol:
+    name: str
+    """Also its message id ``hanging.<name>``."""
+    rules: tuple[Rule, ...]
+    selectors: tuple[Selector, ...]
+    stages: tuple[StageSpec, ...]
+    rank: float = 0.0
+    """Added to the score: a special protocol goes before a general one."""
+    grid: bool = False
+    """Instead of stages: every candidate in its own pane, in the study's order."""
+    example: Mapping[str, Any] | None = None
+
+
+def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
+    names = entry["set"] if isinstance(entry["set"], list) else [entry["set"]]
+    if not set(names) <= selectors:
+        raise ValueError(f"a pane asks for {names}, known are {sorted(selectors)}")
+    by_set = dict(entry.get("preset_by_set", {}))
+    for wanted in (entry.get("preset", ""), *by_set.values()):
+        if wanted and preset(wanted) is None:
+            raise ValueError(f"unknown window preset {wanted!r}")
+    if entry.get("start", "first") not in ("first", "middle", "last"):
+        raise ValueError('"start" is first, middle or last')
+    anchor = entry.get("anchor", [0.5, 0.5])
+    return PaneSpec(
+        tuple(names),
+        Plane(entry.get("plane", "stack")),
+        entry.get("preset", ""),
+        entry.get("start", "first"),
+        entry.get("link", ""),
+        entry.get("scale_group", ""),
+        (float(anchor[0]), float(anchor[1])),
+        entry.get("right_is", ""),
+        float(entry.get("slab_mm", 0.0)),
+        SlabMode(entry.get("slab_mode", "max")),
+        entry.get("label", ""),
+        tuple(by_set.items()),
+    )
+
+
+def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
+    """Of a parsed file. Raises ``ValueError``, ``KeyError`` or ``TypeError`` when it is not a protocol."""
+    selectors = tuple(
+        Selector(entry["name"], tuple(rule_from(r) for r in entry.get("rule", [])), int(entry.get("nth", 0)))
+        for entry in data.get("set", [])
+    )
+    names = {s.name for s in selectors}
+    stages = []
+    for entry in data.get("stage", []):
+        panes = tuple(_pane(p, names) for p in entry["pane"])
+        if len(panes) > len(layout_cells(entry["layout"])):
+            raise ValueError(f"stage {entry['name']!r} has more panes than its layout")
+        stages.append(StageSpec(entry["name"], entry["layout"], panes, bool(entry.get("needs_prior", False))))
+    grid = bool(data.get("grid", False))
+    rules = tuple(rule_from(r) for r in data.get("match", []))
+    if not rules or not (stages or grid):
+        raise ValueError("a protocol needs match rules, and stages or grid = true")
+    return HangingProtocol(
+        data["name"], rules, selectors, tuple(stages), float(data.get("rank", 0.0)), grid, data.get("example")
+    )
+
+
+@dataclass(frozen=True)
+class FoundProtocols:
+    protocols: tuple[HangingProtocol, ...]
+    problems: tuple[Problem, ...]
+
+
+def load_protocols(folder: Path) -> FoundProtocols:
+    found: list[HangingProtocol] = []
+    problems: list[Problem] = []
+    for file in sorted(folder.glob("*.toml")):
+        try:
+            found.append(protocol_from(tomllib.loads(file.read_text(encoding="utf-8"))))
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            problems.append(Problem("viewer.protocol_broken", {"file": file.name, "reason": str(error)}))
+    return FoundProtocols(tuple(found), tuple(problems))
+
+
+@lru_cache(maxsize=1)
+def shipped_protocols() -> FoundProtocols:
+    return load_protocols(resource_path("hanging_protocols"))

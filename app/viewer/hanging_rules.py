@@ -1,0 +1,208 @@
+"""Rules of hanging protocols: one attribute, one test, a weight; every outcome can be told to the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Patient, Series, Study
+from app.domain.study_lookup import instances_by_uid, series_by_uid
+
+TESTS = ("equals", "one_of", "contains_any", "lacks", "at_least", "at_most", "exists")
+Found = str | float | bool | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    attribute: str
+    test: str
+    expected: Any
+    weight: float = 1.0
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """``found`` is what the study said, as text; no patient identity is ever an attribute."""
+
+    rule: Rule
+    found: str
+    passed: bool
+
+
+def rule_from(entry: Mapping[str, Any]) -> Rule:
+    """Of one ``[[match]]`` or ``rule`` table. Raises ``ValueError`` naming what is wrong."""
+    tests = [name for name in TESTS if name in entry]
+    unknown = set(entry) - set(TESTS) - {"attribute", "weight", "required"}
+    if unknown or len(tests) != 1 or "attribute" not in entry:
+        raise ValueError(f"a rule needs an attribute and exactly one of {TESTS}; got {sorted(entry)}")
+    if entry["attribute"] not in STUDY_ATTRIBUTES | SET_ATTRIBUTES:
+        raise ValueError(f"unknown attribute {entry['attribute']!r}")
+    return Rule(
+        entry["attribute"], tests[0], entry[tests[0]], float(entry.get("weight", 1.0)), bool(entry.get("required", False))
+    )
+
+
+def _texts(found: Found) -> list[str]:
+    if isinstance(found, tuple):
+        return [t.casefold() for t in found]
+    return [str(found).casefold()] if found not in (None, "") else []
+
+
+def check(rule: Rule, found: Found) -> bool:
+    """Texts are compared without case; a tuple passes when any member does (``lacks``: when none does)."""
+    expected = rule.expected
+    if rule.test == "exists":
+        return bool(_texts(found)) == bool(expected)
+    if rule.test in ("at_least", "at_most"):
+        if not isinstance(found, (int, float)) or isinstance(found, bool):
+            return False
+        limit = float(expected)
+        return found >= limit if rule.test == "at_least" else found <= limit
+    if isinstance(expected, bool) or isinstance(found, bool):
+        return bool(found) == bool(expected)
+    wanted = [str(e).casefold() for e in (expected if isinstance(expected, list) else [expected])]
+    texts = _texts(found)
+    if rule.test in ("equals", "one_of"):
+        return any(t in wanted for t in texts)
+    hit = any(w in t for t in texts for w in wanted)
+    return hit if rule.test == "contains_any" else not hit
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Something that can hang in a pane: a whole stack, or one picture of a set of pictures."""
+
+    study: Study
+    display_set: DisplaySet
+    series: Series | None
+    instance: Instance | None
+    frame_index: int
+    prior: bool
+
+    @property
+    def is_stack(self) -> bool:
+        return self.display_set.kind is DisplaySetKind.STACK
+
+
+SHOWN_KINDS = (DisplaySetKind.STACK, DisplaySetKind.IMAGES, DisplaySetKind.CINE)
+
+
+def candidates(study: Study, display_sets: Sequence[DisplaySet], prior: bool) -> list[Candidate]:
+    """Pictures one by one, stacks and cines whole; documents and derived objects do not hang by themselves."""
+    instances, series = instances_by_uid(study), series_by_uid(study)
+    out: list[Candidate] = []
+    for display_set in display_sets:
+        if display_set.kind not in SHOWN_KINDS or not display_set.frames:
+            continue
+        own_series = series.get(display_set.series_instance_uid)
+        if display_set.kind is DisplaySetKind.IMAGES:
+            for n, ref in enumerate(display_set.frames):
+                out.append(Candidate(study, display_set, own_series, instances.get(ref.sop_instance_uid), n, prior))
+        else:
+            first = instances.get(display_set.frames[0].sop_instance_uid)
+            out.append(Candidate(study, display_set, own_series, first, 0, prior))
+    return out
+
+
+def plane_of(candidate: Candidate) -> str:
+    """axial, coronal, sagittal, oblique, or "" without a position."""
+    instance = candidate.instance
+    ref = candidate.display_set.frames[candidate.frame_index]
+    if instance is None or ref.frame >= len(instance.frames):
+        return ""
+    plane = instance.frames[ref.frame].plane
+    if plane is None:
+        return ""
+    normal = np.abs(np.asarray(plane.normal))
+    axis = int(np.argmax(normal))
+    return ("sagittal", "coronal", "axial")[axis] if normal[axis] > 0.8 else "oblique"
+
+
+def _descriptions(study: Study, series: Series | None, instance: Instance | None) -> tuple[str, ...]:
+    parts = [study.description]
+    if series is not None:
+        parts += [series.description, series.protocol_name, series.body_part_examined]
+    if instance is not None:
+        parts.append(instance.body_part_examined)
+    return tuple(dict.fromkeys(p for p in parts if p))
+
+
+def study_attributes(study: Study, found: Sequence[Candidate]) -> dict[str, Found]:
+    """What study rules may ask."""
+    instances = [c.instance for c in found if c.instance is not None]
+    body_parts = {c.series.body_part_examined for c in found if c.series} | {i.body_part_examined for i in instances}
+    texts: dict[str, None] = {}
+    for c in found:
+        texts.update(dict.fromkeys(_descriptions(study, c.series, c.instance)))
+    return {
+        "Modality": tuple(sorted({c.display_set.modality for c in found})),
+        "BodyPartExamined": tuple(sorted(b for b in body_parts if b)),
+        "AnyDescription": tuple(texts),
+        "Planes": tuple(sorted({p for p in map(plane_of, found) if p})),
+        "ImageCount": float(sum(len(c.display_set.frames) if c.is_stack else 1 for c in found)),
+        "PictureCount": float(len(found)),
+        "LongestStack": float(max((len(c.display_set.frames) for c in found if c.is_stack), default=0)),
+        "ViewPositions": tuple(sorted({i.view_position for i in instances if i.view_position})),
+        "Lateralities": tuple(sorted({i.laterality for i in instances if i.laterality})),
+    }
+
+
+def set_attributes(c: Candidate) -> dict[str, Found]:
+    """What a pane's rules may ask about one candidate."""
+    i = c.instance
+    return {
+        "Modality": c.display_set.modality,
+        "Kind": c.display_set.kind.value,
+        "Prior": c.prior,
+        "Plane": plane_of(c),
+        "FrameCount": float(len(c.display_set.frames)),
+        "Description": _descriptions(c.study, c.series, i),
+        "SeriesDescription": c.series.description if c.series else "",
+        "BodyPartExamined": i.body_part_examined if i else "",
+        "Laterality": (i.laterality if i else "") or (c.series.laterality if c.series else ""),
+        "ViewPosition": i.view_position if i else "",
+        "ConvolutionKernel": i.convolution_kernel if i else "",
+        "ImageType": i.image_type if i else (),
+        "SliceThickness": i.slice_thickness_mm if i else None,
+        "EchoTime": i.echo_time_ms if i else None,
+        "BValue": i.b_value if i else None,
+        "Contrast": i.contrast_agent if i else "",
+        "PresentationIntentType": i.presentation_intent_type if i else "",
+        "Label": c.display_set.label,
+    }
+
+
+_EMPTY = Study("", Patient(), ())
+STUDY_ATTRIBUTES = set(study_attributes(_EMPTY, ()))
+SET_ATTRIBUTES = set(
+    set_attributes(
+        Candidate(_EMPTY, DisplaySet("", "", "", "", DisplaySetKind.STACK, (FrameRef(""),)), None, None, 0, False)
+    )
+)
+
+
+def as_text(found: Found) -> str:
+    if isinstance(found, tuple):
+        return ", ".join(found)
+    if isinstance(found, float):
+        return f"{found:g}"
+    return "" if found is None else str(found)
+
+
+def evaluate(rules: Sequence[Rule], attributes: Mapping[str, Found]) -> tuple[float | None, tuple[RuleResult, ...]]:
+    """(sum of the weights that passed, or None when a required rule failed; every outcome)."""
+    score: float | None = 0.0
+    out: list[RuleResult] = []
+    for rule in rules:
+        found = attributes.get(rule.attribute)
+        passed = check(rule, found)
+        out.append(RuleResult(rule, as_text(found), passed))
+        if passed and score is not None:
+            score += rule.weight
+        elif rule.required and not passed:
+            score = None
+    return score, tuple(out)

@@ -1,0 +1,41 @@
+"""Named pane layouts as rectangles in parts of the room (x, y, width, height)."""
+
+from __future__ import annotations
+
+import re
+
+Cell = tuple[float, float, float, float]
+
+_NAMED: dict[str, tuple[Cell, ...]] = {
+    "1+2": ((0.0, 0.0, 2 / 3, 1.0), (2 / 3, 0.0, 1 / 3, 0.5), (2 / 3, 0.5, 1 / 3, 0.5)),
+    "1+3": (
+        (0.0, 0.0, 2 / 3, 1.0),
+        (2 / 3, 0.0, 1 / 3, 1 / 3),
+        (2 / 3, 1 / 3, 1 / 3, 1 / 3),
+        (2 / 3, 2 / 3, 1 / 3, 1 / 3),
+    ),
+}
+
+
+def layout_cells(layout: str) -> tuple[Cell, ...]:
+    """ "2x3" is two rows of three columns, row by row; or a name ("1+3"). Raises ``ValueError`` for anything else."""
+    if layout in _NAMED:
+        return _NAMED[layout]
+    match = re.fullmatch(r"([1-6])x([1-8])", layout)
+    if not match:
+        raise ValueError(f"unknown layout {layout!r}")
+    rows, columns = int(match[1]), int(match[2])
+    return tuple((c / columns, r / rows, 1 / columns, 1 / rows) for r in range(rows) for c in range(columns))
+
+
+def layout_names() -> tuple[str, ...]:
+    """What the layout menu offers."""
+    return ("1x1", "1x2", "2x1", "1x3", "2x2", "2x3", "3x3", "1+2", "1+3")
+
+
+def grid_for(count: int) -> str:
+    """The smallest offered grid for so many pictures, at most 3x3."""
+    for layout in ("1x1", "1x2", "2x2", "2x3", "3x3"):
+        if len(layout_cells(layout)) >= count:
+            return layout
+    return "3x3"
