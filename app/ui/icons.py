@@ -53,6 +53,9 @@ NAMED = {
     "probe": "eyedropper",
     "point": "map-pin",
     "everything": "list-bullets",
+    "lock-key": "lock-simple",
+    "hourglass": "hourglass-medium",
+    "circle-fill": "circle",
 }
 """Words of the programme to files of the set."""
 

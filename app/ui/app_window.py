@@ -1,0 +1,279 @@
+"""The window: the shared bar, the screens, the line that only speaks when needed, and what any screen can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+
+from app.domain.problem import ProblemError
+from app.session.views import Changes, Notice, TaskState, Words
+from app.ui import i18n
+from app.ui.icons import application_icon
+from app.ui.pictures import Thumbnails
+from app.ui.shortcut_sheet import ShortcutSheet
+from app.ui.shortcuts import command_for
+from app.ui.status_line import StatusLine
+from app.ui.theme import dress
+from app.ui.top_bar import TopBar
+from app.ui.widgets.boxes import column
+from app.ui.worklist.import_sheet import ImportSheet
+from app.ui.worklist.screen import WorklistScreen
+
+if TYPE_CHECKING:
+    from app.session.workstation import Workstation
+
+SCREENS = ("worklist", "reading", "report", "tray")
+
+
+class AppWindow(QWidget):
+    """One window a process. It knows the session's :class:`Workstation` and nothing below it."""
+
+    closing = Signal()
+
+    def __init__(self, workstation: Workstation) -> None:
+        super().__init__()
+        self._workstation = workstation
+        self._thumbnails = Thumbnails(workstation)
+        self._screen = "worklist"
+        self._task_states: dict[str, TaskState] = {}
+        self._built: dict[str, QWidget] = {}
+        self._pending: Changes | None = None
+        i18n.set_language(workstation.language)
+        self.setWindowTitle("Ekinshi")
+        self.setWindowIcon(application_icon())
+        self.setMinimumSize(1100, 640)
+        self.resize(1920, 1080)
+        self.setAcceptDrops(True)
+        lay = column(self)
+        self.top_bar = TopBar([(s, Words(f"ui.screen.{s}")) for s in SCREENS], workstation.person.display_name, workstation.is_demo)
+        self.top_bar.chosen.connect(self.go)
+        self.top_bar.language_chosen.connect(workstation.set_language)
+        self.top_bar.keys_wanted.connect(self.show_keys)
+        lay.addWidget(self.top_bar)
+        self._stack = QStackedWidget()
+        lay.addWidget(self._stack, 1)
+        self.status = StatusLine()
+        self.status.cancel.connect(workstation.cancel_task)
+        self.status.retry_task.connect(workstation.retry_task)
+        self.status.retry.connect(self._retry)
+        lay.addWidget(self.status)
+        self._keys: ShortcutSheet | None = None
+        self._import_sheet: ImportSheet | None = None
+        self._disconnect: list[Callable[[], None]] = [
+            workstation.changed.connect(self._changed),
+            workstation.notice.connect(self._noticed),
+        ]
+        self.worklist = WorklistScreen(workstation, self._thumbnails)
+        self.worklist.open_wanted.connect(self.open_study)
+        self.worklist.import_wanted.connect(self.import_paths)
+        self.worklist.samples_wanted.connect(self.open_samples)
+        self.worklist.keys_wanted.connect(self.show_keys)
+        self.worklist.language_chosen.connect(workstation.set_language)
+        self._built["worklist"] = self.worklist
+        self._stack.addWidget(self.worklist)
+        self.worklist.refresh()
+        self._show_bar()
+        self.go("worklist")
+
+    # screens
+
+    def screen_widget(self, name: str) -> QWidget:
+        """The screen, built at its first use: the window stands before the reading room is loaded."""
+        if name not in self._built:
+            self._built[name] = self._build(name)
+            self._stack.addWidget(self._built[name])
+        return self._built[name]
+
+    def _build(self, name: str) -> QWidget:
+        if name == "reading":
+            from app.ui.reading.screen import ReadingScreen
+
+            reading = ReadingScreen(self._workstation, self._thumbnails)
+            reading.to_worklist.connect(lambda: self.go("worklist"))
+            reading.to_report.connect(lambda: self.go("report"))
+            reading.open_wanted.connect(self.open_study)
+            return reading
+        if name == "report":
+            from app.ui.report.screen import ReportScreen
+
+            report = ReportScreen(self._workstation)
+            report.to_reading.connect(lambda: self.go("reading"))
+            report.to_tray.connect(lambda: self.go("tray"))
+            return report
+        from app.ui.tray.screen import TrayScreen
+
+        return TrayScreen(self._workstation)
+
+    @property
+    def screen(self) -> str:
+        return self._screen
+
+    def go(self, name: str) -> None:
+        """Shows a screen; the reading room and the report need an open study."""
+        if name in ("reading", "report") and self._workstation.reading is None:
+            key = self.worklist.table.list.current_key()
+            if not key:
+                return
+            self.open_study(key)
+            if name == "reading" or self._workstation.reading is None:
+                return
+        widget = self.screen_widget(name)
+        self._screen = name
+        refresh = getattr(widget, "refresh", None)
+        if refresh is not None:
+            refresh()
+        self._stack.setCurrentWidget(widget)
+        self.top_bar.show_screen(name)
+        self._show_bar()
+        focus = widget.table.list if isinstance(widget, WorklistScreen) else widget
+        focus.setFocus()
+
+    def open_study(self, study_instance_uid: str) -> None:
+        try:
+            self._workstation.open_study(study_instance_uid)
+        except ProblemError as error:
+            self._noticed(Notice(error.problem))
+            return
+        self.go("reading")
+
+    def _show_bar(self) -> None:
+        tray = self._workstation.tray()
+        self.top_bar.show_queue(tray.waiting, tray.proven_today, bool(tray.line_down_since))
+        reading = self._workstation.reading
+        for name in ("reading", "report"):
+            self.top_bar.tab(name).setEnabled(reading is not None or bool(self.worklist.table.list.current_key()))
+        if reading is not None and self._screen in ("reading", "report"):
+            name, facts = reading.banner()
+            self.top_bar.show_patient(name, i18n.tr(facts))
+        else:
+            self.top_bar.show_patient("", "")
+
+    # what happens
+
+    def _changed(self, changes: Changes) -> None:
+        if changes.settings and i18n.language() != self._workstation.language:
+            self._switch_language()
+        if changes.tasks:
+            self._follow_tasks()
+        current = self._built[self._screen]
+        current.changed(changes)  # type: ignore[attr-defined]
+        if changes.tray or changes.worklist or changes.study or changes.settings:
+            self._show_bar()
+
+    def _switch_language(self) -> None:
+        i18n.set_language(self._workstation.language)
+        self.top_bar.show_language()
+        self.status.retranslate()
+        QCoreApplication.sendEvent(self, QEvent(QEvent.Type.LanguageChange))
+        if self._keys is not None:
+            self._keys.deleteLater()
+            self._keys = None
+
+    def _noticed(self, notice: Notice) -> None:
+        self.status.say(notice)
+
+    def _retry(self, command: str) -> None:
+        if command == "try_now":
+            self._workstation.try_now()
+        elif self._workstation.reading is not None:
+            if command == "retry_read":
+                self._workstation.reading.retry_read()
+            else:
+                self._workstation.reading.command(command)
+
+    def _follow_tasks(self) -> None:
+        tasks = self._workstation.tasks()
+        self.status.show_tasks(tasks)
+        for task in tasks:
+            before = self._task_states.get(task.task_id)
+            self._task_states[task.task_id] = task.state
+            if before is TaskState.RUNNING and task.state is TaskState.DONE and task.title.id.startswith("task.import"):
+                self.show_import_summary()
+
+    def show_import_summary(self) -> None:
+        """Says what came when something deserves a word: refusals, doubles, remarks. A clean import only shows its studies."""
+        summary = self._workstation.last_import_summary()
+        if summary is None or not (summary.refused or summary.remarks or summary.known):
+            return
+        if self._import_sheet is None:
+            self._import_sheet = ImportSheet(self)
+        self._import_sheet.show_summary(summary)
+        self._import_sheet.open()
+
+    def import_paths(self, paths: list[Path]) -> None:
+        if self._screen != "worklist":
+            self.go("worklist")
+        self._task_states[self._workstation.import_paths(paths)] = TaskState.RUNNING
+
+    def open_samples(self) -> None:
+        self._workstation.open_samples()
+
+    def show_keys(self) -> None:
+        if self._keys is None:
+            self._keys = ShortcutSheet(self)
+        self._keys.open()
+
+    # keys, files dropped, leaving
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        command = command_for(self._screen, event)
+        if not command:
+            super().keyPressEvent(event)
+            return
+        current = self._built[self._screen]
+        if current.command(command):  # type: ignore[attr-defined]
+            return
+        if command.startswith("go_"):
+            self.go(command.removeprefix("go_"))
+        elif command == "keys":
+            self.show_keys()
+        elif command == "import_files":
+            self.worklist.choose_files()
+        elif command == "full_screen":
+            self.setWindowState(self.windowState() ^ self.windowState().WindowFullScreen)
+        elif command == "back" and self._screen != "worklist":
+            self.go("reading" if self._screen == "report" else "worklist")
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self.worklist.empty.drop.set_over(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.worklist.empty.drop.set_over(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.worklist.empty.drop.set_over(False)
+        paths = [Path(u.toLocalFile()) for u in event.mimeData().urls() if u.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            QTimer.singleShot(0, self, lambda: self.import_paths(paths))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        for disconnect in self._disconnect:
+            disconnect()
+        self._disconnect = []
+        for widget in self._built.values():
+            leave = getattr(widget, "shut", None)
+            if leave is not None:
+                leave()
+        self.closing.emit()
+        super().closeEvent(event)
+
+
+def application(arguments: list[str] | None = None) -> QApplication:
+    """The one Qt application, dressed in the theme. Raises ``ProblemError`` where Qt must not be loaded."""
+    from app.ui.start_guard import guard
+
+    guard()
+    existing = QApplication.instance()
+    made = existing if isinstance(existing, QApplication) else QApplication(arguments or ["ekinshi"])
+    made.setApplicationName("Ekinshi")
+    made.setApplicationDisplayName("Ekinshi")
+    dress(made)
+    return made

@@ -1,0 +1,1 @@
+"""What waits to be read, who has read what, and where it went."""
