@@ -51,6 +51,9 @@ class FrameHeader:
     dimension_index: tuple[int, ...] = ()
     temporal_position: float | None = None
     stack_id: str = ""
+    b_value: float | None = None
+    """Of this frame of an enhanced MR, s/mm2."""
+    echo_time_ms: float | None = None
 
 
 @dataclass(frozen=True)

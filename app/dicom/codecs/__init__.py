@@ -1,0 +1,1 @@
+"""Decoders of compressed frames, one adapter per library."""

@@ -1,0 +1,133 @@
+"""Which decoder opens a stream: the codec family of the transfer syntax, then the stream's own words, then the guards."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+from app.dicom.codecs import imagecodecs_adapter
+from app.dicom.codecs.stream_info import StreamInfo, broken, check_against, cut, jpeg2000_info, jpeg_info
+from app.dicom.native_pixels import clean_bits, frame_shape, native_frame, stored_dtype
+from app.dicom.transfer_syntaxes import name_of, syntax_of
+from app.domain.pixels import PixelFormat
+from app.domain.problem import fail
+
+Array = npt.NDArray[np.generic]
+
+
+def decode_stream(stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> Array:
+    """Stored values of one compressed frame, (rows, columns[, samples]). Raises ``ProblemError``."""
+    syntax = syntax_of(transfer_syntax_uid)
+    if syntax is None or not syntax.codec:
+        name = name_of(transfer_syntax_uid)
+        raise fail("dicom.transfer_syntax_unsupported", kept_safe="kept.original", name=name, uid=transfer_syntax_uid)
+    if not stream.strip(b"\0"):
+        raise fail("dicom.stream_empty", kept_safe="kept.original", next_step="dicom.next.ask_again")
+    family = syntax.codec
+    if family in ("uncompressed", "deflated_frame"):
+        return _plain(stream, fmt, family)
+    if family == "rle":
+        return _finished(_rle(stream, fmt), fmt)
+    if family == "jpegxl":
+        return _finished(imagecodecs_adapter.jpegxl(stream), fmt)
+    info = jpeg2000_info(stream) if family in ("jpeg2000", "htj2k") else _jpeg_or_other(stream)
+    check_against(info, fmt)
+    if not info.complete:
+        # Several decoders fill a cut stream up in silence; the end marker decides.
+        raise cut()
+    if info.kind == "jpegls":
+        values = imagecodecs_adapter.jpegls(stream)
+    elif info.kind == "jpeg":
+        values = imagecodecs_adapter.jpeg(stream, info)
+    elif info.high_throughput:
+        values = imagecodecs_adapter.htj2k(stream)
+    else:
+        values = imagecodecs_adapter.jpeg2000(stream)
+    return _finished(values, fmt, info)
+
+
+def _jpeg_or_other(stream: bytes) -> StreamInfo:
+    if stream[:4] == b"\xff\x4f\xff\x51":
+        return jpeg2000_info(stream)
+    return jpeg_info(stream)
+
+
+def _plain(stream: bytes, fmt: PixelFormat, family: str) -> Array:
+    if family == "deflated_frame":
+        machine = zlib.decompressobj(-zlib.MAX_WBITS)
+        bits = fmt.rows * fmt.columns * fmt.samples_per_pixel * fmt.bits_allocated
+        try:
+            stream = machine.decompress(stream, (bits + 7) // 8 + 64)
+        except zlib.error as error:
+            raise broken("deflate") from error
+    shape = frame_shape(fmt)
+    need = (int(np.prod(shape)) * fmt.bits_allocated + 7) // 8
+    if len(stream) < need:
+        raise cut()
+    return native_frame(stream[:need], fmt, 0, True, "")
+
+
+def _rle(stream: bytes, fmt: PixelFormat) -> Array:
+    if len(stream) < 64:
+        raise cut()
+    header = np.frombuffer(stream, "<u4", 16)
+    count = int(header[0])
+    wanted = fmt.samples_per_pixel * max(fmt.bits_allocated // 8, 1)
+    if count != wanted:
+        raise broken("number of segments")
+    offsets = [int(o) for o in header[1 : count + 1]]
+    if offsets[0] != 64 or any(b <= a for a, b in zip(offsets, offsets[1:], strict=False)) or offsets[-1] >= len(stream):
+        raise broken("segment offsets")
+    return imagecodecs_adapter.rle(stream, fmt)
+
+
+def _finished(values: Array, fmt: PixelFormat, info: StreamInfo | None = None) -> Array:
+    """Shape, dtype and sign as the header states them."""
+    shape = frame_shape(fmt)
+    if values.shape != shape:
+        if values.ndim == 3 and len(shape) == 3 and values.shape == (shape[2], shape[0], shape[1]):
+            values = np.ascontiguousarray(values.transpose(1, 2, 0))
+        elif values.size == int(np.prod(shape)) and values.ndim != len(shape):
+            values = values.reshape(shape)
+        else:
+            raise broken("size of the decoded picture")
+    dtype = stored_dtype(fmt)
+    if values.dtype.itemsize > dtype.itemsize:
+        values = values.astype(f"{values.dtype.kind}{dtype.itemsize}")
+    if values.dtype.kind == "u" and dtype.kind == "i":
+        values = _sign_extended(values, dtype, info.precision if info else fmt.bits_stored, fmt)
+    elif values.dtype != dtype:
+        values = values.astype(dtype)
+    if not values.flags.writeable:
+        values = values.copy()
+    if fmt.bits_allocated == 1:
+        return values
+    return _cleaned(values, fmt)
+
+
+def _sign_extended(values: Array, dtype: np.dtype[np.generic], precision: int, fmt: PixelFormat) -> Array:
+    """Unsigned codes of a signed image: two's complement in the precision of the stream (PS3.5 8.2)."""
+    bits = min(precision, dtype.itemsize * 8)
+    wide = values.astype(f"u{dtype.itemsize}").view(dtype)
+    up = dtype.itemsize * 8 - bits
+    del fmt
+    if up:
+        wide = np.left_shift(wide, up)
+        np.right_shift(wide, up, out=wide)
+    return wide
+
+
+def _cleaned(values: Array, fmt: PixelFormat) -> Array:
+    """In a compressed stream the values sit in the low bits unless the high bit says otherwise in the same precision."""
+    if fmt.bits_stored >= values.dtype.itemsize * 8:
+        return values
+    if fmt.high_bit != fmt.bits_stored - 1:
+        from dataclasses import replace
+
+        limit = 1 << fmt.bits_stored
+        if values.dtype.kind == "u" and int(values.max(initial=0)) >= limit:
+            return clean_bits(values, fmt)
+        fmt = replace(fmt, high_bit=fmt.bits_stored - 1)
+    return clean_bits(values, fmt)

@@ -1,0 +1,141 @@
+"""What a compressed stream says about itself, read before any decoder sees it: size, precision, its end."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from app.domain.pixels import PixelFormat
+from app.domain.problem import ProblemError, fail
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    kind: str
+    """jpeg, jpegls, jpeg2000."""
+    rows: int
+    columns: int
+    components: int
+    precision: int
+    signed: bool = False
+    process: int = 0
+    """SOF number of a JPEG (0 baseline, 1 extended, 2 progressive, 3 lossless...)."""
+    complete: bool = True
+    """The end marker is where it must be."""
+    high_throughput: bool = False
+    uses_mct: bool = False
+    """JPEG 2000 multi-component transform (RCT or ICT)."""
+    adobe_transform: int | None = None
+
+
+def broken(reason: str) -> ProblemError:
+    return fail("dicom.stream_broken", kept_safe="kept.original", next_step="dicom.next.ask_again", reason=reason)
+
+
+def cut() -> ProblemError:
+    return fail("dicom.stream_cut", kept_safe="kept.original", next_step="dicom.next.ask_again")
+
+
+def _ends_with_marker(stream: bytes) -> bool:
+    """EOI or EOC, with nothing but padding after it."""
+    at = stream.rfind(b"\xff\xd9")
+    return at >= 0 and not stream[at + 2 :].strip(b"\0\xff ")
+
+
+_SOF = frozenset((0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF))
+
+
+def jpeg_info(stream: bytes) -> StreamInfo:
+    """JPEG (T.81) or JPEG-LS (T.87) by its frame header. Raises ``ProblemError``."""
+    start = stream.find(b"\xff\xd8\xff", 0, 64)
+    if start < 0:
+        raise broken("no start marker")
+    pos, size = start + 2, len(stream)
+    adobe: int | None = None
+    while pos + 4 <= size:
+        if stream[pos] != 0xFF:
+            raise broken("no marker where one must be")
+        marker = stream[pos + 1]
+        if marker == 0xFF:
+            pos += 1
+            continue
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
+            pos += 2
+            continue
+        (length,) = struct.unpack_from(">H", stream, pos + 2)
+        if marker == 0xEE and length >= 14 and stream[pos + 4 : pos + 9] == b"Adobe":
+            adobe = stream[pos + 15]
+        if marker in _SOF or marker == 0xF7:
+            if pos + 10 > size:
+                raise cut()
+            precision, rows, columns, components = struct.unpack_from(">BHHB", stream, pos + 4)
+            kind = "jpegls" if marker == 0xF7 else "jpeg"
+            process = marker - 0xC0 if kind == "jpeg" else 0
+            return StreamInfo(
+                kind,
+                rows,
+                columns,
+                components,
+                precision,
+                process=process,
+                complete=_ends_with_marker(stream),
+                adobe_transform=adobe,
+            )
+        if marker == 0xDA or marker == 0xD9 or length < 2:
+            raise broken("no frame header")
+        pos += 2 + length
+    raise cut()
+
+
+def jpeg2000_info(stream: bytes) -> StreamInfo:
+    """JPEG 2000 codestream or JP2 file by SIZ, CAP and COD. Raises ``ProblemError``."""
+    start = stream.find(b"\xff\x4f\xff\x51", 0, 4096)
+    if start < 0:
+        raise broken("no codestream")
+    if len(stream) < start + 48:
+        raise cut()
+    (_, _, x1, y1, x0, y0) = struct.unpack_from(">HHIIII", stream, start + 4)
+    (components,) = struct.unpack_from(">H", stream, start + 40)
+    depth = stream[start + 42]
+    (length,) = struct.unpack_from(">H", stream, start + 4)
+    pos = start + 4 + length
+    high_throughput = mct = False
+    while pos + 4 <= len(stream):
+        marker, length = struct.unpack_from(">HH", stream, pos)
+        if marker == 0xFF50:
+            high_throughput = True
+        elif marker == 0xFF52 and pos + 9 <= len(stream):
+            mct = stream[pos + 8] == 1
+        elif marker in (0xFF90, 0xFFD9) or marker < 0xFF00:
+            break
+        pos += 2 + length
+    return StreamInfo(
+        "jpeg2000",
+        y1 - y0,
+        x1 - x0,
+        components,
+        (depth & 0x7F) + 1,
+        signed=bool(depth & 0x80),
+        complete=_ends_with_marker(stream),
+        high_throughput=high_throughput,
+        uses_mct=mct,
+    )
+
+
+def check_against(info: StreamInfo, fmt: PixelFormat) -> None:
+    """The stream must be the picture that the header describes. Raises ``ProblemError``."""
+    if (info.rows, info.columns) != (fmt.rows, fmt.columns):
+        raise fail(
+            "dicom.stream_other_size",
+            kept_safe="kept.original",
+            rows=info.rows,
+            columns=info.columns,
+            stated_rows=fmt.rows,
+            stated_columns=fmt.columns,
+        )
+    if info.components != fmt.samples_per_pixel:
+        raise fail(
+            "dicom.stream_other_samples", kept_safe="kept.original", found=info.components, stated=fmt.samples_per_pixel
+        )
+    if info.precision > 32:
+        raise broken("precision")

@@ -1,0 +1,361 @@
+"""Which frames are shown together, and why they were parted: one table of split rules.
+
+A series is cut first by kind (document, derived, cine, single pictures, stack), then by every rule of ``STACK_RULES`` whose
+values differ inside it. The first rule that cuts gives the reason that the series strip shows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from app.domain.geometry import PlaneGeometry
+from app.domain.problem import Problem, Severity
+from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, FrameRef, Instance, Series, Study
+
+_DOCUMENT_PREFIXES: Final = (
+    "1.2.840.10008.5.1.4.1.1.88.",
+    "1.2.840.10008.5.1.4.1.1.104.",
+    "1.2.840.10008.5.1.4.1.1.9.",
+)
+_DERIVED: Final = frozenset({"SEG", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG", "RWV", "M3D", "FID", "PLAN", "ANN"})
+_DERIVED_CLASSES: Final = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.66.4",
+        "1.2.840.10008.5.1.4.1.1.66.7",
+        "1.2.840.10008.5.1.4.1.1.30",
+        "1.2.840.10008.5.1.4.1.1.67",
+    }
+)
+_CINE_MODALITIES: Final = frozenset({"US", "XA", "RF", "IVUS", "ES", "GM", "SM"})
+_PROJECTIONS: Final = frozenset({"CR", "DX", "MG", "IO", "PX", "RG", "XC", "OP", "OT"})
+
+
+@dataclass(frozen=True)
+class _Frame:
+    instance: Instance
+    index: int
+    header: FrameHeader
+
+    @property
+    def ref(self) -> FrameRef:
+        return FrameRef(self.instance.sop_instance_uid, self.index)
+
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """Frames with unequal keys are not shown as one stack; ``code`` says why."""
+
+    code: str
+    key: Callable[[_Frame], Key]
+    label: Callable[[Key], str]
+    stacks_only: bool = True
+
+
+def _plane_key(frame: _Frame) -> Key:
+    plane = frame.header.plane
+    if plane is None:
+        return ()
+    # 0.01 is about half a degree: a series with noise in its cosines stays one, an oblique one parts.
+    return tuple(round(c, 2) + 0.0 for c in (*plane.row_cosines, *plane.column_cosines))
+
+
+def _size_key(frame: _Frame) -> Key:
+    fmt = frame.instance.pixel_format
+    return (fmt.rows, fmt.columns, fmt.samples_per_pixel > 1) if fmt else ()
+
+
+def _spacing_key(frame: _Frame) -> Key:
+    plane = frame.header.plane
+    return (round(plane.row_spacing_mm, 4), round(plane.column_spacing_mm, 4)) if plane else ()
+
+
+def _localizer_key(frame: _Frame) -> Key:
+    return ("LOCALIZER" in frame.instance.image_type,)
+
+
+def _type_key(frame: _Frame) -> Key:
+    """Flavours of MR and CT (magnitude, phase, water, fat, monoenergetic...) after the first three values."""
+    return tuple(
+        v for v in frame.instance.image_type[2:] if v not in ("AXIAL", "LOCALIZER", "OTHER", "NORM", "DIS2D", "DIS3D")
+    )
+
+
+def _echo_key(frame: _Frame) -> Key:
+    value = frame.header.echo_time_ms if frame.header.echo_time_ms is not None else frame.instance.echo_time_ms
+    return (round(value, 2),) if value is not None else ()
+
+
+def _b_value_key(frame: _Frame) -> Key:
+    value = frame.header.b_value if frame.header.b_value is not None else frame.instance.b_value
+    return (round(value),) if value is not None else ()
+
+
+def _time_key(frame: _Frame) -> Key:
+    return (frame.header.temporal_position,) if frame.header.temporal_position is not None else ()
+
+
+def _acquisition_key(frame: _Frame) -> Key:
+    return (frame.instance.acquisition_number,) if frame.instance.acquisition_number is not None else ()
+
+
+def _frame_of_reference_key(frame: _Frame) -> Key:
+    return (frame.instance.frame_of_reference_uid,)
+
+
+def _stack_key(frame: _Frame) -> Key:
+    return (frame.header.stack_id,) if frame.header.stack_id else ()
+
+
+def _joined(key: Key) -> str:
+    return " ".join(str(v) for v in key)
+
+
+def _oriented(key: Key) -> str:
+    from app.domain.geometry import orientation_letters
+
+    if len(key) != 6:
+        return ""
+    values = [float(str(v)) for v in key]
+    row, column = values[:3], values[3:]
+    normal = (
+        abs(row[1] * column[2] - row[2] * column[1]),
+        abs(row[2] * column[0] - row[0] * column[2]),
+        abs(row[0] * column[1] - row[1] * column[0]),
+    )
+    name = ("SAG", "COR", "AX")[max(range(3), key=lambda n: normal[n])]
+    return name if max(normal) > 0.9 else f"{name} {orientation_letters((row[0], row[1], row[2]))}"
+
+
+STACK_RULES: Final[tuple[SplitRule, ...]] = (
+    SplitRule("split.localizer", _localizer_key, lambda k: "LOC" if k == (True,) else "", stacks_only=False),
+    SplitRule("split.size", _size_key, lambda k: f"{k[1]}x{k[0]}" if k else "", stacks_only=False),
+    SplitRule("split.frame_of_reference", _frame_of_reference_key, lambda k: ""),
+    SplitRule("split.orientation", _plane_key, _oriented),
+    SplitRule("split.spacing", _spacing_key, lambda k: f"{k[0]} mm" if k else ""),
+    SplitRule("split.image_type", _type_key, _joined),
+    SplitRule("split.b_value", _b_value_key, lambda k: f"b{k[0]}" if k else ""),
+    SplitRule("split.echo", _echo_key, lambda k: f"TE {k[0]}" if k else ""),
+    SplitRule("split.stack", _stack_key, lambda k: _joined(k)),
+    SplitRule("split.time", _time_key, lambda k: f"T{k[0]:g}" if k else ""),
+)
+"""Applied in this order. Acquisition and content time part only what still lies at the same place (see ``_by_place``)."""
+
+
+def display_sets(study: Study) -> tuple[DisplaySet, ...]:
+    """Every frame of every object is in exactly one set."""
+    return tuple(found for series in study.series for found in _of_series(study, series))
+
+
+def _of_series(study: Study, series: Series) -> Iterable[DisplaySet]:
+    by_kind: dict[tuple[DisplaySetKind, str], list[Instance]] = defaultdict(list)
+    for instance in series.instances:
+        kind = _kind(series.modality, instance)
+        # A cine and a document stand alone; the other kinds are gathered.
+        alone = instance.sop_instance_uid if kind in (DisplaySetKind.CINE, DisplaySetKind.DOCUMENT) else ""
+        by_kind[(kind, alone)].append(instance)
+    kinds = {k for k, _ in by_kind}
+    for (kind, alone), instances in by_kind.items():
+        reason = Problem("split.kind", {}, Severity.NOTE) if len(kinds) > 1 else None
+        if reason is None and len(by_kind) > 1:
+            reason = Problem("split.multiframe", {}, Severity.NOTE)
+        if kind in (DisplaySetKind.STACK, DisplaySetKind.IMAGES):
+            frames = [_Frame(i, n, h) for i in instances for n, h in enumerate(i.frames)]
+            for part in _split(frames, kind, reason):
+                yield _made(study, series, part.kind, part.frames, part.label, part.reason, part.key)
+            continue
+        frames = [_Frame(i, n, h) for i in instances for n, h in enumerate(i.frames)]
+        refs = tuple(f.ref for f in frames) or tuple(FrameRef(i.sop_instance_uid) for i in instances)
+        label = instances[0].document_title if kind is not DisplaySetKind.CINE else _number(instances[0])
+        yield DisplaySet(
+            f"{series.series_instance_uid}/{kind.value}{':' + alone if alone else ''}",
+            series.series_instance_uid,
+            study.study_instance_uid,
+            series.modality,
+            kind,
+            refs,
+            label,
+            reason,
+        )
+
+
+def _number(instance: Instance) -> str:
+    return f"#{instance.instance_number}" if instance.instance_number is not None else ""
+
+
+def _kind(modality: str, instance: Instance) -> DisplaySetKind:
+    if instance.sop_class_uid in _DERIVED_CLASSES or (modality in _DERIVED and modality != "RTDOSE"):
+        return DisplaySetKind.DERIVED
+    if instance.sop_class_uid.startswith("1.2.840.10008.5.1.4.1.1.88.59"):
+        return DisplaySetKind.DERIVED
+    if instance.sop_class_uid.startswith("1.2.840.10008.5.1.4.1.1.11."):
+        return DisplaySetKind.DERIVED
+    if instance.pixel_format is None:
+        documents = instance.sop_class_uid.startswith(_DOCUMENT_PREFIXES)
+        return DisplaySetKind.DOCUMENT if documents or modality in ("SR", "DOC", "ECG") else DisplaySetKind.DERIVED
+    placed = bool(instance.frames) and instance.frames[0].plane is not None
+    if instance.pixel_format.frames > 1:
+        if placed and len({f.plane.origin_mm for f in instance.frames if f.plane}) > 1:
+            return DisplaySetKind.STACK
+        return DisplaySetKind.CINE
+    if placed and modality not in _PROJECTIONS:
+        return DisplaySetKind.STACK
+    return DisplaySetKind.IMAGES
+
+
+@dataclass(frozen=True)
+class _Part:
+    kind: DisplaySetKind
+    frames: list[_Frame]
+    label: str
+    reason: Problem | None
+    key: str
+
+
+def _split(frames: list[_Frame], kind: DisplaySetKind, reason: Problem | None) -> Iterable[_Part]:
+    parts = [_Part(kind, frames, "", reason, "")]
+    for rule in STACK_RULES:
+        if rule.stacks_only and kind is not DisplaySetKind.STACK:
+            continue
+        parts = [smaller for part in parts for smaller in _applied(rule, part)]
+    if kind is DisplaySetKind.STACK:
+        parts = [smaller for part in parts for smaller in _by_place(part)]
+    return parts
+
+
+def _applied(rule: SplitRule, part: _Part) -> list[_Part]:
+    groups: dict[Key, list[_Frame]] = defaultdict(list)
+    for frame in part.frames:
+        groups[rule.key(frame)].append(frame)
+    if len(groups) == 1:
+        return [part]
+    if rule.code in ("split.image_type", "split.echo", "split.stack", "split.time", "split.b_value") and not _worth(groups):
+        return [part]
+    why = part.reason if part.reason is not None else Problem(rule.code, {"parts": len(groups)}, Severity.NOTE)
+    return [
+        _Part(
+            part.kind,
+            found,
+            " ".join(t for t in (part.label, rule.label(key)) if t),
+            why,
+            f"{part.key}/{rule.code.split('.')[1]}={_joined(key)}",
+        )
+        for key, found in groups.items()
+    ]
+
+
+def _worth(groups: dict[Key, list[_Frame]]) -> bool:
+    """These rules part repeated positions only: values that merely drift along one stack are left together."""
+    places: set[Key] = set()
+    for frames in groups.values():
+        own = {_place(f) for f in frames}
+        if own & places:
+            return True
+        places |= own
+    return all(len(frames) == 1 for frames in groups.values()) and len(groups) < 3
+
+
+def _place(frame: _Frame) -> Key:
+    plane = frame.header.plane
+    return tuple(round(c, 2) for c in plane.origin_mm) if plane else ()
+
+
+def _by_place(part: _Part) -> list[_Part]:
+    """Repeated positions that no attribute explains: parted by acquisition, then by content time, else left and remarked."""
+    places = [_place(f) for f in part.frames]
+    if len(set(places)) == len(places):
+        return [part]
+    acquisitions: dict[Key, list[_Frame]] = defaultdict(list)
+    for frame in part.frames:
+        acquisitions[_acquisition_key(frame)].append(frame)
+    if len(acquisitions) > 1 and _parts_places(acquisitions):
+        return [
+            _Part(
+                part.kind,
+                found,
+                " ".join(t for t in (part.label, f"A{_joined(key)}") if t),
+                part.reason or Problem("split.acquisition", {"parts": len(acquisitions)}, Severity.NOTE),
+                f"{part.key}/acquisition={_joined(key)}",
+            )
+            for key, found in acquisitions.items()
+        ]
+    counts = {places.count(p) for p in set(places)}
+    if len(counts) == 1:
+        return _by_order(part, counts.pop())
+    return [part]
+
+
+def _parts_places(groups: dict[Key, list[_Frame]]) -> bool:
+    return all(len({_place(f) for f in frames}) == len(frames) for frames in groups.values())
+
+
+def _by_order(part: _Part, times: int) -> list[_Part]:
+    """Every place has the same number of frames: phases in the order of time or instance number."""
+    at: dict[Key, list[_Frame]] = defaultdict(list)
+    for frame in sorted(part.frames, key=_order):
+        at[_place(frame)].append(frame)
+    reason = part.reason or Problem("split.phase", {"parts": times}, Severity.NOTE)
+    return [
+        _Part(
+            part.kind,
+            [frames[n] for frames in at.values()],
+            f"{part.label} P{n + 1}".strip(),
+            reason,
+            f"{part.key}/phase={n + 1}",
+        )
+        for n in range(times)
+    ]
+
+
+def _order(frame: _Frame) -> tuple[str, int, int]:
+    instance = frame.instance
+    return (instance.acquisition_datetime, instance.instance_number or 0, frame.index)
+
+
+def _sorted_by_position(frames: list[_Frame]) -> list[_Frame]:
+    first = frames[0].header.plane
+    if first is None:
+        return sorted(frames, key=_order)
+    n = first.normal
+
+    def along(frame: _Frame) -> float:
+        plane: PlaneGeometry | None = frame.header.plane
+        return sum(a * b for a, b in zip(n, plane.origin_mm, strict=True)) if plane else 0.0
+
+    return sorted(frames, key=lambda f: (along(f), _order(f)))
+
+
+def _made(
+    study: Study,
+    series: Series,
+    kind: DisplaySetKind,
+    frames: list[_Frame],
+    label: str,
+    reason: Problem | None,
+    key: str,
+) -> DisplaySet:
+    from app.dicom.stack_check import stack_remarks
+
+    if kind is DisplaySetKind.STACK:
+        frames = _sorted_by_position(frames)
+        planes = [f.header.plane for f in frames if f.header.plane is not None]
+        remarks = stack_remarks(planes)
+    else:
+        frames = sorted(frames, key=lambda f: (f.instance.instance_number or 0, f.instance.sop_instance_uid, f.index))
+        remarks = ()
+    return DisplaySet(
+        f"{series.series_instance_uid}{key}",
+        series.series_instance_uid,
+        study.study_instance_uid,
+        series.modality,
+        kind,
+        tuple(f.ref for f in frames),
+        label,
+        reason,
+        remarks,
+    )

@@ -1,0 +1,202 @@
+"""One frame of an instance to its stored values, exactly as the object holds them.
+
+Stored values: unused bits masked, the sign extended, colour as decoded with samples last, dtype by Bits Allocated and Pixel
+Representation. A short, cut or empty stream is an error, never a picture.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.dicom import tags
+from app.dicom.codecs.registry import decode_stream
+from app.dicom.fragments import FrameIndex, index_frames, join, truncated
+from app.dicom.header import fetch_from_bytes, read_raw_at
+from app.dicom.instance_builder import stored_bits_per_frame
+from app.dicom.native_pixels import frame_shape, native_frame, stored_dtype
+from app.dicom.raw_header import Fetch, RawFile
+from app.dicom.transfer_syntaxes import is_native
+from app.domain.pixels import PixelFormat
+from app.domain.ports import ByteSource
+from app.domain.problem import fail
+from app.domain.study import Instance
+
+Array = npt.NDArray[np.generic]
+
+_INDEX_TAGS = frozenset({tags.EXTENDED_OFFSET_TABLE, tags.EXTENDED_OFFSET_TABLE_LENGTHS})
+_WHOLE_FILE = 8 << 20
+"""Encapsulated files up to this size are read at once: one read is cheaper than three."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What must be known of a file before its frames can be cut out."""
+
+    raw: RawFile
+    index: FrameIndex | None
+    size: int
+
+
+class _Recent:
+    """The last opened files' indices; a cine asks for the same one a thousand times."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._items: OrderedDict[tuple[str, int], _Opened] = OrderedDict()
+
+    def get(self, key: tuple[str, int]) -> _Opened | None:
+        with self._lock:
+            found = self._items.get(key)
+            if found is not None:
+                self._items.move_to_end(key)
+            return found
+
+    def put(self, key: tuple[str, int], opened: _Opened) -> None:
+        with self._lock:
+            self._items[key] = opened
+            while len(self._items) > self._limit:
+                self._items.popitem(last=False)
+
+
+_recent = _Recent(8)
+
+
+def stored_frame(instance: Instance, frame: int, source: ByteSource) -> Array:
+    """Stored values of one frame, (rows, columns[, samples]). Raises ``ProblemError`` with the reason."""
+    fmt = _format(instance)
+    if not 0 <= frame < fmt.frames:
+        raise fail("dicom.no_such_frame", frame=frame + 1, frames=fmt.frames)
+    if is_native(instance.transfer_syntax_uid):
+        return _native(instance, fmt, frame, source)
+    stream = encapsulated_stream(instance, frame, source)
+    return decode_stream(stream, fmt, instance.transfer_syntax_uid)
+
+
+def stored_pixels(instance: Instance, source: ByteSource) -> Array:
+    """All frames, (frames, rows, columns[, samples])."""
+    fmt = _format(instance)
+    first = stored_frame(instance, 0, source)
+    if fmt.frames == 1:
+        return first[np.newaxis]
+    try:
+        out = np.empty((fmt.frames, *first.shape), first.dtype)
+    except MemoryError as error:
+        raise fail("dicom.too_large", kept_safe="kept.original") from error
+    out[0] = first
+    for n in range(1, fmt.frames):
+        found = stored_frame(instance, n, source)
+        if found.shape != first.shape:
+            raise fail("dicom.frames_differ", kept_safe="kept.original", frame=n + 1)
+        out[n] = found
+    return out
+
+
+def _format(instance: Instance) -> PixelFormat:
+    if instance.pixel_format is None:
+        raise fail("dicom.no_pixels")
+    return instance.pixel_format
+
+
+def _native(instance: Instance, fmt: PixelFormat, frame: int, source: ByteSource) -> Array:
+    bits = stored_bits_per_frame(fmt)
+    length = (bits + 7) // 8
+    plain = instance.transfer_syntax_uid in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
+    if plain and instance.pixel_data_offset is not None and bits % 8 == 0 and fmt.bits_allocated % 8 == 0:
+        raw = source.read_range(instance.locator, instance.pixel_data_offset + frame * length, length)
+        if len(raw) < length:
+            raise truncated()
+        return native_frame(raw, fmt, 0, True, "")
+    opened = _open(instance, source)
+    pixel = opened.raw.pixel
+    if pixel is None or pixel.length is None:
+        raise fail("dicom.pixels_missing", kept_safe="kept.original")
+    packed = fmt.bits_allocated % 8 != 0
+    start, count = (0, pixel.length) if packed else (frame * length, length)
+    if opened.raw.inflated is not None:
+        raw = opened.raw.inflated[pixel.offset + start : pixel.offset + start + count]
+    else:
+        raw = source.read_range(instance.locator, pixel.offset + start, count)
+    if len(raw) < count or (packed and len(raw) * 8 < bits * fmt.frames):
+        raise truncated()
+    return native_frame(raw, fmt, frame if packed else 0, opened.raw.dataset.little, pixel.vr)
+
+
+def encapsulated_stream(instance: Instance, frame: int, source: ByteSource) -> bytes:
+    """The codec's own bytes of one frame."""
+    fmt = _format(instance)
+    if fmt.frames == 1 and instance.size_bytes <= _WHOLE_FILE:
+        data = source.read(instance.locator)
+        opened = _opened_from(data, instance)
+        fetch: Fetch = fetch_from_bytes(data)
+    else:
+        opened = _open(instance, source)
+
+        def fetch(offset: int, length: int) -> bytes:
+            return source.read_range(instance.locator, offset, length)
+
+    if opened.index is None:
+        raise fail("dicom.no_fragments", kept_safe="kept.original", next_step="dicom.next.ask_again")
+    return join(fetch, opened.size, opened.index.frames[frame])
+
+
+class _BytesSource:
+    """One object's bytes as a source, so that one read serves header and pixels."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self, locator: str) -> bytes:
+        del locator
+        return self._data
+
+    def read_range(self, locator: str, offset: int, length: int) -> bytes:
+        del locator
+        return self._data[offset : offset + length]
+
+    def plain_path(self, locator: str) -> None:
+        del locator
+
+
+def _opened_from(data: bytes, instance: Instance) -> _Opened:
+    raw, _ = read_raw_at(instance.locator, _BytesSource(data), _INDEX_TAGS)
+    return _Opened(raw, _index(raw, instance, fetch_from_bytes(data), len(data)), len(data))
+
+
+def _open(instance: Instance, source: ByteSource) -> _Opened:
+    key = (instance.locator, instance.size_bytes)
+    found = _recent.get(key)
+    if found is not None:
+        return found
+    raw, _ = read_raw_at(instance.locator, source, _INDEX_TAGS)
+    size = instance.size_bytes
+
+    def fetch(offset: int, length: int) -> bytes:
+        return source.read_range(instance.locator, offset, length)
+
+    opened = _Opened(raw, _index(raw, instance, fetch, size), size)
+    _recent.put(key, opened)
+    return opened
+
+
+def _index(raw: RawFile, instance: Instance, fetch: Fetch, size: int) -> FrameIndex | None:
+    pixel = raw.pixel
+    if pixel is None or pixel.length is not None or raw.inflated is not None:
+        return None
+    offsets, lengths = raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE), raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE_LENGTHS)
+    extended = None
+    if offsets and lengths:
+        extended = (_longs(offsets), _longs(lengths))
+    return index_frames(fetch, size, pixel.offset, _format(instance).frames, extended)
+
+
+def _longs(raw: bytes) -> tuple[int, ...]:
+    return tuple(int(v) for v in np.frombuffer(raw[: len(raw) // 8 * 8], "<u8"))
+
+
+__all__ = ["encapsulated_stream", "frame_shape", "stored_dtype", "stored_frame", "stored_pixels"]

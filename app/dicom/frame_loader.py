@@ -1,0 +1,174 @@
+"""Many frames into one array at the speed of the disk: pixels are read straight to their place, then rescaled there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from app.dicom.frame_decoder import stored_frame
+from app.dicom.native_pixels import clean_bits
+from app.domain.pixels import Lut, ModalityTransform, PixelFormat
+from app.domain.ports import ByteSource, Cancelled, Progress
+from app.domain.problem import fail
+from app.domain.study import Instance
+
+Array = npt.NDArray[np.generic]
+
+_PLAIN = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"})
+
+
+@dataclass(frozen=True)
+class FrameJob:
+    k: int
+    """Slice of the array."""
+    instance: Instance
+    frame: int
+    transform: ModalityTransform
+
+
+class _OutOfRange(Exception):
+    """A value does not fit the array's type; the caller takes a wider one."""
+
+
+def fill_frames(
+    out: Array,
+    jobs: Sequence[FrameJob],
+    source: ByteSource,
+    progress: Progress,
+    threads: int,
+    check_range: bool = False,
+) -> bool:
+    """Modality values of every job into ``out[k]``; False when ``check_range`` found a value that does not fit.
+
+    Raises ``ProblemError`` of the first frame that cannot be read, and ``Cancelled``.
+    """
+    parts = max(1, min(threads, len(jobs)))
+    share = [jobs[n::parts] for n in range(parts)]
+    done = [0] * parts
+
+    def work(part: int) -> None:
+        for job in share[part]:
+            if progress.cancelled():
+                raise Cancelled
+            _one(out, job, source, check_range)
+            done[part] += 1
+            if part == 0 and done[0] % 8 == 0:
+                progress.report(sum(done) / len(jobs), "load")
+
+    try:
+        if parts == 1:
+            work(0)
+        else:
+            with ThreadPoolExecutor(parts, thread_name_prefix="frames") as pool:
+                for future in [pool.submit(work, n) for n in range(parts)]:
+                    future.result()
+    except _OutOfRange:
+        return False
+    progress.report(1.0, "load")
+    return True
+
+
+def _one(out: Array, job: FrameJob, source: ByteSource, check_range: bool) -> None:
+    target = out[job.k]
+    fmt = job.instance.pixel_format
+    path = source.plain_path(job.instance.locator)
+    if path is not None and fmt is not None and _reads_in_place(job.instance, fmt, target):
+        _read_into(path, job, fmt, target)
+        if target.dtype != np.int16 or fmt.signed:
+            clean_bits(target, fmt)
+            values: Array = target
+        else:
+            values = clean_bits(target.view(np.uint16), fmt)
+        rescale_in_place(values, target, job.transform, check_range)
+        return
+    stored = stored_frame(job.instance, job.frame, source)
+    if stored.shape != target.shape:
+        raise fail("dicom.frames_differ", kept_safe="kept.original", frame=job.frame + 1)
+    rescale_in_place(stored, target, job.transform, check_range)
+
+
+def _reads_in_place(instance: Instance, fmt: PixelFormat, target: Array) -> bool:
+    return (
+        instance.transfer_syntax_uid in _PLAIN
+        and instance.pixel_data_offset is not None
+        and fmt.bits_allocated == 16
+        and fmt.samples_per_pixel == 1
+        and fmt.pixel_keyword == "PixelData"
+        and target.dtype == np.int16
+        and target.shape == (fmt.rows, fmt.columns)
+        and sys.byteorder == "little"
+        and hasattr(os, "preadv")
+    )
+
+
+def _read_into(path: Path, job: FrameJob, fmt: PixelFormat, target: Array) -> None:
+    length = fmt.rows * fmt.columns * 2
+    offset = (job.instance.pixel_data_offset or 0) + job.frame * length
+    view = memoryview(target).cast("B")
+    try:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            got = os.preadv(handle, [view], offset)
+            while 0 < got < length:
+                more = os.preadv(handle, [view[got:]], offset + got)
+                if more <= 0:
+                    break
+                got += more
+        finally:
+            os.close(handle)
+    except FileNotFoundError as error:
+        raise fail("dicom.file_gone", next_step="dicom.next.rescan") from error
+    except OSError as error:
+        raise fail("dicom.unreadable", kept_safe="kept.original") from error
+    if got < length:
+        raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
+
+
+def rescale_in_place(stored: Array, target: Array, transform: ModalityTransform, check_range: bool = False) -> None:
+    """``target[...] = stored * slope + intercept``; exact in integers where slope and intercept are whole."""
+    if transform.lut is not None:
+        np.copyto(target, apply_lut(stored, transform.lut), casting="unsafe")
+        return
+    slope, intercept = transform.slope, transform.intercept
+    if target.dtype.kind == "f" or slope != int(slope) or intercept != int(intercept):
+        if slope == 1.0 and intercept == 0.0:
+            np.copyto(target, stored, casting="unsafe")
+        else:
+            np.copyto(target, stored.astype(np.float64) * slope + intercept, casting="unsafe")
+        return
+    if check_range:
+        low, high = int(stored.min()), int(stored.max())
+        ends = (low * int(slope) + int(intercept), high * int(slope) + int(intercept))
+        bounds = np.iinfo(target.dtype)
+        if min(ends) < bounds.min or max(ends) > bounds.max:
+            raise _OutOfRange
+    if stored.dtype != target.dtype:
+        # Values fit the target by the range check, but the stored type may be wider: wrap-around arithmetic stays exact.
+        stored = stored.view(target.dtype) if stored.dtype.itemsize == target.dtype.itemsize else stored.astype(target.dtype)
+    if slope != 1.0:
+        stored = np.multiply(stored, _wrapped(int(slope), target.dtype), out=target)
+    if intercept != 0.0:
+        np.add(stored, _wrapped(int(intercept), target.dtype), out=target)
+    elif stored is not target and not np.shares_memory(stored, target):
+        np.copyto(target, stored)
+
+
+def _wrapped(value: int, dtype: np.dtype[np.generic]) -> np.generic:
+    bits = dtype.itemsize * 8
+    value &= (1 << bits) - 1
+    if dtype.kind == "i" and value >= 1 << (bits - 1):
+        value -= 1 << bits
+    return np.array(value, dtype)[()]
+
+
+def apply_lut(stored: Array, lut: Lut) -> Array:
+    """Modality or VOI LUT: values below and above the table take its first and last entry (PS3.3 C.11.1.1.1)."""
+    index = np.clip(stored.astype(np.int64) - lut.first_mapped, 0, len(lut.table) - 1)
+    return np.asarray(lut.table[index])

@@ -1,0 +1,252 @@
+"""Folders, ZIP archives, DICOMDIR media and single files to a tree of studies, headers only.
+
+Nothing is skipped in silence: every file ends as an instance, a duplicate, a refusal with its reason, or is named as ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.dicom.byte_source import FileByteSource, file_locator, open_zip, read_member, zip_locator
+from app.dicom.header import DICOMDIR_CLASS, fetch_from_bytes, header_from_raw, read_raw_at
+from app.dicom.header import _guarded as guarded_read
+from app.dicom.instance_builder import FileHeader
+from app.dicom.media_index import listed_files
+from app.dicom.raw_header import RawFile
+from app.dicom.study_tree import StudyTree
+from app.dicom.tags import HEADER_TAGS, MEDIA_STORAGE_SOP_CLASS_UID
+from app.domain.ports import ByteSource, Cancelled, Progress, SilentProgress
+from app.domain.problem import Problem, ProblemError, Severity, fail
+from app.domain.study import Instance, RefusedFile, Study
+
+_LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "autorun.inf", ".localized"})
+_MAX_FILES = 5_000_000
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A file whose header could be read; duplicates of an instance are here too."""
+
+    path: str
+    instance: Instance
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    studies: tuple[Study, ...]
+    refused: tuple[RefusedFile, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Paths that are no objects and were not meant to be: DICOMDIR, system litter."""
+    files_seen: int = 0
+    remarks: tuple[Problem, ...] = ()
+    files: tuple[OpenedFile, ...] = ()
+    duplicates: tuple[RefusedFile, ...] = ()
+    """Files left out of the tree because their SOP Instance UID is there already; the reason says whether the bytes differ."""
+
+
+@dataclass
+class _Collector:
+    progress: Progress
+    tree: StudyTree
+    refused: list[RefusedFile]
+    ignored: list[str]
+    remarks: list[Problem]
+    files: list[OpenedFile]
+    duplicates: list[RefusedFile]
+    seen: int = 0
+
+    def refuse(self, path: str, problem: Problem, raw: RawFile | None = None) -> None:
+        uid = ""
+        if raw is not None:
+            uid = raw.dataset.raw(0x00080018).decode("ascii", "replace").strip("\0 ")
+        self.refused.append(RefusedFile(path, problem, uid, raw.transfer_syntax_uid if raw is not None else ""))
+
+
+def scan(paths: Sequence[Path], progress: Progress | None = None, source: ByteSource | None = None) -> ScanResult:
+    """The studies below ``paths``. Raises ``Cancelled``; single files never raise, they are refused by name."""
+    progress = progress if progress is not None else SilentProgress()
+    files_source = source if source is not None else FileByteSource()
+    work = _Collector(progress, StudyTree(), [], [], [], [], [])
+    listed: list[Path] = []
+    for path in paths:
+        listed.extend(_files_below(Path(path), work))
+    explicit = {Path(os.path.abspath(p)) for p in paths}
+    listed = list(dict.fromkeys(Path(os.path.abspath(p)) for p in listed))
+    total = max(len(listed), 1)
+    for n, path in enumerate(listed):
+        if progress.cancelled():
+            raise Cancelled
+        if n % 16 == 0:
+            progress.report(n / total, "scan")
+        if path.suffix.lower() == ".zip" and _is_zip(path):
+            _scan_zip(path, work)
+        else:
+            _scan_file(path, work, files_source, path in explicit)
+    progress.report(1.0, "scan")
+    studies = work.tree.studies()
+    work.remarks.extend(work.tree.remarks())
+    return ScanResult(
+        studies,
+        tuple(work.refused),
+        tuple(work.ignored),
+        work.seen,
+        tuple(work.remarks),
+        tuple(work.files),
+        tuple(work.duplicates),
+    )
+
+
+def _files_below(path: Path, work: _Collector) -> Iterator[Path]:
+    """Files in a stable order; folders that cannot be read are refused by name, loops of links are walked once."""
+    if not path.is_dir():
+        if not path.exists():
+            work.seen += 1
+            work.refuse(str(path), fail("dicom.file_gone", next_step="dicom.next.rescan").problem)
+            return
+        if path.name.upper() == "DICOMDIR":
+            # The directory may lie or be incomplete: its folder decides, the directory only names what is missing.
+            yield path
+            yield from (p for p in _files_below(path.parent, work) if p != path)
+            return
+        yield path
+        return
+    visited: set[tuple[int, int]] = set()
+    stack = [path]
+    count = 0
+    while stack:
+        folder = stack.pop()
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in visited and status.st_ino:
+                continue
+            visited.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda e: e.name)
+        except OSError:
+            work.refuse(str(folder), fail("dicom.folder_unreadable", next_step="dicom.next.permission").problem)
+            continue
+        folders: list[Path] = []
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    folders.append(Path(entry.path))
+                elif entry.is_file():
+                    count += 1
+                    yield Path(entry.path)
+                else:
+                    work.seen += 1
+                    work.refuse(entry.path, fail("dicom.not_a_file").problem)
+            except OSError:
+                work.seen += 1
+                work.refuse(entry.path, fail("dicom.unreadable", kept_safe="kept.original").problem)
+            if count > _MAX_FILES:
+                work.remarks.append(Problem("dicom.too_many_files", {"limit": _MAX_FILES}, Severity.WARNING))
+                return
+        stack.extend(reversed(folders))
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(2) == b"PK"
+    except OSError:
+        return False
+
+
+def _scan_file(path: Path, work: _Collector, source: ByteSource, asked_for: bool) -> None:
+    work.seen += 1
+    name = str(path)
+    if path.name.lower() in _LITTER and not asked_for:
+        work.ignored.append(name)
+        return
+    raw: RawFile | None = None
+    try:
+        raw, _ = read_raw_at(file_locator(path), source)
+        if _is_directory(raw):
+            _note_directory(path, work, asked_for)
+            return
+        header = header_from_raw(raw, file_locator(path), path.stat().st_size)
+    except ProblemError as error:
+        work.refuse(name, error.problem, raw)
+        return
+    except OSError:
+        work.refuse(name, fail("dicom.unreadable", kept_safe="kept.original").problem, raw)
+        return
+    _accept(name, header, work, source)
+
+
+def _is_directory(raw: RawFile) -> bool:
+    return raw.dataset.raw(MEDIA_STORAGE_SOP_CLASS_UID).rstrip(b"\0 ").decode("ascii", "replace") == DICOMDIR_CLASS
+
+
+def _note_directory(path: Path, work: _Collector, asked_for: bool) -> None:
+    """Compares what a DICOMDIR lists with what is there."""
+    work.ignored.append(str(path))
+    listed = listed_files(path)
+    if listed is None:
+        work.remarks.append(Problem("media.directory_broken", {"name": path.name}, Severity.WARNING))
+        return
+    missing = [p for p in listed if not p.exists()]
+    if missing:
+        params = {"name": path.name, "missing": len(missing), "listed": len(listed)}
+        work.remarks.append(Problem("media.files_missing", params, Severity.WARNING))
+    if asked_for:
+        for gone in missing[:10_000]:
+            work.refuse(str(gone), fail("media.file_missing", next_step="dicom.next.ask_again").problem)
+
+
+def _scan_zip(path: Path, work: _Collector) -> None:
+    try:
+        archive = open_zip(path)
+    except ProblemError as error:
+        work.seen += 1
+        work.refuse(str(path), error.problem)
+        return
+    with archive:
+        for info in archive.infolist():
+            if work.progress.cancelled():
+                raise Cancelled
+            if info.is_dir():
+                continue
+            work.seen += 1
+            name = f"{path}!{info.filename}"
+            if info.filename.rsplit("/", 1)[-1].lower() in _LITTER or info.filename.startswith("__MACOSX/"):
+                work.ignored.append(name)
+                continue
+            raw: RawFile | None = None
+            try:
+                data = read_member(archive, info)
+                raw = guarded_read(fetch_from_bytes(data), len(data), HEADER_TAGS, lambda data=data: data)  # type: ignore[misc]
+                if _is_directory(raw):
+                    work.ignored.append(name)
+                    continue
+                header = header_from_raw(raw, zip_locator(path, info.filename), len(data))
+            except ProblemError as error:
+                work.refuse(name, error.problem, raw)
+                continue
+            _accept(name, header, work, None, data)
+
+
+def _accept(name: str, header: FileHeader, work: _Collector, source: ByteSource | None, data: bytes | None = None) -> None:
+    instance = header.instance
+    work.files.append(OpenedFile(name, instance))
+    first = work.tree.add(header)
+    if first is None:
+        return
+    same = instance.size_bytes == first.size_bytes and _digest(instance, source, data) == _digest(first, source, None)
+    code = "dicom.duplicate_same" if same else "dicom.duplicate_uid"
+    severity = Severity.NOTE if same else Severity.WARNING
+    problem = Problem(code, {}, severity, kept_safe="kept.original")
+    work.duplicates.append(RefusedFile(name, problem, instance.sop_instance_uid, instance.transfer_syntax_uid))
+    if not same:
+        work.tree.clashes += 1
+
+
+def _digest(instance: Instance, source: ByteSource | None, data: bytes | None) -> bytes:
+    if data is None:
+        data = (source if source is not None else FileByteSource()).read(instance.locator)
+    return hashlib.sha256(data).digest()

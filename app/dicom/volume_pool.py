@@ -1,0 +1,84 @@
+"""Memory for volumes: pre-faulted buffers that are used again, on huge pages where the system offers them.
+
+Page faults cost more than reading the pixels; a pool pays them once. A buffer goes back to the pool when the last array on
+it is gone, so that callers need not say when they are done.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+
+_ALIGN = 2 << 20
+
+
+def advise_huge_pages(buffer: Any) -> bool:
+    """Asks the system for huge pages under an ``mmap``; False where it cannot."""
+    flag = getattr(mmap, "MADV_HUGEPAGE", None)
+    if flag is None or not isinstance(buffer, mmap.mmap):
+        return False
+    try:
+        buffer.madvise(flag)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+class VolumePool:
+    """Keeps up to ``budget_bytes`` of free buffers. Safe to use from several threads."""
+
+    def __init__(self, budget_bytes: int = 1 << 30) -> None:
+        self._budget = budget_bytes
+        self._free: list[mmap.mmap] = []
+        self._lock = threading.Lock()
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any] | type = np.int16) -> Array:
+        """An array with undefined content."""
+        kind = np.dtype(dtype)
+        size = int(np.prod(shape)) * kind.itemsize
+        buffer = self._take(size)
+        flat = np.frombuffer(buffer, kind, int(np.prod(shape)))
+        weakref.finalize(flat, self._give_back, buffer)
+        return flat.reshape(shape)
+
+    def warm(self, size_bytes: int) -> None:
+        """Makes one pre-faulted buffer of this size ready, in idle time."""
+        buffer = self._new(size_bytes)
+        self._give_back(buffer)
+
+    def _take(self, size: int) -> mmap.mmap:
+        with self._lock:
+            fitting = [b for b in self._free if size <= len(b) <= 2 * size + _ALIGN]
+            if fitting:
+                best = min(fitting, key=len)
+                self._free.remove(best)
+                return best
+        return self._new(size)
+
+    @staticmethod
+    def _new(size: int) -> mmap.mmap:
+        buffer = mmap.mmap(-1, max(_ALIGN, (size + _ALIGN - 1) // _ALIGN * _ALIGN))
+        advise_huge_pages(buffer)
+        np.frombuffer(buffer, np.uint8)[::4096] = 0
+        return buffer
+
+    def _give_back(self, buffer: mmap.mmap) -> None:
+        with self._lock:
+            self._free.append(buffer)
+            while sum(map(len, self._free)) > self._budget:
+                self._free.remove(min(self._free, key=len))
+
+    def free_bytes(self) -> int:
+        with self._lock:
+            return sum(map(len, self._free))
+
+
+shared_pool = VolumePool()
+"""The process's pool."""
