@@ -112,6 +112,8 @@ class ImageGeometry:
     """(row direction, column direction) letters of images without a position."""
     interpolated_plane: bool = False
     """The pixels themselves were resampled out of a volume (MPR, slab), so they are no acquired slice."""
+    detector_mm: bool = False
+    """The spacings are millimetres at the detector: good for one scale among films, not for measuring."""
     spacing_source: str = ""
     """Message id of a remark about the calibration, e.g. ``viewer.spacing.detector``."""
 
@@ -237,7 +239,7 @@ def fit_scale(view: ViewState, size: Size, geometry: ImageGeometry) -> float:
     """Pane pixels per spacing unit at zoom 1: the image (or ``fit_extent_mm``) just fits, turned by quarters."""
     width = geometry.columns * geometry.column_spacing
     height = geometry.rows * geometry.row_spacing
-    if view.fit_extent_mm is not None and geometry.calibrated:
+    if view.fit_extent_mm is not None and (geometry.calibrated or geometry.detector_mm):
         width, height = view.fit_extent_mm
     if round(view.rotation_deg / 90.0) % 2:
         width, height = height, width

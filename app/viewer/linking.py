@@ -1,0 +1,148 @@
+"""Linked panes: one scrolls, zooms, pans or is windowed, the others follow, by frame of reference or by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.domain.geometry import PlaneGeometry, Point3, VolumeGeometry
+from app.viewer.slice_sampler import normal_of
+from app.viewer.view_state import Plane, ViewState, volume_centre
+
+
+@dataclass(frozen=True)
+class LinkedPane:
+    """What linking needs to know of a pane."""
+
+    pane_id: str
+    view: ViewState
+    group: str
+    """Panes of one non-empty group follow each other."""
+    planes: tuple[PlaneGeometry | None, ...] = ()
+    """Of the frames of a stack, in display order."""
+    volume: VolumeGeometry | None = None
+    unit: str = ""
+    modality: str = ""
+    offset_mm: Point3 = (0.0, 0.0, 0.0)
+    """Added to a linked patient position: a manual offset, or the shift of a registration."""
+
+
+def frame_of_reference(pane: LinkedPane) -> str:
+    if pane.volume is not None and pane.volume.frame_of_reference_uid:
+        return pane.volume.frame_of_reference_uid
+    return next((p.frame_of_reference_uid for p in pane.planes if p is not None), "")
+
+
+def point_of(pane: LinkedPane) -> Point3 | None:
+    """The patient position that a pane shows: its point, or the middle of its frame."""
+    if pane.view.plane is not Plane.STACK:
+        return pane.view.point_mm or (volume_centre(pane.volume) if pane.volume is not None else None)
+    if not 0 <= pane.view.frame_index < len(pane.planes):
+        return None
+    plane = pane.planes[pane.view.frame_index]
+    return plane.to_patient((plane.rows - 1) / 2, (plane.columns - 1) / 2) if plane is not None else None
+
+
+def nearest_frame(planes: tuple[PlaneGeometry | None, ...], point_mm: Point3) -> int | None:
+    """The frame whose plane lies nearest to the point; None without positions."""
+    distances = [(abs(p.to_index(point_mm)[2]), n) for n, p in enumerate(planes) if p is not None]
+    return min(distances)[1] if distances else None
+
+
+def _normal(pane: LinkedPane) -> Point3 | None:
+    if pane.view.plane is not Plane.STACK:
+        return normal_of(pane.view)
+    plane = pane.planes[pane.view.frame_index] if 0 <= pane.view.frame_index < len(pane.planes) else None
+    return plane.normal if plane is not None else None
+
+
+def parallel(a: LinkedPane, b: LinkedPane, degrees: float = 10.0) -> bool:
+    na, nb = _normal(a), _normal(b)
+    return na is not None and nb is not None and abs(float(np.dot(na, nb))) >= float(np.cos(np.radians(degrees)))
+
+
+def go_to(pane: LinkedPane, point_mm: Point3) -> ViewState:
+    """The pane's view through a patient position (of its own frame of reference)."""
+    if pane.view.plane is not Plane.STACK:
+        return replace(pane.view, point_mm=point_mm)
+    frame = nearest_frame(pane.planes, point_mm)
+    return pane.view if frame is None else replace(pane.view, frame_index=frame)
+
+
+def linked_scroll(source: LinkedPane, panes: tuple[LinkedPane, ...]) -> Mapping[str, ViewState]:
+    """New views of the panes that follow ``source`` (its new view already in it).
+
+    Parallel panes of the same frame of reference, or with an offset by hand, go to the same patient position. Across
+    frames of reference without an offset nothing moves: equal numbers there do not mean equal anatomy.
+    """
+    point = point_of(source)
+    if point is None or not source.group:
+        return {}
+    out: dict[str, ViewState] = {}
+    mine = frame_of_reference(source)
+    for pane in panes:
+        if pane.pane_id == source.pane_id or pane.group != source.group:
+            continue
+        same = bool(mine) and frame_of_reference(pane) == mine
+        relative = tuple(b - a for a, b in zip(source.offset_mm, pane.offset_mm, strict=True))
+        if not (same or any(relative)) or not parallel(source, pane):
+            continue
+        target = (point[0] + relative[0], point[1] + relative[1], point[2] + relative[2])
+        if pane.view.plane is not Plane.STACK and pane.view.point_mm is not None:
+            # Along the normal only: the crosshair of the follower stays where the reader put it in the plane.
+            normal = np.asarray(normal_of(pane.view))
+            kept = np.asarray(pane.view.point_mm)
+            moved = kept + normal * float((np.asarray(target) - kept) @ normal)
+            target = (float(moved[0]), float(moved[1]), float(moved[2]))
+        view = go_to(pane, target)
+        if view != pane.view:
+            out[pane.pane_id] = view
+    return out
+
+
+def linked_point(
+    source_id: str, point_mm: Point3, frame_of_reference_uid: str, panes: tuple[LinkedPane, ...]
+) -> Mapping[str, ViewState]:
+    """The crosshair: every pane of that frame of reference goes through the point."""
+    out: dict[str, ViewState] = {}
+    for pane in panes:
+        if pane.pane_id == source_id or not frame_of_reference_uid or frame_of_reference(pane) != frame_of_reference_uid:
+            continue
+        view = go_to(pane, point_mm)
+        if view != pane.view:
+            out[pane.pane_id] = view
+    return out
+
+
+def linked_camera(source: LinkedPane, panes: tuple[LinkedPane, ...]) -> Mapping[str, ViewState]:
+    """Zoom and pan of ``source`` for parallel panes of its group, and for films of one group (same scale)."""
+    if not source.group:
+        return {}
+    out: dict[str, ViewState] = {}
+    for pane in panes:
+        if pane.pane_id == source.pane_id or pane.group != source.group:
+            continue
+        films = _normal(source) is None and _normal(pane) is None
+        if not (films or parallel(source, pane)):
+            continue
+        pan = source.view.pan
+        if films and pane.view.anchor[0] == 1.0 - source.view.anchor[0] != 0.5:
+            pan = (-pan[0], pan[1])  # hung back to back: a step towards the nipple is one on both sides
+        view = replace(pane.view, zoom=source.view.zoom, pan=pan)
+        if view != pane.view:
+            out[pane.pane_id] = view
+    return out
+
+
+def linked_window(source: LinkedPane, panes: tuple[LinkedPane, ...]) -> tuple[str, ...]:
+    """Ids of the panes that take the window over: same group, modality and unit (a window means nothing in another)."""
+    if not source.group:
+        return ()
+    return tuple(
+        p.pane_id
+        for p in panes
+        if p.pane_id != source.pane_id and p.group == source.group and p.unit == source.unit and p.modality == source.modality
+        and p.view.display_set_id == source.view.display_set_id
+    )  # fmt: skip
