@@ -104,6 +104,14 @@ def polyline(shape: tuple[int, int], points: Points, width_px: float, *, closed:
     return np.asarray(canvas.astype(np.float32) * np.float32(min(1.0, width_px) / 255.0), np.float32)
 
 
+def polylines(shape: tuple[int, int], curves: Sequence[Points], width_px: int) -> Image:
+    """Union of many anti-aliased lines of one width, 0..1; much faster than one by one."""
+    canvas = np.zeros(shape, np.uint8)
+    pixels = [np.rint(points * _SUB).astype(np.int32) for points in curves]
+    cv2.polylines(canvas, pixels, False, 255, width_px, cv2.LINE_AA, _SHIFT)
+    return np.asarray(canvas.astype(np.float32) / 255.0, np.float32)
+
+
 def depth_inside(mask: npt.NDArray[np.bool_]) -> Image:
     """Distance in pixels from each inside pixel to the nearest outside one; the edge of the array counts as inside."""
     padded = np.ascontiguousarray(mask, dtype=np.uint8)
