@@ -21,7 +21,7 @@ EXTRA_RULES = frozenset(
         "min_films",
     }
 )
-"""Keys of ``SelectionRules.extra``, all text. ``kind``: "volume" or "films"; ``views``: words joined by commas; the rest: numbers."""
+"""Keys of ``SelectionRules.extra``, as text. ``kind``: volume or films; ``views``: words with commas; the rest: numbers."""
 
 
 def card_to_files(card: ModelCard) -> tuple[bytes, bytes]:

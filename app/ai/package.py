@@ -75,15 +75,15 @@ class GoldenCase:
     """A tiny input of one network and the raw output that the reference gave for it."""
 
     network: str
-    input: npt.NDArray[np.floating[Any]]
+    input: npt.NDArray[np.generic]
     """(n, channels, ...)."""
-    output: npt.NDArray[np.floating[Any]]
+    output: npt.NDArray[np.generic]
     tolerance: float = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class PackageParts:
-    """Everything a training script puts into a package. ``weights[net][parameter]`` are numpy arrays (float16 halves the size)."""
+    """Everything a training script puts into a package; ``weights[net][parameter]`` are arrays (float16 halves the size)."""
 
     id: str
     card: ModelCard
@@ -124,7 +124,7 @@ class Package:
         return self.head.card
 
     def parameters(self) -> dict[str, Any]:
-        """What a reader gets: ``pipeline.json`` plus ``calibration`` (``calibration.json``) and ``threshold`` (the card's)."""
+        """What a reader gets: ``pipeline.json``, ``calibration`` (``calibration.json``) and ``threshold`` (of the card)."""
         extra: dict[str, Any] = {"threshold": self.card.threshold}
         if self.calibration is not None:
             extra["calibration"] = dict(self.calibration)

@@ -1,4 +1,4 @@
-"""The container of a package: a ZIP read with every known trick refused, and written so that the same parts give the same bytes.
+"""The container of a package: a ZIP read with every known trick refused; the same parts are written as the same bytes.
 
 Only names of the package format are accepted, so a pickle, a script or a foreign model cannot even be in it.
 """

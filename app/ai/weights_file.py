@@ -1,6 +1,6 @@
 """The safetensors container (a JSON header and raw little-endian tensors), read and written with numpy alone.
 
-Reading is strict: known number types, no gap, no overlap, nothing behind the last tensor, and no NaN or infinity in a weight.
+Reading is strict: known number types, no gap, no overlap, nothing behind the last tensor, no NaN or infinity.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from app.domain.problem import fail
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
-_TYPES = {
+_TYPES: dict[str, np.dtype[Any]] = {
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
     "I64": np.dtype("<i8"),
@@ -87,7 +88,7 @@ def read_tensors(data: bytes) -> Arrays:
     return found
 
 
-def _entry(entry: object) -> tuple[np.dtype[np.generic], tuple[int, ...], int, int]:
+def _entry(entry: object) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise fail("ai.package.bad_weights")
     dtype = _TYPES.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None

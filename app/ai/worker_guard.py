@@ -1,4 +1,4 @@
-"""What the worker may not do: reach a network, leave a core file, be looked into, starve the window. Best effort, per platform."""
+"""What the worker may not do: reach a network, leave a core file, be looked into, starve the window. Best effort."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def close_in(low_priority: bool = True) -> bool:
     closed = False
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
-        closed = libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWNET) == 0
+        closed = any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWUSER | _CLONE_NEWNET, _CLONE_NEWNET))
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if sys.platform != "win32":
         import resource

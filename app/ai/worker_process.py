@@ -31,6 +31,7 @@ _PASSED = (
     "DYLD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES",
     "CUDA_PATH",
+    "EKINSHI_RESOURCES",
     "LANG",
     "LC_ALL",
 )
@@ -68,7 +69,7 @@ class WorkerProcess:
     def __init__(self, options: WorkerOptions) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="ekinshi-ai-", ignore_cleanup_errors=True)
         ours, theirs = Pipe(duplex=True)
-        self.connection: Connection = ours  # type: ignore[assignment]  # PipeConnection on Windows, same methods
+        self.connection: Connection = ours  # a PipeConnection on Windows, with the same methods
         try:
             self._process = _start(theirs.fileno(), options, self._home.name)
         except OSError as error:

@@ -19,7 +19,7 @@ _BYTES_LIMIT = 2**31 - 1
 
 
 def export_onnx(module: torch.nn.Module, spec: NetworkSpec) -> bytes:
-    """The graph as bytes: input ``x``, output ``y``, free batch size (and free spatial size where the network is dynamic)."""
+    """The graph: input ``x``, output ``y``, free batch size (free spatial size where the network is dynamic)."""
     import torch
 
     example = torch.zeros((1, *spec.input_shape))

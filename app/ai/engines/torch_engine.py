@@ -68,7 +68,7 @@ def golden_cases(
 
 
 class TorchEngine:
-    """One network on one device. ``channels_last`` is faster for some networks and slower for others: measured, see choose."""
+    """One network on one device. ``channels_last`` is faster for some networks, slower for others: ``choose`` measures."""
 
     def __init__(
         self, module: torch.nn.Module, device: str = "cpu", channels_last: bool = False, bf16: bool = False
@@ -91,7 +91,7 @@ class TorchEngine:
                 given = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device)
                 if self._channels_last and batch.ndim in formats:
                     given = given.to(memory_format=formats[batch.ndim])
-                    self._module.to(memory_format=formats[batch.ndim])
+                    self._module.to(memory_format=formats[batch.ndim])  # type: ignore[call-overload]
                 with torch.autocast(self._device, torch.bfloat16, enabled=self._bf16):
                     answer = self._module(given)
                 return np.ascontiguousarray(answer.float().cpu().numpy())
