@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.domain.geometry import PlaneGeometry, Point3, VolumeGeometry
+from app.domain.pixels import VoiWindow
 from app.viewer.slice_sampler import normal_of
 from app.viewer.view_state import Plane, ViewState, volume_centre
 
@@ -25,6 +26,8 @@ class LinkedPane:
     volume: VolumeGeometry | None = None
     unit: str = ""
     modality: str = ""
+    window: VoiWindow | None = None
+    """Before the change."""
     offset_mm: Point3 = (0.0, 0.0, 0.0)
     """Added to a linked patient position: a manual offset, or the shift of a registration."""
 
@@ -137,12 +140,13 @@ def linked_camera(source: LinkedPane, panes: tuple[LinkedPane, ...]) -> Mapping[
 
 
 def linked_window(source: LinkedPane, panes: tuple[LinkedPane, ...]) -> tuple[str, ...]:
-    """Ids of the panes that take the window over: same group, modality and unit (a window means nothing in another)."""
+    """Ids of the panes that take the source's new window over: same group, modality and unit (a window means nothing in
+    another), and the same window until now, so that a lung pane never drags the mediastinum along.
+    """
     if not source.group:
         return ()
-    return tuple(
-        p.pane_id
-        for p in panes
-        if p.pane_id != source.pane_id and p.group == source.group and p.unit == source.unit and p.modality == source.modality
-        and p.view.display_set_id == source.view.display_set_id
-    )  # fmt: skip
+
+    def kind(pane: LinkedPane) -> tuple[object, ...]:
+        return (pane.group, pane.unit, pane.modality, pane.window)
+
+    return tuple(p.pane_id for p in panes if p.pane_id != source.pane_id and kind(p) == kind(source))
