@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 from app.dicom import tags
 from app.dicom.raw_header import (
@@ -111,7 +111,7 @@ def _raw_value(dataset: Any, tag: Any, into: RawDataset, depth: int) -> RawValue
     codec = "utf-8" if element.VR in ("PN", "LO", "SH", "ST", "LT", "UT", "UC") else "ascii"
     if element.VR in ("US", "SS", "UL", "SL"):
         width = 2 if element.VR in ("US", "SS") else 4
-        order = "little" if into.little else "big"
+        order: Literal["little", "big"] = "little" if into.little else "big"
         return b"".join(int(p).to_bytes(width, order, signed=int(p) < 0) for p in parts)
     return "\\".join(str(p) for p in parts).encode(codec, "replace")
 

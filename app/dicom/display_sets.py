@@ -30,6 +30,7 @@ _DERIVED_CLASSES: Final = frozenset(
     }
 )
 _CINE_MODALITIES: Final = frozenset({"US", "XA", "RF", "IVUS", "ES", "GM", "SM"})
+_NO_FLAVOUR: Final = frozenset({"AXIAL", "LOCALIZER", "OTHER", "NORM", "DIS2D", "DIS3D"})
 _PROJECTIONS: Final = frozenset({"CR", "DX", "MG", "IO", "PX", "RG", "XC", "OP", "OT"})
 
 
@@ -81,9 +82,7 @@ def _localizer_key(frame: _Frame) -> Key:
 
 def _type_key(frame: _Frame) -> Key:
     """Flavours of MR and CT (magnitude, phase, water, fat, monoenergetic...) after the first three values."""
-    return tuple(
-        v for v in frame.instance.image_type[2:] if v not in ("AXIAL", "LOCALIZER", "OTHER", "NORM", "DIS2D", "DIS3D")
-    )
+    return tuple(v for v in frame.instance.image_type[2:] if v not in _NO_FLAVOUR)
 
 
 def _echo_key(frame: _Frame) -> Key:

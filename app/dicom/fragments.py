@@ -124,10 +124,7 @@ def join(fetch: Fetch, size: int, pieces: tuple[tuple[int, int], ...]) -> bytes:
     """The stream of one frame. Raises ``ProblemError`` when it is cut."""
     if any(o + n > size for o, n in pieces):
         raise truncated()
-    if len(pieces) == 1:
-        stream = fetch(pieces[0][0], pieces[0][1])
-    else:
-        stream = b"".join(fetch(o, n) for o, n in pieces)
+    stream = b"".join(fetch(o, n) for o, n in pieces)
     if len(stream) != sum(n for _, n in pieces):
         raise truncated()
     return stream

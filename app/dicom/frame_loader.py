@@ -111,7 +111,7 @@ def _reads_in_place(instance: Instance, fmt: PixelFormat, target: Array) -> bool
 def _read_into(path: Path, job: FrameJob, fmt: PixelFormat, target: Array) -> None:
     length = fmt.rows * fmt.columns * 2
     offset = (job.instance.pixel_data_offset or 0) + job.frame * length
-    view = memoryview(target).cast("B")
+    view = memoryview(target.data).cast("B")
     try:
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -146,8 +146,8 @@ def rescale_in_place(stored: Array, target: Array, transform: ModalityTransform,
     if check_range:
         low, high = int(stored.min()), int(stored.max())
         ends = (low * int(slope) + int(intercept), high * int(slope) + int(intercept))
-        bounds = np.iinfo(target.dtype)
-        if min(ends) < bounds.min or max(ends) > bounds.max:
+        half = 1 << (target.dtype.itemsize * 8 - 1)
+        if min(ends) < -half or max(ends) >= half:
             raise _OutOfRange
     if stored.dtype != target.dtype:
         # Values fit the target by the range check, but the stored type may be wider: wrap-around arithmetic stays exact.
@@ -160,12 +160,12 @@ def rescale_in_place(stored: Array, target: Array, transform: ModalityTransform,
         np.copyto(target, stored)
 
 
-def _wrapped(value: int, dtype: np.dtype[np.generic]) -> np.generic:
+def _wrapped(value: int, dtype: np.dtype[np.generic]) -> Array:
     bits = dtype.itemsize * 8
     value &= (1 << bits) - 1
     if dtype.kind == "i" and value >= 1 << (bits - 1):
         value -= 1 << bits
-    return np.array(value, dtype)[()]
+    return np.array(value, dtype)
 
 
 def apply_lut(stored: Array, lut: Lut) -> Array:

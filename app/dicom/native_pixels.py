@@ -51,7 +51,7 @@ def clean_bits(values: Array, fmt: PixelFormat) -> Array:
 def native_frame(raw: bytes, fmt: PixelFormat, frame_in_raw: int, little: bool, vr: str) -> Array:
     """One frame's stored values. ``raw`` begins at the frame, except for bit-packed pixels, where it is the whole value.
 
-    Shapes: (rows, columns) or (rows, columns, samples); planar configuration 1 is turned to 0, YBR_FULL_422 is spread to 444.
+    Shapes: (rows, columns) or (rows, columns, samples); planar 1 is turned to 0, YBR_FULL_422 is spread to 444.
     """
     if fmt.bits_allocated == 1:
         return _bits(raw, fmt, frame_in_raw)

@@ -10,14 +10,14 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Union
+from typing import TypeAlias
 
 from app.dicom import tags
 
 Fetch = Callable[[int, int], bytes]
 """``fetch(offset, length)``; shorter at the end of the file."""
 
-RawValue = Union[bytes, list["RawDataset"]]
+RawValue: TypeAlias = "bytes | list[RawDataset]"
 
 FIRST_READ = 8192
 MAX_DEPTH = 32

@@ -1,6 +1,6 @@
 """Folders, ZIP archives, DICOMDIR media and single files to a tree of studies, headers only.
 
-Nothing is skipped in silence: every file ends as an instance, a duplicate, a refusal with its reason, or is named as ignored.
+Nothing is skipped in silence: every file ends as an instance, a duplicate, a refusal with its reason, or ignored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ScanResult:
     remarks: tuple[Problem, ...] = ()
     files: tuple[OpenedFile, ...] = ()
     duplicates: tuple[RefusedFile, ...] = ()
-    """Files left out of the tree because their SOP Instance UID is there already; the reason says whether the bytes differ."""
+    """Files left out of the tree: their SOP Instance UID is there already; the reason says whether the bytes differ."""
 
 
 @dataclass
@@ -192,7 +192,7 @@ def _note_directory(path: Path, work: _Collector, asked_for: bool) -> None:
         return
     missing = [p for p in listed if not p.exists()]
     if missing:
-        params = {"name": path.name, "missing": len(missing), "listed": len(listed)}
+        params: dict[str, str | int | float] = {"name": path.name, "missing": len(missing), "listed": len(listed)}
         work.remarks.append(Problem("media.files_missing", params, Severity.WARNING))
     if asked_for:
         for gone in missing[:10_000]:

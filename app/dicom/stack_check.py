@@ -35,6 +35,8 @@ class StackCheck:
     variable_shear: bool
     """Origins do not lie on one line."""
     parallel: bool
+    drift_px: float = 0.0
+    """Largest sideways distance of an origin from the normal through the first, in pixels."""
 
 
 def check_stack(planes: Sequence[PlaneGeometry]) -> StackCheck:
@@ -59,7 +61,10 @@ def check_stack(planes: Sequence[PlaneGeometry]) -> StackCheck:
     unequal = bool(np.any(off & ~gap))
     missing = int(np.sum(multiples[gap] - 1)) if not unequal else 0
     shear, variable = _shear(origins, normal, positions)
-    return StackCheck(positions, median, duplicates, missing, int(np.sum(gap)), unequal, shear, variable, parallel)
+    sideways = origins - origins[0] - np.outer(positions - positions[0], normal)
+    finest = min(planes[0].row_spacing_mm, planes[0].column_spacing_mm)
+    drift = float(np.linalg.norm(sideways, axis=1).max()) / finest
+    return StackCheck(positions, median, duplicates, missing, int(np.sum(gap)), unequal, shear, variable, parallel, drift)
 
 
 def _shear(

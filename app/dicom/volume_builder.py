@@ -31,6 +31,8 @@ Array = npt.NDArray[np.generic]
 
 MAX_STEP_RATIO = 8.0
 MAX_STEP_MM = 10.0
+MAX_DRIFT = 0.75
+"""Of the larger side of the plane: slices that lie further apart sideways are no one stack."""
 MAX_BYTES = 16 << 30
 MIN_SLICES = 2
 
@@ -70,8 +72,8 @@ def build_volume(
     geometry = _geometry(slices, check, shape)
     interpolated = False
     fill = _air(voxels, unit)
-    if check.shear_deg > SHEAR_TOLERANCE_DEG and not check.variable_shear:
-        voxels, geometry = unshear(voxels, geometry, fill)
+    if check.shear_deg > SHEAR_TOLERANCE_DEG or check.variable_shear:
+        voxels, geometry = unshear(voxels, geometry, np.asarray([s.plane.origin_mm for s in slices]), fill)
         interpolated, uids = True, ()
         remarks.append(Problem("volume.tilt_resampled", {"degrees": round(check.shear_deg, 1)}, Severity.WARNING))
     if check.unequal or check.missing:
@@ -127,7 +129,7 @@ def _judged(slices: list[_Slice], check: StackCheck, source: ByteSource) -> tupl
         if len(slices) < MIN_SLICES:
             raise fail("volume.too_few_slices", slices=len(slices), least=MIN_SLICES)
         check = check_stack([s.plane for s in slices])
-    if check.variable_shear:
+    if check.drift_px > MAX_DRIFT * max(first.rows, first.columns):
         raise fail("volume.variable_tilt")
     steps = np.diff(check.positions_mm)
     if check.missing and float(steps.max()) > 2.5 * check.median_step_mm:

@@ -40,28 +40,30 @@ def shift_plane(plane: npt.NDArray[np.float32], offset: float, axis: int, size: 
     return np.moveaxis(out, 0, axis)
 
 
-def unshear(voxels: Array, geometry: VolumeGeometry, fill: float) -> tuple[Array, VolumeGeometry]:
-    """A sheared grid (gantry tilt) to a right-angled one over the same slices; the planes grow so that nothing is cut off."""
-    k_step = np.asarray(geometry.k_step_mm)
+def unshear(voxels: Array, geometry: VolumeGeometry, origins_mm: Vector, fill: float) -> tuple[Array, VolumeGeometry]:
+    """Parallel slices whose origins drift in the plane (gantry tilt) to a right-angled grid over the same slices.
+
+    ``origins_mm`` is (slices, 3). The planes grow so that nothing is cut off; ``fill`` lies outside. The step along k keeps
+    its mean: unequal steps are for :func:`resample_steps`.
+    """
     j_step, i_step = np.asarray(geometry.j_step_mm), np.asarray(geometry.i_step_mm)
     normal = np.cross(i_step, j_step)
     normal /= np.linalg.norm(normal)
-    drift = k_step - normal * float(k_step @ normal)
-    dj = float(drift @ j_step) / float(j_step @ j_step)
-    di = float(drift @ i_step) / float(i_step @ i_step)
+    moved = origins_mm - origins_mm[0]
+    dj = moved @ j_step / float(j_step @ j_step)
+    di = moved @ i_step / float(i_step @ i_step)
     count, rows, columns = voxels.shape
-    total_j, total_i = dj * (count - 1), di * (count - 1)
-    start_j, start_i = math.floor(min(0.0, total_j) + 1e-6), math.floor(min(0.0, total_i) + 1e-6)
-    size_j = rows + math.ceil(max(0.0, total_j) - 1e-6) - start_j
-    size_i = columns + math.ceil(max(0.0, total_i) - 1e-6) - start_i
+    start_j, start_i = (math.floor(min(0.0, float(d.min())) + 1e-6) for d in (dj, di))
+    size_j = rows + math.ceil(max(0.0, float(dj.max())) - 1e-6) - start_j
+    size_i = columns + math.ceil(max(0.0, float(di.max())) - 1e-6) - start_i
     out = np.empty((count, size_j, size_i), voxels.dtype)
     for k in range(count):
         plane = voxels[k].astype(np.float32)
-        plane = shift_plane(plane, dj * k - start_j, 0, size_j, fill)
-        plane = shift_plane(plane, di * k - start_i, 1, size_i, fill)
+        plane = shift_plane(plane, float(dj[k]) - start_j, 0, size_j, fill)
+        plane = shift_plane(plane, float(di[k]) - start_i, 1, size_i, fill)
         out[k] = _cast(plane, voxels.dtype)
     origin = np.asarray(geometry.origin_mm) + j_step * start_j + i_step * start_i
-    step = normal * float(k_step @ normal)
+    step = normal * float(moved[-1] @ normal) / (count - 1)
     made = VolumeGeometry(
         _point(origin),
         _point(step),
