@@ -115,12 +115,16 @@ class PassphraseKeyProvider:
         return "key.passphrase"
 
 
-def default_key_provider(home: Path) -> KeyProvider:
+def default_key_provider(home: Path, ask: Callable[[], str] | None = None) -> KeyProvider:
     """What this home was made with; for a new one a passphrase where one is given, else the keyring.
 
-    Raises ``key.none`` when there is neither: never a prompt, never a key in a plain file.
+    ``ask`` is the edge's own question for the passphrase of a library that has one (a dialogue, or
+    ``passphrase_from_terminal``); ``EKINSHI_PASSPHRASE_FD`` wins. Raises ``key.passphrase_needed``, or ``key.none``
+    when there is neither keyring nor passphrase: never a hidden prompt, never a key in a plain file.
     """
     given = passphrase_from_environment()
+    if given is None and (home / MASTER_KEY_FILE).exists():
+        given = ask
     if (home / MASTER_KEY_FILE).exists():
         if given is None:
             raise fail("key.passphrase_needed", kept_safe="safe.untouched", next_step="next.give_passphrase")
@@ -146,7 +150,7 @@ def passphrase_from_fd(descriptor: int) -> str:
 
 
 def passphrase_from_environment() -> Callable[[], str] | None:
-    """The passphrase behind the descriptor that ``EKINSHI_PASSPHRASE_FD`` names, or asked at a terminal; None when neither.
+    """Reads the passphrase from the descriptor that ``EKINSHI_PASSPHRASE_FD`` names; None when it is not set.
 
     The variable holds a number, never the passphrase: environments are readable by others and land in crash reports.
     """

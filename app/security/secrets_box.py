@@ -136,7 +136,8 @@ def seal_keys(box: SecretsBox) -> SealPair:
     if isinstance(box, EncryptedFileBox):
         return seal_pair(box.put_if_absent(SEAL_NAME, pair.private_key))
     box.put(SEAL_NAME, pair.private_key)
-    return pair
+    held = box.get(SEAL_NAME)
+    return seal_pair(held) if held is not None else pair
 
 
 def _checked(name: str) -> str:

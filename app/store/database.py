@@ -32,15 +32,22 @@ class Tx:
         self.writing = writing
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Runs one statement; returns the number of rows it changed."""
+        """Runs one statement that changes something; returns the number of rows it changed."""
+        self._require_writing()
         return int(self._connection.execute(sql, values).rowcount)
 
     def insert(self, sql: str, values: Sequence[Any]) -> int:
         """Runs one INSERT; returns the row id."""
+        self._require_writing()
         return int(self._connection.execute(sql, values).lastrowid)
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._require_writing()
         self._connection.executemany(sql, rows)
+
+    def _require_writing(self) -> None:
+        if not self.writing:
+            raise StoreBug("a change needs a writing transaction")
 
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         return list(self._connection.execute(sql, values).fetchall())
@@ -51,8 +58,7 @@ class Tx:
 
     def tick(self) -> str:
         """The next stamp of the hybrid logical clock: later than all of this library even if the clock ran back."""
-        if not self.writing:
-            raise StoreBug("a stamp needs a writing transaction")
+        self._require_writing()
         row = self.one("SELECT value FROM meta WHERE key = 'hlc'")
         stamp = hlc.after(row[0] if row else "", self.clock.wall_s(), self.device)
         self.execute("INSERT INTO meta VALUES ('hlc', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (stamp,))
@@ -67,6 +73,8 @@ def connect(path: Path, key: bytes, *, create: bool, read_only: bool = False) ->
             f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
         )
         try:
+            # Its messages on standard error repeat what the raised errors say, and would mix with a command's own output.
+            connection.execute("PRAGMA cipher_log_level = NONE")
             connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
             connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

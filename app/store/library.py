@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +19,10 @@ from app.store.database import Tx, Writer, connect, migrate
 from app.store.drafts import Drafts
 from app.store.errors import DatabaseError, StoreBug, environment, told
 from app.store.events import Events
-from app.store.objects import ObjectStore
+from app.store.objects import SCHEME, ObjectStore
 from app.store.opinions import Opinions
 from app.store.outbox import Outbox
+from app.store.process_slot import exclusive
 from app.store.recovery import Recovery
 from app.store.reports import Reports
 from app.store.sealed import Sealed
@@ -32,6 +33,7 @@ from app.store.verdicts import Verdicts
 T = TypeVar("T")
 DATABASE_NAME = "library.db"
 OBJECTS_NAME = "objects"
+_IDLE_READERS = 8
 
 
 class Library:
@@ -46,9 +48,8 @@ class Library:
         self.objects = objects
         self._path = home / DATABASE_NAME
         self._key = database_key
-        self._local = threading.local()
-        self._readers: list[Any] = []
-        self._readers_lock = threading.Lock()
+        self._idle: list[Any] = []
+        self._idle_lock = threading.Lock()
         self._closed = False
         connection = connect(self._path, database_key, create=create)
         try:
@@ -61,7 +62,7 @@ class Library:
         self.is_demo = False
         self.store_id = ""
         self.events = Events(self)
-        self.studies = Studies(self, self.events)
+        self.studies = Studies(self, self.events, objects.exists)
         self.drafts = Drafts(self, self.events)
         self.sealed = Sealed(self, self.events)
         self.opinions = Opinions(self, self.events)
@@ -96,8 +97,14 @@ class Library:
             home.mkdir(parents=True, exist_ok=True)
             if os.name != "nt" and not exists:
                 home.chmod(0o700)
+            # One process at a time: two that start together must end with one key and one identity of the store.
+            with exclusive(home / "opening.lock"):
+                return cls._open(home, keys, clock, create, demo, device)
+
+    @classmethod
+    def _open(cls, home: Path, keys: KeyProvider, clock: Clock, create: bool, demo: bool, device: str | None) -> Library:
         # A new key for old data would make it unreadable for ever: a key is made for a new library only.
-        master_key = keys.master_key(home, create and not exists)
+        master_key = keys.master_key(home, create and not (home / DATABASE_NAME).exists())
         objects = ObjectStore(home / OBJECTS_NAME, master_key)
         try:
             database_key = cipher.derive(master_key, "database")
@@ -106,19 +113,19 @@ class Library:
             objects.close()
             raise
         try:
-            library._introduce(demo=demo, device=device, made=not exists)
+            library._introduce(demo=demo, device=device)
         except BaseException:
             library.close()
             raise
         return library
 
-    def _introduce(self, *, demo: bool, device: str | None, made: bool) -> None:
+    def _introduce(self, *, demo: bool, device: str | None) -> None:
         """Reads, or writes once, what this store is."""
 
+        def known_already(tx: Tx) -> dict[str, str]:
+            return {str(key): str(value) for key, value in tx.all("SELECT key, value FROM meta")}
+
         def work(tx: Tx) -> dict[str, str]:
-            known = {str(key): str(value) for key, value in tx.all("SELECT key, value FROM meta")}
-            if "store_id" in known:
-                return known
             tx.device = device or uuid.uuid4().hex[:12]
             known = {"store_id": str(uuid.uuid4()), "demo": "1" if demo else "0", "device": tx.device}
             for key, value in known.items():
@@ -126,12 +133,14 @@ class Library:
             self.events.append(tx, EventKind.STORE_CREATED, body={"store_id": known["store_id"], "demo": demo})
             return known
 
-        known = self.write(work)
+        known = self.read(known_already)
+        if "store_id" not in known:
+            known = self.write(work)
         self.store_id = known["store_id"]
         self.is_demo = known["demo"] == "1"
         self.device = device or known["device"]
         self._writer.device = self.device
-        if demo and not self.is_demo and not made:
+        if demo and not self.is_demo:
             raise fail("store.other_kind", kept_safe="safe.untouched", next_step="next.use_other_home")
 
     def write(self, work: Callable[[Tx], T]) -> T:
@@ -146,8 +155,14 @@ class Library:
         return self._writer.submit(work)
 
     def read(self, work: Callable[[Tx], T]) -> T:
-        """Runs ``work`` on one consistent state, on this thread's read-only connection."""
-        connection = self._reader()
+        """Runs ``work`` on one consistent state, on a read-only connection."""
+        with self._idle_lock:
+            if self._closed:
+                raise StoreBug("the library is closed")
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = connect(self._path, self._key, create=False, read_only=True)
+        sound = True
         try:
             connection.execute("BEGIN")
             try:
@@ -156,39 +171,57 @@ class Library:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except DatabaseError as error:
+            sound = False  # a connection that met a damaged page stays in error
             raise environment(error) or StoreBug(f"{type(error).__name__} while reading") from error
+        finally:
+            with self._idle_lock:
+                keep = sound and not self._closed and len(self._idle) < _IDLE_READERS
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
 
-    def _reader(self) -> Any:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            if self._closed:
-                raise StoreBug("the library is closed")
-            connection = connect(self._path, self._key, create=False, read_only=True)
-            self._local.connection = connection
-            with self._readers_lock:
-                self._readers.append(connection)
-        return connection
+    def remove_unreferenced(self, names: Iterable[str]) -> int:
+        """Deletes those of these objects that no row names (left by a broken import); returns how many.
+
+        Runs as a writing transaction: an import of the same bytes by another process is either seen here, or finds the
+        object gone when it commits and says so.
+        """
+
+        def work(tx: Tx) -> int:
+            removed = 0
+            for name in names:
+                if self.objects.exists(name) and not _is_named(tx, name):
+                    self.objects.remove(name)
+                    removed += 1
+            return removed
+
+        return self.write(work)
+
+    def unreferenced(self) -> tuple[str, ...]:
+        """Objects on disk that no row names: left by processes that died between the copy and the index."""
+        return self.read(lambda tx: tuple(name for name in self.objects.names() if not _is_named(tx, name)))
 
     def check_integrity(self) -> tuple[str, ...]:
         """Damage found in the database pages (empty when whole); the chain and the objects have their own checks."""
 
         def work(tx: Tx) -> tuple[str, ...]:
-            sealed = [str(row[0]) for row in tx.all("PRAGMA cipher_integrity_check")]
-            plain = [str(row[0]) for row in tx.all("PRAGMA integrity_check")]
-            return tuple(sealed) + tuple(line for line in plain if line != "ok")
+            pages = tuple(str(row[0]) for row in tx.all("PRAGMA cipher_integrity_check"))
+            # The second check reads every page and would stop at the first that cannot be decrypted.
+            return pages or tuple(str(row[0]) for row in tx.all("PRAGMA integrity_check") if row[0] != "ok")
 
         return self.read(work)
 
     def close(self) -> None:
         """Finishes queued writes, then lets everything go. May be called twice."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._idle_lock:
+            if self._closed:
+                return
+            self._closed = True
+            idle, self._idle = self._idle, []
         self._writer.close()
-        with self._readers_lock:
-            for connection in self._readers:
-                connection.close()
-            self._readers.clear()
+        for connection in idle:
+            connection.close()
         self.objects.close()
 
     def __enter__(self) -> Library:
@@ -196,3 +229,13 @@ class Library:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _is_named(tx: Tx, name: str) -> bool:
+    sql = (
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM instances WHERE locator = ?) "
+        "OR EXISTS (SELECT 1 FROM stored_objects WHERE object_name = ?) "
+        "OR EXISTS (SELECT 1 FROM sealed_results WHERE object_name = ?) "
+        "OR EXISTS (SELECT 1 FROM outbox WHERE object_name = ?)"
+    )
+    return tx.one(sql, (SCHEME + name, name, name, name)) is not None

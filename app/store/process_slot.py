@@ -6,8 +6,13 @@ import os
 import secrets
 import shutil
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from app.domain.problem import fail
 
 
 def _try_lock(file: IO[bytes]) -> bool:
@@ -27,6 +32,19 @@ def _try_lock(file: IO[bytes]) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def exclusive(path: Path, timeout_s: float = 20.0) -> Iterator[None]:
+    """Holds a lock file that other processes honour, for the moments in which a home is made. Raises ``store.busy``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + timeout_s
+    with open(path, "ab") as lock:
+        while not _try_lock(lock):
+            if time.monotonic() > deadline:
+                raise fail("store.busy", kept_safe="safe.saved_before", next_step="next.try_again")
+            time.sleep(0.02)
+        yield
 
 
 class ProcessSlot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from app.domain.event import EventKind
@@ -12,6 +12,7 @@ from app.domain.study import Instance, Patient, RefusedFile, Series, Study
 from app.store import codec
 from app.store.database import Row, Tx
 from app.store.events import Events
+from app.store.objects import SCHEME
 from app.store.reading import Reads, Repository
 from app.store.search_key import query_words, search_key
 
@@ -53,9 +54,10 @@ class StudyRow:
 
 
 class Studies(Repository):
-    def __init__(self, library: Reads, events: Events) -> None:
+    def __init__(self, library: Reads, events: Events, object_exists: Callable[[str], bool]) -> None:
         super().__init__(library)
         self._events = events
+        self._object_exists = object_exists
 
     def import_study(
         self, tx: Tx, study: Study, sha256_by_instance: Mapping[str, str] | None = None, *, person: str = ""
@@ -64,7 +66,8 @@ class Studies(Repository):
 
         SHA-256 comes from ``sha256_by_instance`` (SOP instance UID to hex) or from the instances. An instance whose UID is
         here with other bytes is refused (``store.same_uid_other_bytes``: the first is kept); so is every instance of
-        another patient under a known study UID (``store.other_patient``). Raises ``ValueError`` for a missing SHA-256.
+        another patient under a known study UID (``store.other_patient``). Raises ``ValueError`` for a missing SHA-256,
+        ``store.object_missing`` when an ``object:`` locator leads nowhere (another process removed what it had copied).
         """
         digests = sha256_by_instance or {}
         known_study = tx.one("SELECT id, patient_key, body FROM studies WHERE study_uid = ?", (study.study_instance_uid,))
@@ -77,23 +80,24 @@ class Studies(Repository):
         known: list[str] = []
         refused_files: list[RefusedFile] = []
         for series in study.series:
-            fresh: list[Instance] = []
+            fresh: dict[str, Instance] = {}
             for instance in series.instances:
                 sha256 = digests.get(instance.sop_instance_uid) or instance.sha256
                 if not sha256:
                     raise ValueError('"sha256" is needed for every instance that is imported')
                 there = tx.one("SELECT sha256 FROM instances WHERE sop_uid = ?", (instance.sop_instance_uid,))
-                twice = next((i for i in fresh if i.sop_instance_uid == instance.sop_instance_uid), None)
+                twice = fresh.get(instance.sop_instance_uid)
                 first = there[0] if there else twice.sha256 if twice else None
                 if first is None:
-                    fresh.append(dataclasses.replace(instance, sha256=sha256))
+                    self._require_object(instance)
+                    fresh[instance.sop_instance_uid] = dataclasses.replace(instance, sha256=sha256)
                 elif first == sha256:
                     known.append(instance.sop_instance_uid)
                 else:
                     refused_files.append(_refused(instance, "store.same_uid_other_bytes"))
             if fresh:
-                self._add_to_series(tx, study_id, series, fresh)
-                added.extend(i.sop_instance_uid for i in fresh)
+                self._add_to_series(tx, study_id, series, list(fresh.values()))
+                added.extend(fresh)
         if added:
             self._count_again(tx, study_id)
         elif known_study is None:
@@ -106,6 +110,11 @@ class Studies(Repository):
             }
             self._events.append(tx, EventKind.STUDY_IMPORTED, study=study.study_instance_uid, person=person, body=body)
         return ImportOutcome(study.study_instance_uid, tuple(added), tuple(known), tuple(refused_files))
+
+    def _require_object(self, instance: Instance) -> None:
+        if instance.locator.startswith(SCHEME) and not self._object_exists(instance.locator.removeprefix(SCHEME)):
+            name = instance.locator.removeprefix(SCHEME)[:12]
+            raise fail("store.object_missing", kept_safe="safe.others_readable", next_step="next.import_again", object=name)
 
     def _insert_study(self, tx: Tx, study: Study, patient_key: str) -> int:
         patient, name = study.patient, study.patient.name

@@ -25,7 +25,7 @@ def instance(uid: str, number: int = 1, sha256: str = "") -> Instance:
         sop_instance_uid=uid,
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
         transfer_syntax_uid="1.2.840.10008.1.2.1",
-        locator=f"object:{hashlib.sha256(uid.encode()).hexdigest()}",
+        locator=f"file:{uid}.dcm",
         size_bytes=1000 + number,
         sha256=sha256 or hashlib.sha256(f"bytes of {uid}".encode()).hexdigest(),
         instance_number=number,

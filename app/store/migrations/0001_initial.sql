@@ -62,6 +62,7 @@ CREATE TABLE instances (
     locator     TEXT NOT NULL
 );
 CREATE INDEX instances_by_series ON instances (series_id);
+CREATE INDEX instances_by_locator ON instances (locator);
 
 CREATE TABLE marks (
     study      TEXT NOT NULL,
@@ -150,6 +151,8 @@ CREATE TABLE stored_objects (
     body        BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX stored_objects_by_report ON stored_objects (report_id, position);
+CREATE INDEX stored_objects_by_name ON stored_objects (object_name);
+CREATE INDEX stored_objects_by_study ON stored_objects (study);
 CREATE TRIGGER stored_objects_keep BEFORE UPDATE ON stored_objects BEGIN SELECT RAISE(ABORT, 'append-only: stored_objects'); END;
 CREATE TRIGGER stored_objects_stay BEFORE DELETE ON stored_objects BEGIN SELECT RAISE(ABORT, 'append-only: stored_objects'); END;
 

@@ -1,0 +1,141 @@
+"""Dataclasses to JSON and back: equal, strict, without surprises."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from app.domain.finding import Finding, Heatmap, ReadResult, ReadState, SegmentMask
+from app.domain.geometry import VolumeGeometry
+from app.domain.outbox import Receipt
+from app.domain.problem import Problem
+from app.domain.study import Instance, Study
+from app.domain.verdict import Decision, FirstOpinion, RejectReason, Verdict
+from app.store import codec
+from tests.store import made
+
+VALUES = [
+    made.study(count=4),
+    made.instance("1.2.3"),
+    made.mark(),
+    made.opinion("1.2", "p", "h", (made.mark(), made.mark("2.25.2", -7.0))),
+    Verdict("v", "f", Decision.REJECTED, "p", "h", RejectReason.ARTEFACT, "сосуд"),
+    Verdict("v", "f", Decision.MODIFIED, "p", "h", modified=made.mark()),
+    made.report(),
+    made.stored("2.25.3"),
+    Receipt("i", "t", "u", "verified", "aa", "aa", details={"etag": "x"}),
+    Problem("a.b", {"n": 3, "share": 0.25, "name": "x", "one": 1.0}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize("compact", [False, True])
+def test_the_same_comes_back(value: Any, compact: bool) -> None:
+    back = codec.loads(type(value), codec.dumps(value, compact=compact))
+    assert back == value
+    assert codec.unpack(type(value), codec.pack(value)) == value
+
+
+def test_numbers_keep_their_kind_in_a_mapping() -> None:
+    back = codec.loads(Problem, codec.dumps(Problem("a", {"i": 1, "f": 1.0, "t": "1"})))
+    assert [type(v) for v in back.params.values()] == [int, float, str]
+
+
+def test_arrays_keep_shape_type_and_values() -> None:
+    back = codec.loads(Instance, codec.dumps(made.with_lut()))
+    lut = back.frames[0].modality_transform.lut
+    assert lut is not None
+    assert (lut.table.dtype, lut.first_mapped) == (np.uint16, -5)
+    assert np.array_equal(lut.table, np.arange(10))
+    geometry = VolumeGeometry.axial((2, 3, 4), (2.5, 0.5, 0.8), (-90.0, 40.0, 1200.0))
+    heat = Heatmap(made.NODULE, np.linspace(0, 1, 24, dtype=np.float16).reshape(2, 3, 4), geometry)
+    mask = SegmentMask("f", np.arange(24).reshape(2, 3, 4) % 3 == 0, geometry)
+    result = ReadResult(made.READER, "1.2", ReadState.COMPLETED, (made.mark(),), (heat,), (mask,))
+    back_result = codec.unpack(ReadResult, codec.pack(result))
+    assert back_result.findings == result.findings
+    assert np.array_equal(back_result.heatmaps[0].values, heat.values)
+    assert back_result.heatmaps[0].values.dtype == np.float16
+    assert np.array_equal(back_result.masks[0].values, mask.values)
+    assert back_result.masks[0].geometry == geometry
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    number: float = 0.0
+    names: tuple[str, ...] = ()
+    pair: tuple[int, float] | None = None
+    options: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    blob: bytes = b""
+    values: npt.NDArray[np.int32] | None = None
+    child: Sample | None = None
+
+
+def test_special_numbers_and_recursion() -> None:
+    value = Sample(math.inf, child=Sample(-math.inf, pair=(3, 4.5), blob=b"\x00\xff"))
+    assert codec.loads(Sample, codec.dumps(value)) == value
+    assert math.isnan(codec.loads(Sample, codec.dumps(Sample(math.nan))).number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"unknown": 1}',
+        '{"number": "x"}',
+        '{"number": true}',
+        '{"names": "abc"}',
+        '{"names": [1]}',
+        '{"pair": [1]}',
+        '{"pair": [1.5, 2]}',
+        '{"options": {"a": 1.5}}',
+        '{"blob": "*"}',
+        '{"values": {"dtype": "|O", "shape": [1], "zlib": ""}}',
+        '{"values": {"dtype": "<i4", "shape": [3], "zlib": "eJxjYGBgAAAABAAB"}}',
+        '{"child": []}',
+        "[]",
+        "null",
+    ],
+)
+def test_what_does_not_fit_is_refused(text: str) -> None:
+    with pytest.raises(codec.CodecError):
+        codec.loads(Sample, text)
+
+
+def test_the_class_s_own_checks_run_and_values_stay_out_of_the_message() -> None:
+    data = json.loads(codec.dumps(Verdict("v", "f", Decision.ACCEPTED, "p", "h")))
+    data["decision"] = "rejected"
+    with pytest.raises(codec.CodecError):
+        codec.decode(Verdict, data)
+    data["decision"] = "Ахметова"
+    with pytest.raises(codec.CodecError) as caught:
+        codec.decode(Verdict, data)
+    assert "Ахметова" not in str(caught.value)
+
+
+def test_unwritable_things_are_refused() -> None:
+    class Loose(StrEnum):
+        A = "a"
+
+    assert codec.encode(Loose.A) == "a"
+    for value in ({1: 2}, {1, 2}, object(), np.array([object()])):
+        with pytest.raises(codec.CodecError):
+            codec.encode(value)
+
+
+def test_compact_study_is_small() -> None:
+    study = made.study(count=300)
+    assert len(codec.pack(study)) < 60_000
+    assert codec.unpack(Study, codec.pack(study)) == study
+
+
+def test_types_of_the_domain_all_have_a_reading() -> None:
+    for kind in (Study, Finding, FirstOpinion, Verdict, Receipt, ReadResult):
+        with pytest.raises(codec.CodecError):
+            codec.decode(kind, {})
