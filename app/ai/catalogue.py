@@ -72,7 +72,7 @@ class Acceptance:
 
 
 class Catalogue:
-    """The packages of some folders (the program's own, then the site's). A later version of a reader replaces an older one."""
+    """The packages of some folders (the program's own, then the site's); of one reader the latest version counts."""
 
     def __init__(self, folders: Sequence[Path], trust_paths: Sequence[Path | None]) -> None:
         self.trust_paths = tuple(p for p in trust_paths if p is not None)

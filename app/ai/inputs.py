@@ -1,4 +1,4 @@
-"""From a study and its decoded pixels to what a second reader is given. Volumes as they are; films with dense tissue bright."""
+"""From a study and its decoded pixels to what a second reader is given; films are turned so that dense tissue is bright."""
 
 from __future__ import annotations
 

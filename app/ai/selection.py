@@ -13,11 +13,15 @@ from app.domain.study_lookup import instances_by_uid, series_by_uid
 
 _BODY_WORDS = {
     "CHEST": ("CHEST", "THORAX", "LUNG", "ГРУД", "ОГК", "ЛЁГК", "ЛЕГК", "КЕУДЕ", "ӨКПЕ"),
-    "HEAD": ("HEAD", "BRAIN", "SKULL", "ГОЛОВ", "МОЗГ", "БАС", "МИ"),
+    "HEAD": ("HEAD", "BRAIN", "SKULL", "ГОЛОВ", "МОЗГ"),
     "BREAST": ("BREAST", "MAMMA", "МОЛОЧН", "СҮТ БЕЗ"),
     "JAW": ("JAW", "TEETH", "TOOTH", "DENTAL", "MANDIBLE", "MAXILLA", "ЧЕЛЮСТ", "ЗУБ", "ЖАҚ", "ТІС"),
 }
 """What stands in headers for a body part of the rules; a part that is not listed stands for itself."""
+
+
+_RENDERED = frozenset({"MIP", "MINIP", "MAX_IP", "MIN_IP", "PROJECTION IMAGE", "SCREEN SAVE", "VOLUME_RENDER", "VR"})
+"""Image Type words of pictures made from slices: they look like slices and are none."""
 
 
 def set_reason(rules: SelectionRules, study: Study, display_set: DisplaySet) -> tuple[Problem | None, list[Problem]]:
@@ -158,7 +162,7 @@ def _contrast(rules: SelectionRules, instances: list[Instance]) -> Problem | Non
 def _image_type(instances: list[Instance]) -> Problem | None:
     if any("LOCALIZER" in i.image_type for i in instances):
         return _no("localizer")
-    if all("SECONDARY" in i.image_type and "DERIVED" in i.image_type for i in instances):
+    if any(_RENDERED & {word.upper() for word in i.image_type} for i in instances):
         return _no("derived")
     return None
 
