@@ -18,7 +18,7 @@ from app.dicom.codecs.registry import decode_stream
 from app.dicom.fragments import FrameIndex, index_frames, join, truncated
 from app.dicom.header import fetch_from_bytes, read_raw_at
 from app.dicom.instance_builder import stored_bits_per_frame
-from app.dicom.native_pixels import frame_shape, native_frame, stored_dtype
+from app.dicom.native_pixels import frame_shape, native_frame, stored_dtype, swaps_pairs
 from app.dicom.raw_header import Fetch, RawFile
 from app.dicom.transfer_syntaxes import is_native
 from app.domain.pixels import PixelFormat
@@ -97,6 +97,14 @@ def stored_pixels(instance: Instance, source: ByteSource) -> Array:
     return out
 
 
+def fragment_note(instance: Instance, source: ByteSource) -> str:
+    """Message id of what had to be mended to find the frames of an encapsulated object; empty when nothing."""
+    if instance.pixel_format is None or is_native(instance.transfer_syntax_uid):
+        return ""
+    opened = _open(instance, source)
+    return opened.index.note if opened.index is not None else ""
+
+
 def _format(instance: Instance) -> PixelFormat:
     if instance.pixel_format is None:
         raise fail("dicom.no_pixels")
@@ -116,7 +124,7 @@ def _native(instance: Instance, fmt: PixelFormat, frame: int, source: ByteSource
     pixel = opened.raw.pixel
     if pixel is None or pixel.length is None:
         raise fail("dicom.pixels_missing", kept_safe="kept.original")
-    packed = fmt.bits_allocated % 8 != 0
+    packed = fmt.bits_allocated % 8 != 0 or swaps_pairs(fmt, opened.raw.dataset.little, pixel.vr)
     start, count = (0, pixel.length) if packed else (frame * length, length)
     if opened.raw.inflated is not None:
         raw = opened.raw.inflated[pixel.offset + start : pixel.offset + start + count]

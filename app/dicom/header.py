@@ -115,6 +115,9 @@ def header_from_raw(raw: RawFile, locator: str, size: int) -> FileHeader:
     return build_header(raw, locator, size, repairs)
 
 
+_IDENTITY = (tags.SOP_CLASS_UID, tags.SOP_INSTANCE_UID, tags.MODALITY, tags.ROWS)
+
+
 def _looks_like_an_object(raw: RawFile) -> bool:
     values = raw.dataset.values
-    return any(t in values for t in (tags.SOP_CLASS_UID, tags.SOP_INSTANCE_UID, tags.MODALITY, tags.ROWS))
+    return any(t in values for t in _IDENTITY) or bool(raw.dataset.raw(tags.MEDIA_STORAGE_SOP_INSTANCE_UID).strip(b"\0 "))

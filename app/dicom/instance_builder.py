@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from app.dicom import tags
 from app.dicom.frame_headers import classic_frames, enhanced_frames, repaired
+from app.dicom.native_pixels import stored_count
 from app.dicom.raw_header import RawDataset, RawFile
 from app.dicom.text import person_name
 from app.dicom.transfer_syntaxes import is_native, name_of, syntax_of
@@ -18,6 +19,15 @@ from app.domain.problem import Problem, fail
 from app.domain.study import FrameHeader, Instance, Patient
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_CLASS = "1.2.840.10008.5.1.4.1.1."
+IMAGE_CLASSES = frozenset(
+    _CLASS + tail
+    for tail in (
+        "1 1.1 1.1.1 1.2 1.2.1 1.3 1.3.1 2 2.1 2.2 3.1 4 4.1 4.3 4.4 6.1 6.2 7 7.1 7.2 7.3 7.4 12.1 12.1.1 12.2 12.2.1 "
+        "13.1.1 13.1.2 13.1.3 13.1.4 13.1.5 14.1 14.2 20 77.1.1 77.1.2 77.1.4 77.1.5.1 77.1.6 128 130 481.1"
+    ).split()
+)
+"""Storage classes whose objects are pictures: without pixels they are refused by name."""
 MAX_FRAMES = 1_000_000
 MAX_FRAME_BYTES = 4 << 30
 
@@ -341,6 +351,8 @@ def _pixel_format(raw: RawFile, repairs: list[Problem]) -> PixelFormat | None:
             if raw.truncated:
                 raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
             raise fail("dicom.pixels_missing", kept_safe="kept.original", next_step="dicom.next.ask_again")
+        if (code(d, tags.SOP_CLASS_UID) or code(d, tags.MEDIA_STORAGE_SOP_CLASS_UID)) in IMAGE_CLASSES:
+            raise fail("dicom.pixels_missing", kept_safe="kept.original", next_step="dicom.next.ask_again")
         return None
     if not rows or not columns or not allocated:
         raise fail("dicom.image_description_missing", kept_safe="kept.original", next_step="dicom.next.ask_again")
@@ -382,11 +394,8 @@ def _pixel_format(raw: RawFile, repairs: list[Problem]) -> PixelFormat | None:
 
 
 def stored_bits_per_frame(fmt: PixelFormat) -> int:
-    """Bits of one native frame in the file; YBR_FULL_422 shares its chroma between two pixels (PS3.3 C.7.6.3.1.2)."""
-    samples: float = fmt.samples_per_pixel
-    if fmt.photometric_interpretation in ("YBR_FULL_422", "YBR_PARTIAL_422") and samples == 3:
-        return fmt.rows * (fmt.columns // 2 * 4 + fmt.columns % 2 * 4) * fmt.bits_allocated
-    return fmt.rows * fmt.columns * fmt.samples_per_pixel * fmt.bits_allocated
+    """Bits of one native frame in the file."""
+    return stored_count(fmt) * fmt.bits_allocated
 
 
 def _checked_length(raw: RawFile, fmt: PixelFormat, repairs: list[Problem]) -> PixelFormat:

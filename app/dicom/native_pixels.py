@@ -48,8 +48,20 @@ def clean_bits(values: Array, fmt: PixelFormat) -> Array:
     return values
 
 
+def swaps_pairs(fmt: PixelFormat, little: bool, vr: str) -> bool:
+    """8-bit pixels in OW are pairs, swapped in big endian files (PS3.5 A.3): frames are cut after swapping the whole."""
+    return not little and fmt.bits_allocated == 8 and vr == "OW"
+
+
+def stored_count(fmt: PixelFormat) -> int:
+    """Stored numbers of one native frame; YBR_FULL_422 shares its chroma between two pixels (PS3.3 C.7.6.3.1.2)."""
+    if fmt.photometric_interpretation in ("YBR_FULL_422", "YBR_PARTIAL_422") and fmt.samples_per_pixel == 3:
+        return fmt.rows * ((fmt.columns + 1) // 2) * 4
+    return fmt.rows * fmt.columns * fmt.samples_per_pixel
+
+
 def native_frame(raw: bytes, fmt: PixelFormat, frame_in_raw: int, little: bool, vr: str) -> Array:
-    """One frame's stored values. ``raw`` begins at the frame, except for bit-packed pixels, where it is the whole value.
+    """One frame's stored values. ``raw`` begins at the frame, except where it must be the whole value (packed bits, pairs).
 
     Shapes: (rows, columns) or (rows, columns, samples); planar 1 is turned to 0, YBR_FULL_422 is spread to 444.
     """
@@ -60,10 +72,12 @@ def native_frame(raw: bytes, fmt: PixelFormat, frame_in_raw: int, little: bool, 
     if fmt.bits_allocated % 8 or fmt.bits_allocated not in (8, 16, 32, 64):
         raise fail("dicom.bits_unsupported", kept_safe="kept.original", bits=fmt.bits_allocated)
     dtype = stored_dtype(fmt)
-    if not little and dtype.itemsize == 1 and vr == "OW":
-        # PS3.5 A.3: 8-bit pixels in OW are pairs, swapped in big endian files.
-        even = len(raw) // 2 * 2
-        raw = np.frombuffer(raw[:even], np.uint8).reshape(-1, 2)[:, ::-1].tobytes() + raw[even:]
+    if swaps_pairs(fmt, little, vr):
+        pairs = np.frombuffer(raw, np.uint8, len(raw) // 2 * 2).reshape(-1, 2)[:, ::-1]
+        count = stored_count(fmt)
+        raw = pairs.tobytes()[frame_in_raw * count : (frame_in_raw + 1) * count]
+        if len(raw) < count:
+            raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
     values = np.frombuffer(raw, dtype.newbyteorder("<" if little else ">")).astype(dtype)
     return clean_bits(_shaped(values, fmt), fmt)
 

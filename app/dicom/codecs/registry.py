@@ -41,7 +41,7 @@ def decode_stream(stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> 
         values = imagecodecs_adapter.jpegls(stream)
     elif info.kind == "jpeg":
         values = imagecodecs_adapter.jpeg(stream, info)
-    elif info.high_throughput:
+    elif info.high_throughput and info.reversible:
         values = imagecodecs_adapter.htj2k(stream)
     else:
         values = imagecodecs_adapter.jpeg2000(stream)

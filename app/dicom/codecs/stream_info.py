@@ -25,6 +25,8 @@ class StreamInfo:
     high_throughput: bool = False
     uses_mct: bool = False
     """JPEG 2000 multi-component transform (RCT or ICT)."""
+    reversible: bool = True
+    """JPEG 2000: the 5-3 wavelet."""
     adobe_transform: int | None = None
 
 
@@ -100,12 +102,14 @@ def jpeg2000_info(stream: bytes) -> StreamInfo:
     (length,) = struct.unpack_from(">H", stream, start + 4)
     pos = start + 4 + length
     high_throughput = mct = False
+    reversible = True
     while pos + 4 <= len(stream):
         marker, length = struct.unpack_from(">HH", stream, pos)
         if marker == 0xFF50:
             high_throughput = True
-        elif marker == 0xFF52 and pos + 9 <= len(stream):
+        elif marker == 0xFF52 and pos + 14 <= len(stream):
             mct = stream[pos + 8] == 1
+            reversible = stream[pos + 13] == 1
         elif marker in (0xFF90, 0xFFD9) or marker < 0xFF00:
             break
         pos += 2 + length
@@ -119,6 +123,7 @@ def jpeg2000_info(stream: bytes) -> StreamInfo:
         complete=_ends_with_marker(stream),
         high_throughput=high_throughput,
         uses_mct=mct,
+        reversible=reversible,
     )
 
 
