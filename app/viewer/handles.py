@@ -1,0 +1,118 @@
+"""Which drawn shape lies under the pointer, and moving it or one of its points. The nearest handle gets the mouse."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from app.domain.geometry import Point2
+from app.domain.measurement import Annotation, MarkShape
+from app.viewer.edits import Edits, PutAnnotation, SelectAnnotation
+from app.viewer.placement import annotation_of, points_on
+from app.viewer.tool_api import PointerEvent, ToolContext
+
+HANDLE_PANE_PX = 9.0
+BODY_PANE_PX = 6.0
+
+
+@dataclass(frozen=True)
+class Hit:
+    annotation: Annotation
+    handle: int | None
+    """Index of the point; None: the shape's line."""
+
+
+def _segment_distance(p: Point2, a: Point2, b: Point2) -> float:
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    n = dx * dx + dy * dy
+    t = 0.0 if n == 0 else min(max(((p[0] - a[0]) * dx + (p[1] - a[1]) * dy) / n, 0.0), 1.0)
+    return math.hypot(p[0] - a[0] - t * dx, p[1] - a[1] - t * dy)
+
+
+def _outline(shape: MarkShape, points: tuple[Point2, ...]) -> list[tuple[Point2, Point2]]:
+    """Image px segments of the shape's line."""
+    if shape is MarkShape.BIDIRECTIONAL:
+        return [(points[0], points[1]), (points[2], points[3])]
+    if shape in (MarkShape.RECTANGLE, MarkShape.ELLIPSE):
+        (x0, y0), (x1, y1) = points[0], points[1]
+        if shape is MarkShape.RECTANGLE:
+            ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+        else:
+            cx, cy, rx, ry = (x0 + x1) / 2, (y0 + y1) / 2, abs(x1 - x0) / 2, abs(y1 - y0) / 2
+            ring = [(cx + rx * math.cos(t * math.pi / 24), cy + ry * math.sin(t * math.pi / 24)) for t in range(48)]
+        return list(zip(ring, ring[1:] + ring[:1], strict=True))
+    pairs = list(zip(points, points[1:], strict=False))
+    if shape is MarkShape.POLYGON:
+        pairs.append((points[-1], points[0]))
+    return pairs
+
+
+def hit(at: Point2, context: ToolContext) -> Hit | None:
+    """Handles before lines; the selected annotation before the others, then the one drawn last."""
+    best: tuple[float, Hit] | None = None
+    for n, annotation in enumerate(context.annotations):
+        points = points_on(annotation.placement, context.layer, context.resolved)
+        if points is None:
+            continue
+        favour = (0.0 if annotation.annotation_id == context.selected_id else 1e-3) - n * 1e-6
+        pane = [context.resolved.px_to_pane(*p) for p in points]
+        for index, p in enumerate(pane):
+            d = math.hypot(p[0] - at[0], p[1] - at[1])
+            if d <= HANDLE_PANE_PX and (best is None or d + favour < best[0]):
+                best = (d + favour, Hit(annotation, index))
+        for a, b in _outline(annotation.shape, points):
+            d = _segment_distance(at, context.resolved.px_to_pane(*a), context.resolved.px_to_pane(*b))
+            if d <= BODY_PANE_PX and (best is None or d + 100.0 + favour < best[0]):
+                best = (d + 100.0 + favour, Hit(annotation, None))
+    return best[1] if best else None
+
+
+def _moved_points(shape: MarkShape, points: tuple[Point2, ...], handle: int | None, by: Point2) -> list[Point2]:
+    del shape
+    return [
+        (p[0] + by[0], p[1] + by[1]) if handle is None or handle == n else p
+        for n, p in enumerate(points)
+    ]  # fmt: skip
+
+
+class EditGesture:
+    """Moves one annotation while the button is down; values are recomputed at every step."""
+
+    def __init__(self, found: Hit, event: PointerEvent, context: ToolContext) -> None:
+        self.annotation = found.annotation
+        self._handle = found.handle
+        self._from = context.px(event)
+        self._points = points_on(found.annotation.placement, context.layer, context.resolved) or ()
+
+    def moved(self, event: PointerEvent, context: ToolContext) -> Annotation:
+        to = context.px(event)
+        by = (to[0] - self._from[0], to[1] - self._from[1])
+        g = context.resolved.geometry
+        limits = (float(g.columns), float(g.rows))
+        moving = [p for n, p in enumerate(self._points) if self._handle is None or n == self._handle]
+        # Nothing leaves the image; a whole shape stops at the edge instead of losing its form.
+        by = (
+            min(max(by[0], -min(p[0] for p in moving)), limits[0] - max(p[0] for p in moving)),
+            min(max(by[1], -min(p[1] for p in moving)), limits[1] - max(p[1] for p in moving)),
+        )
+        points = _moved_points(self.annotation.shape, self._points, self._handle, by)
+        return annotation_of(self.annotation.annotation_id, self.annotation.shape, points, context, self.annotation.text)
+
+    def drag(self, event: PointerEvent, context: ToolContext) -> Edits:
+        return (PutAnnotation(self.moved(event, context), provisional=True),) if self._points else ()
+
+    def release(self, event: PointerEvent, context: ToolContext) -> Edits:
+        if not self._points or context.px(event) == self._from:
+            return ()
+        return (PutAnnotation(self.moved(event, context)),)
+
+    def cancel(self) -> Edits:
+        return (PutAnnotation(self.annotation, provisional=True),)
+
+
+def grab(event: PointerEvent, context: ToolContext) -> tuple[EditGesture, Edits] | None:
+    """Starts moving what lies under the pointer and selects it; None when nothing does."""
+    found = hit(event.at, context)
+    if found is None:
+        return None
+    return EditGesture(found, event, context), (SelectAnnotation(found.annotation.annotation_id),)
