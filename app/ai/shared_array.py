@@ -8,6 +8,8 @@ ends; that registration is taken back at once.
 from __future__ import annotations
 
 import math
+import os
+import secrets
 import sys
 from dataclasses import dataclass
 from multiprocessing import resource_tracker, shared_memory
@@ -42,7 +44,9 @@ class OwnedArray:
         if values.dtype.name not in _DTYPES or values.size == 0:
             raise fail("ai.shared_array.bad_array", dtype=values.dtype.name)
         try:
-            self._block: shared_memory.SharedMemory | None = shared_memory.SharedMemory(create=True, size=values.nbytes)
+            # Named after its owner, so that a block left behind can be told from another program's.
+            name = f"ek{os.getpid()}_{secrets.token_hex(6)}"
+            self._block: shared_memory.SharedMemory | None = shared_memory.SharedMemory(name, True, values.nbytes)
         except OSError as error:
             raise fail("ai.shared_array.no_room", bytes=values.nbytes) from error
         view: npt.NDArray[np.generic] = np.ndarray(values.shape, values.dtype, buffer=self._block.buf)

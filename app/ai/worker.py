@@ -46,7 +46,7 @@ _HEARTBEAT_S = 1.0
 _PROGRESS_EVERY_S = 0.1
 _STAGE = re.compile(r"[a-z_.]{0,60}")
 _PACKAGES_KEPT = 3
-_REFUSALS = ("ai.package.", "ai.trust.", "ai.reader.", "ai.graph.")
+_REFUSALS = ("ai.package.", "ai.trust.", "ai.reader.", "ai.graph.", "ai.engine.")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,11 @@ def test_a_folder_can_be_built_too(good: bytes, tmp_path: Path) -> None:
 
 def test_tensors_are_a_safetensors_file() -> None:
     safetensors = pytest.importorskip("safetensors.numpy")
-    arrays = {"b": np.arange(6, dtype=np.int64).reshape(2, 3), "a": np.float16([[1.5, -2.0]]), "s": np.array(3.0, np.float32)}
+    arrays = {
+        "b": np.arange(6, dtype=np.int64).reshape(2, 3),
+        "a": np.float16([[1.5, -2.0]]),
+        "s": np.array(3.0, np.float32),
+    }
     ours = write_tensors(arrays)
     for name, values in safetensors.load(ours).items():
         assert np.array_equal(values, arrays[name])
@@ -180,7 +184,9 @@ def _weights(good: bytes, content: bytes) -> bytes:
     return _signed({**_files(good), "weights.safetensors": content})
 
 
-_PICKLE = b"\x80\x04\x95\x1d\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94."
+_PICKLE = (
+    b"\x80\x04\x95\x1d\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94."
+)
 _OTHER = bytes(range(100, 132))
 
 CORPUS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -193,7 +199,10 @@ CORPUS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "absolute path": (lambda g: _signed(_added(g, "/etc/cron.d/evil")), "bad_member"),
     "drive letter": (lambda g: _signed(_added(g, "C:\\evil.json")), "bad_member"),
     "backslash": (lambda g: _signed(_added(g, "golden\\..\\evil.json")), "bad_member"),
-    "hidden behind a zero": (lambda g: _zipped(_added(g, "golden/a.json")).replace(b"golden/a.json", b"golden/a\x00json"), "bad_member"),
+    "hidden behind a zero": (
+        lambda g: _zipped(_added(g, "golden/a.json")).replace(b"golden/a.json", b"golden/a\x00json"),
+        "bad_member",
+    ),
     "symlink": (lambda g: _zipped(_files(g), _link), "bad_member"),
     "folder": (lambda g: _signed(_added(g, "golden/")), "bad_member"),
     "twice": (lambda g: _zipped(_files(g), again="pipeline.json"), "bad_member"),

@@ -44,7 +44,7 @@ class TinyReader:
                     raise Cancelled
                 time.sleep(0.005)
                 progress.report(0.2, "ai.stage.candidates 17 found")
-        values = volume.voxels.astype(np.float32) / 100.0
+        values = volume.voxels.astype(np.float32) / (1.0 if mode == "bright" else 100.0)
         answer = nets.run("finder", values[None, None])[0, 0]
         progress.report(0.9, "ai.stage.measure")
         k, j, i = (int(n) for n in np.unravel_index(int(np.argmax(answer)), answer.shape))
