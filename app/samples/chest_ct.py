@@ -89,8 +89,8 @@ def generate_chest_ct(
 
     voxels[:] = _room(x, y, scene.body, spacing_mm)
     lungs[:] = False
-    rows = _around(y[:, 0], scene.body.half_depth_mm + 9.0)
-    columns = _around(x[0], scene.body.half_width_mm * 1.07 + 9.0)
+    wide, deep = _reach(scene.body)
+    rows, columns = _around(y[:, 0], deep), _around(x[0], wide)
     xb, yb = x[rows, columns], y[rows, columns]
 
     def paint(k: int) -> None:
@@ -148,36 +148,44 @@ def _scene(
         style.noise_seed,
         max(0.0, rng.normal(0, 0.5)) if style.emphysema is None else style.emphysema,
     )
-    vessels, bronchi = _trees(body, filled, rng)
+    warp = rng.standard_normal((2, max(4, int(height / 30) + 2), 9, 9)).astype(np.float32) * 2.6
+    vessels, bronchi = _trees(body, filled, warp, rng)
     octaves = []
     extent = (height, shape[1] * spacing_mm[1], shape[2] * spacing_mm[2])
     for period, amplitude in ((45.0, 14.0), (15.0, 11.0), (6.0, 13.0), (2.6, 15.0)):
         size = [int(np.ceil(e / period)) + 2 for e in extent]
         octaves.append((amplitude, rng.standard_normal(size).astype(np.float32)))
-    warp = rng.standard_normal((2, max(4, int(height / 30) + 2), 9, 9)).astype(np.float32) * 2.6
     muscle = (
         cv2.GaussianBlur(rng.standard_normal((64, 180)).astype(np.float32), (0, 0), 3, borderType=cv2.BORDER_REPLICATE) * 9
     )
     return _Scene(body, filled, vessels, bronchi, _ribs(body, rng), tuple(octaves), warp, muscle, seed)
 
 
-def _coarse_lung(body: Body, step_mm: float = 5.0) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _coarse_lung(
+    body: Body, warp: npt.NDArray[np.float32], step_mm: float = 5.0
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Points (n, 3) in scene mm (x, y, z) inside the lungs and how deep each lies in mm."""
+    wide, deep = _reach(body)
     x, y = np.meshgrid(
-        np.arange(-body.half_width_mm, body.half_width_mm, step_mm, np.float32),
-        np.arange(-body.half_depth_mm, body.half_depth_mm, step_mm, np.float32),
+        np.linspace(-wide, wide, round(2 * wide / step_mm)).astype(np.float32),
+        np.linspace(-deep, deep, round(2 * deep / step_mm)).astype(np.float32),
     )
+    size = (x.shape[0], x.shape[1])
     points, depth = [], []
     for z in np.arange(step_mm / 2, body.height_mm, step_mm):
-        lung = shapes_at(body, x, y, 1 - float(z) / body.height_mm).lung
+        t = 1 - float(z) / body.height_mm
+        xw, yw = _warped(warp, x, y, t, size)
+        lung = shapes_at(body, xw, yw, t).lung
         inside = lung < 0
         points.append(np.stack([x[inside], y[inside], np.full(int(inside.sum()), z)], 1))
         depth.append(-lung[inside])
     return np.concatenate(points).astype(np.float64), np.concatenate(depth).astype(np.float64)
 
 
-def _trees(body: Body, style: ScanStyle, rng: np.random.Generator) -> tuple[Segments, Segments]:
-    points, depth = _coarse_lung(body)
+def _trees(
+    body: Body, style: ScanStyle, warp: npt.NDArray[np.float32], rng: np.random.Generator
+) -> tuple[Segments, Segments]:
+    points, depth = _coarse_lung(body, warp)
     points, depth = points[depth > 3.5], depth[depth > 3.5]
     a, b, height = body.half_width_mm, body.half_depth_mm, body.height_mm
     vessels, bronchi = [], []
@@ -186,7 +194,7 @@ def _trees(body: Body, style: ScanStyle, rng: np.random.Generator) -> tuple[Segm
         if len(mine) < 50:
             continue
         share = len(mine) * 125.0 / 2.0e6
-        for root_t, back, leaves in ((hilum_t, 0.03 * b, 1000), (hilum_t + 0.07, 0.0, 700)):
+        for root_t, back, leaves in ((hilum_t, 0.03 * b, 760), (hilum_t + 0.07, 0.0, 520)):
             count = int(np.clip(leaves * share * (style.vessels or 1.0), 12, len(mine)))
             ends = mine[rng.choice(len(mine), count, replace=False)] + rng.uniform(-2.5, 2.5, (count, 3))
             root = np.asarray([side * 0.22 * a, back, height * (1 - root_t)])
@@ -231,6 +239,17 @@ def _between(levels: npt.NDArray[np.float32], position: float, size: tuple[int, 
     return np.asarray(cv2.resize(plane, (size[1], size[0]), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
+def _warped(warp: npt.NDArray[np.float32], x: Plane, y: Plane, t: float, size: tuple[int, int]) -> tuple[Plane, Plane]:
+    """Places on the body's rectangle pushed about by some millimetres, so that no border is a plain ellipse."""
+    level = t * (warp.shape[1] - 1)
+    return x + _between(warp[0], level, size), y + _between(warp[1], level, size)
+
+
+def _reach(body: Body) -> tuple[float, float]:
+    """Half width and half depth of the rectangle that is painted."""
+    return body.half_width_mm * 1.07 + 9.0, body.half_depth_mm + 9.0
+
+
 def _soft(distance: Plane, pixel_mm: float) -> Plane:
     """Share of a pixel inside a border."""
     return np.clip(0.5 - distance / pixel_mm, 0, 1)
@@ -259,12 +278,11 @@ def _slice(
     t = 1 - z / body.height_mm
     size = (x.shape[0], x.shape[1])
     px = max(spacing_mm[1], spacing_mm[2])
-    level = t * (scene.warp.shape[1] - 1)
     # Borders are smooth: they are worked out on every second pixel and enlarged.
     half = (-(-size[0] // 2), -(-size[1] // 2))
     xh = np.ascontiguousarray(cv2.resize(x, (half[1], half[0]), interpolation=cv2.INTER_AREA))
     yh = np.ascontiguousarray(cv2.resize(y, (half[1], half[0]), interpolation=cv2.INTER_AREA))
-    xh, yh = xh + _between(scene.warp[0], level, half), yh + _between(scene.warp[1], level, half)
+    xh, yh = _warped(scene.warp, xh, yh, t, half)
     s = shapes_at(body, xh, yh, t).enlarged(size)
     texture = [_between(o, z / body.height_mm * (len(o) - 1), size) for _, o in scene.octaves]
     _wall(image, scene, s, x, y, t, px, texture)
@@ -450,14 +468,24 @@ def _place(
     at_wall = spec.place == "pleura"
     good = (depth > 0.35 * r) & (depth < 0.9 * r + 2.0) if at_wall else depth > r + 4
     pool = points[good] if good.any() else points
-    if spec.place == "vessel" and len(scene.vessels):
-        thick = np.nonzero((scene.vessels.radius_mm > 0.7) & (scene.vessels.radius_mm < 2.0))[0]
-        if len(thick):
-            chosen = thick[rng.choice(len(thick), min(200, len(thick)), replace=False)]
-            near = scene.vessels.end[chosen] + rng.normal(0, 0.35 * r, (len(chosen), 3))
-            gap = np.linalg.norm(near[:, None] - pool[None, :: max(1, len(pool) // 2000)], axis=2).min(1)
-            if (gap < 8).any():
-                pool = near[gap < 8]
+    pool = pool[rng.choice(len(pool), min(500, len(pool)), replace=False)]
+    if len(scene.vessels):
+        ends, wide = scene.vessels.end, scene.vessels.radius_mm
+        if spec.place == "vessel":
+            fit = np.nonzero((wide > 0.5) & (wide < max(0.8, 0.5 * r)))[0]
+            inner = points[depth > r + 3]
+            if len(fit) and len(inner):
+                chosen = fit[rng.choice(len(fit), min(300, len(fit)), replace=False)]
+                side = rng.normal(size=(len(chosen), 3))
+                side /= np.linalg.norm(side, axis=1, keepdims=True)
+                near = ends[chosen] + side * (wide[chosen] + 0.7 * r)[:, None]
+                gap = np.linalg.norm(near[:, None] - inner[None, :: max(1, len(inner) // 3000)], axis=2).min(1)
+                pool = near[gap < 9] if (gap < 9).any() else pool
+        # Off the thicker vessels: a nodule swallowed by the hilum would be a truth that nobody can see.
+        thick = wide > (0.9 if spec.place != "vessel" else max(0.9, 0.5 * r))
+        if thick.any():
+            gap = (np.linalg.norm(pool[:, None] - ends[thick][None], axis=2) - wide[thick]).min(1)
+            pool = pool[gap > 0.75 * r] if (gap > 0.75 * r).any() else pool[np.argsort(gap)[-20:]]
     best, room = pool[0], -1.0
     for _ in range(40):
         point = pool[int(rng.integers(len(pool)))] + rng.uniform(-2, 2, 3)
@@ -479,7 +507,7 @@ def _put_nodules(
     rng: np.random.Generator,
 ) -> tuple[NoduleTruth, ...]:
     spacing, shape = geometry.spacing_mm, geometry.shape
-    points, depth = _coarse_lung(scene.body, 4.0)
+    points, depth = _coarse_lung(scene.body, scene.warp, 4.0)
     taken: list[tuple[float, ...]] = []
     truth = []
     for spec in specs:
@@ -509,12 +537,12 @@ def _put(
     spacing = geometry.spacing_mm
     blob = make_blob(spec, kji, spacing, geometry.shape, rng)
     here = voxels[blob.box]
-    default = {"solid": rng.uniform(-20, 60), "part_solid": rng.uniform(-60, 40), "ground_glass": rng.uniform(-680, -540)}
+    default = {"solid": rng.uniform(-20, 60), "part_solid": rng.uniform(-60, 40), "ground_glass": rng.uniform(-650, -490)}
     hu = float(default[spec.kind]) if spec.hu is None else spec.hu
     if spec.kind == "solid":
         here += blob.outer * np.maximum(hu + 6 * blob.texture - here, 0)
     else:
-        haze = hu if spec.kind == "ground_glass" else float(rng.uniform(-650, -520))
+        haze = hu if spec.kind == "ground_glass" else float(rng.uniform(-640, -500))
         here += blob.outer * np.maximum(haze + 35 * blob.texture - here, 0) * (here < -350)
         if spec.kind == "part_solid":
             here += blob.core * np.maximum(hu + 20 * blob.texture - here, 0)
