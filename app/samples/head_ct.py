@@ -22,6 +22,9 @@ AIR_HU, FAT_HU, CSF_HU, WHITE_HU, GREY_HU, BLOOD_HU = -1000.0, -95.0, 7.0, 27.0,
 _SEMI_AXES_MM = (72.0, 92.0, 96.0)
 _BASE_Z_MM, _TOP_Z_MM = -44.0, 92.0
 
+_FAR_MM = 14.0
+"""Bodies further than this from a plane leave no trace on it (partial volume and rims are thinner)."""
+
 _VENTRICLE = (
     # (x, y, z, radius) of one side, frontal horn tip to occipital horn, then temporal horn
     ((9, -41, 6, 2.2), (9.5, -33, 12, 5.0), (10, -20, 19, 5.5), (12, -4, 24, 5.5), (16, 14, 25, 5.5), (22, 30, 18, 6.5)),
@@ -147,6 +150,30 @@ def generate_head_ct(
     return HeadPhantom(volume, _truth(mask, geometry), mask)
 
 
+def thick_slices(head: HeadPhantom, count: int) -> HeadPhantom:
+    """Averages every ``count`` slices, as a scanner does for its thick series; the truth stays that of the thin ones."""
+    voxels = head.volume.voxels
+    groups = voxels.shape[0] // count
+    out = np.empty((groups, *voxels.shape[1:]), np.int16)
+    for k in range(groups):
+        out[k] = np.rint(voxels[k * count : (k + 1) * count].mean(axis=0, dtype=np.float32)).astype(np.int16)
+    thin = head.volume.geometry
+    step = (thin.k_step_mm[0] * count, thin.k_step_mm[1] * count, thin.k_step_mm[2] * count)
+    geometry = VolumeGeometry(
+        thin.to_patient(((count - 1) / 2, 0.0, 0.0)),
+        step,
+        thin.j_step_mm,
+        thin.i_step_mm,
+        out.shape,
+        thin.frame_of_reference_uid,
+    )
+    mask = None
+    if head.bleed_mask is not None:
+        grouped = head.bleed_mask[: groups * count].reshape(groups, count, *voxels.shape[1:])
+        mask = grouped.mean(axis=1, dtype=np.float32) > 0.5
+    return HeadPhantom(Volume(out, geometry, "HU"), head.bleed, mask)
+
+
 def _corner(
     centre: Point3, fov_mm: float, pixel_mm: float, start_z: float, cos: float, lean: float
 ) -> tuple[float, float, float]:
@@ -207,7 +234,10 @@ def _grain(rng: np.random.Generator, rows: int) -> Image:
 def _chain(x: Image, y: Image, z: Image, chain: Sequence[tuple[float, float, float, float]], grow: float = 1.0) -> Image:
     """Signed distance (mm, negative inside) to a chain of cones with rounded ends."""
     best = np.full(x.shape, 1e3, np.float32)
+    low, high = float(z.min()), float(z.max())
     for (x0, y0, z0, r0), (x1, y1, z1, r1) in zip(chain[:-1], chain[1:], strict=True):
+        if max(z0, z1) < low - _FAR_MM or min(z0, z1) > high + _FAR_MM:
+            continue
         dx, dy, dz = x1 - x0, y1 - y0, z1 - z0
         t = ((x - x0) * dx + (y - y0) * dy + (z - z0) * dz) / (dx * dx + dy * dy + dz * dz)
         t = np.clip(t, 0, 1)
@@ -218,6 +248,8 @@ def _chain(x: Image, y: Image, z: Image, chain: Sequence[tuple[float, float, flo
 
 def _ball(x: Image, y: Image, z: Image, centre: Point3, axes: Point3) -> Image:
     """First-order signed distance (mm, negative inside) to an ellipsoid."""
+    if centre[2] + axes[2] < float(z.min()) - _FAR_MM or centre[2] - axes[2] > float(z.max()) + _FAR_MM:
+        return np.full(x.shape, 1e3, np.float32)
     a, b, c = ((v - m) / s for v, m, s in zip((x, y, z), centre, axes, strict=True))
     rho = np.sqrt(a * a + b * b + c * c) + 1e-6
     slope = np.sqrt((a / axes[0]) ** 2 + (b / axes[1]) ** 2 + (c / axes[2]) ** 2) / rho + 1e-6
@@ -267,8 +299,9 @@ def _slice(anatomy: _Anatomy, x: Image, y: Image, z: Image) -> tuple[Image, Imag
 
     # Head rest behind the scalp.
     rest = np.abs(np.sqrt((x / 1.05) ** 2 + y**2) - 108)
-    hu = np.where((y > 40) & (rest < 3) & (depth < -8), np.float32(-820), hu)
-    hu = np.where((y > 40) & (np.abs(rest - 3.2) < 0.8) & (depth < -8), np.float32(-250), hu)
+    holder = smooth_step(y, 38, 42) * smooth_step(depth, -7, -9)
+    hu = _mix(hu, -830.0, holder * smooth_step(rest, 3.4, 2.6))
+    hu = _mix(hu, -300.0, holder * smooth_step(np.abs(rest - 3.2), 1.3, 0.4))
     return np.asarray(hu, np.float32), blood
 
 
@@ -287,15 +320,13 @@ def _brain(
     cortex = gyrus + (1 - smooth_step(ragged, 27, 15)) * 9
     sulcus = gyrus + (1 - smooth_step(ragged, 19, 8)) * 9
     # The tentorium rises from the petrous ridges to the midline behind.
-    behind = np.maximum(z + 15 - 0.12 * (55 - y), 2 + 0.52 * side - y)
+    behind = np.maximum(z + 4 + 0.42 * (y - 25), 2 + 0.52 * side - y)
     cerebellum = smooth_step(behind, 1.2, -1.2)
     sulcus = sulcus + cerebellum * 9
     cortex = cortex + cerebellum * 9
-    # The fissure: at ganglionic levels only in front and behind, above the callosum throughout.
-    open_front = smooth_step(-y, 38, 46)
-    open_back = smooth_step(y, 46, 54)
-    above = smooth_step(z, 34, 42)
-    fissure_open = np.maximum(np.maximum(open_front, open_back), above) * smooth_step(z, -30, -20)
+    # The fissure and the falx in it reach down to the callosum, whose outline in the midline is about an ellipse.
+    arch = np.sqrt(((y - 2) / 46) ** 2 + ((z - 6) / 31) ** 2)
+    fissure_open = smooth_step(arch, 0.96, 1.12) * smooth_step(z, -34, -24) * (1 - cerebellum)
     midline = side + np.float32(0.5) * np.abs(cloud)
     fissure = midline - 0.9 + (1 - fissure_open) * 12
     sylvian = np.minimum(_chain(side, y, z * 0.55, _SYLVIAN) + 0.4 * np.abs(folds), _chain(side, y, z * 0.45, _INSULA) + 0.2)
@@ -339,8 +370,8 @@ def _brain(
         ventricle = np.minimum(ventricle, _chain(x, y, z, chain, grow))
     hu = _mix(hu, CSF_HU - 1, smooth_step(ventricle, 0.7, -0.7))
 
-    falx = smooth_step(side, 1.1, 0.5) * fissure_open
-    hu = _mix(hu, 46.0, falx * smooth_step(inner, -1, 0) * np.maximum(smooth_step(-y, 48, 56), np.maximum(open_back, above)))
+    falx = smooth_step(side, 1.1, 0.5) * fissure_open * smooth_step(arch, 1.02, 1.2)
+    hu = _mix(hu, 45.0, falx * smooth_step(inner, -1, 0) * (0.55 + 0.45 * smooth_step(y, -20, 40)))
     sinus = _ball(x, inner, z, (0.0, 1.0, 0.0), (4.5, 3.2, 400.0))
     hu = _mix(hu, 54.0, smooth_step(sinus, 0.8, -0.8) * smooth_step(y, 30, 60))
     for cx, cy, cz, radius in anatomy.speckles:

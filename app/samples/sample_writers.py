@@ -148,26 +148,28 @@ def write_chest_ct(job: Job) -> tuple[Answer, ...]:
 
 def write_head_ct(job: Job) -> tuple[Answer, ...]:
     """Head CT with a small bleed: a 5 mm brain series and a thin bone series of the same head."""
-    from app.samples.head_ct import Bleed, generate_head_ct
+    from app.samples.head_ct import Bleed, generate_head_ct, thick_slices
 
     frame = uid_for(job.study_instance_uid, "frame")
     bleed = Bleed((25.0, -5.0, 8.0), (8.5, 14.0, 11.0), 4.0)
     rows = 128 if job.small else 512
+    thin_mm = 5.0 if job.small else 1.0
+    thin = generate_head_ct(
+        job.seed, slice_mm=thin_mm, rows=rows, bleed=bleed, frame_of_reference_uid=frame, threads=1 if job.small else 2
+    )
+    job.progress.report(0.5)
+    thick = thick_slices(thin, 2 if job.small else 5)
     answers: tuple[Answer, ...] = ()
-    for key, number, thickness, label, kernel, windows in (
-        ("brain", 2, 10.0 if job.small else 5.0, "Brain 5.0", "BRAIN", (BRAIN, BONE)),
-        ("bone", 3, 8.0 if job.small else 1.0, "Bone 1.0", "BONE", (BONE, BRAIN)),
+    for key, number, head, kernel, windows in (
+        ("brain", 2, thick, "BRAIN", (BRAIN, BONE)),
+        ("bone", 3, thin, "BONE", (BONE, BRAIN)),
     ):
-        head = generate_head_ct(
-            job.seed, slice_mm=thickness, rows=rows, bleed=bleed, frame_of_reference_uid=frame, threads=1 if job.small else 2
-        )
+        thickness = head.volume.geometry.spacing_mm[0]
         extra = _ct_technique(kernel, 280, 215.0)
-        series = job.series(
-            key, "CT", number, label if not job.small else f"{kernel.title()} {thickness:.1f}", "HEAD", extra
-        )
+        series = job.series(key, "CT", number, f"{kernel.title()} {thickness:.1f}", "HEAD", extra)
         write_ct_series(head.volume, job.folder / key, job.study(), series, windows=windows, slice_thickness_mm=thickness)
-        job.progress.report(0.3 if key == "brain" else 1.0)
-        if key == "brain" and head.bleed is not None:
+        job.progress.report(0.6 if key == "brain" else 1.0)
+        if head is thick and head.bleed is not None:
             k = round(head.volume.geometry.to_index(head.bleed.centre_lps_mm)[0])
             answers = (
                 Answer(
