@@ -1,0 +1,1 @@
+"""One module per second reader, named like the reader, with ``evaluate(folder, split, package) -> Figures``."""
