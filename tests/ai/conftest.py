@@ -15,7 +15,7 @@ from app.ai.worker_process import WorkerOptions
 from tests.ai import tiny_package
 from tests.ai.tiny_package import Installed
 
-QUICK = Timing(start_s=60.0, silence_s=20.0, hang_s=3.0, cancel_s=1.0)
+QUICK = Timing(start_s=60.0, silence_s=20.0, hang_s=60.0, cancel_s=1.0)
 
 
 @pytest.fixture(scope="session")

@@ -177,8 +177,10 @@ def test_a_reader_that_kills_its_process_is_answered(client: SecondReaderClient,
     assert outcome.problem.code == "ai.worker.died"
 
 
-def test_a_reader_that_hangs_is_stopped(client: SecondReaderClient, bare: Installed) -> None:
+def test_a_reader_that_hangs_is_stopped(options: WorkerOptions, bare: Installed) -> None:
+    client = SecondReaderClient(InlineLoop(), options, replace(QUICK, hang_s=2.0))
     outcome = _submit(client, _job(bare, "hang"))[0].wait()
+    client.shutdown()
     assert outcome.problem is not None
     assert outcome.problem.code == "ai.worker.hung"
     assert outcome.retry_offered
