@@ -69,6 +69,10 @@ def _told(problem: Problem) -> dict[str, Any]:
     return {"reason": problem.code, "params": dict(problem.params), "sentence": sentence(problem)}
 
 
+def _duplicate(found: RefusedFile) -> dict[str, Any]:
+    return {"path": found.path, "sop_instance_uid": found.sop_instance_uid, **_told(found.problem)}
+
+
 def refused_entry(refused: RefusedFile) -> dict[str, Any]:
     return {
         "path": refused.path,

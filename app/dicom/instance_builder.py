@@ -19,14 +19,11 @@ from app.domain.problem import Problem, fail
 from app.domain.study import FrameHeader, Instance, Patient
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_CLASS = "1.2.840.10008.5.1.4.1.1."
-IMAGE_CLASSES = frozenset(
-    _CLASS + tail
-    for tail in (
-        "1 1.1 1.1.1 1.2 1.2.1 1.3 1.3.1 2 2.1 2.2 3.1 4 4.1 4.3 4.4 6.1 6.2 7 7.1 7.2 7.3 7.4 12.1 12.1.1 12.2 12.2.1 "
-        "13.1.1 13.1.2 13.1.3 13.1.4 13.1.5 14.1 14.2 20 77.1.1 77.1.2 77.1.4 77.1.5.1 77.1.6 128 130 481.1"
-    ).split()
+_PICTURES = (
+    "1 1.1 1.1.1 1.2 1.2.1 1.3 1.3.1 2 2.1 2.2 3.1 4 4.1 4.3 4.4 6.1 6.2 7 7.1 7.2 7.3 7.4 12.1 12.1.1 12.2 12.2.1 "
+    "13.1.1 13.1.2 13.1.3 13.1.4 13.1.5 14.1 14.2 20 77.1.1 77.1.2 77.1.4 77.1.5.1 77.1.6 128 130 481.1"
 )
+IMAGE_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in _PICTURES.split())
 """Storage classes whose objects are pictures: without pixels they are refused by name."""
 MAX_FRAMES = 1_000_000
 MAX_FRAME_BYTES = 4 << 30

@@ -28,6 +28,8 @@ class StreamInfo:
     reversible: bool = True
     """JPEG 2000: the 5-3 wavelet."""
     adobe_transform: int | None = None
+    jfif: bool = False
+    component_ids: tuple[int, ...] = ()
 
 
 def broken(reason: str) -> ProblemError:
@@ -54,6 +56,7 @@ def jpeg_info(stream: bytes) -> StreamInfo:
         raise broken("no start marker")
     pos, size = start + 2, len(stream)
     adobe: int | None = None
+    jfif = False
     while pos + 4 <= size:
         if stream[pos] != 0xFF:
             raise broken("no marker where one must be")
@@ -67,6 +70,7 @@ def jpeg_info(stream: bytes) -> StreamInfo:
         (length,) = struct.unpack_from(">H", stream, pos + 2)
         if marker == 0xEE and length >= 14 and stream[pos + 4 : pos + 9] == b"Adobe":
             adobe = stream[pos + 15]
+        jfif = jfif or (marker == 0xE0 and stream[pos + 4 : pos + 8] == b"JFIF")
         if marker in _SOF or marker == 0xF7:
             if pos + 10 > size:
                 raise cut()
@@ -82,6 +86,8 @@ def jpeg_info(stream: bytes) -> StreamInfo:
                 process=process,
                 complete=_ends_with_marker(stream),
                 adobe_transform=adobe,
+                jfif=jfif,
+                component_ids=tuple(stream[pos + 10 + 3 * n] for n in range(components) if pos + 10 + 3 * n < size),
             )
         if marker == 0xDA or marker == 0xD9 or length < 2:
             raise broken("no frame header")
