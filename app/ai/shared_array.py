@@ -79,7 +79,9 @@ class AttachedArray:
         if self._block.size < size:
             self._block.close()
             raise fail("ai.shared_array.bad_handle")
-        view: npt.NDArray[np.generic] = np.ndarray(handle.shape, np.dtype(handle.dtype), buffer=self._block.buf)
+        # frombuffer holds the mapping (ndarray(buffer=...) does not): a view kept too long stays readable.
+        flat = np.frombuffer(self._block.buf, np.dtype(handle.dtype), math.prod(handle.shape))
+        view: npt.NDArray[np.generic] = flat.reshape(handle.shape)
         view.flags.writeable = False
         self.values = view
 
