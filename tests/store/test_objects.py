@@ -127,8 +127,19 @@ def test_chunks_cannot_be_swapped_cut_or_moved(objects: ObjectStore) -> None:
             objects.read(stored.locator)
     other = objects.put(made(10))
     path.write_bytes((objects.folder / other.name[:2] / other.name[2:]).read_bytes())
-    with pytest.raises(ProblemError, match="object_damaged"):
-        objects.verify(stored.name)
+    for act in (lambda: objects.read(stored.locator), lambda: objects.info(stored.name)):
+        with pytest.raises(ProblemError, match="object_damaged"):
+            act()
+
+
+def test_many_at_once_keep_their_order_and_stop_at_an_error(objects: ObjectStore, tmp_path: Path) -> None:
+    contents = [made(n * 1000) for n in range(30)] * 2
+    stored = list(objects.put_many(contents))
+    assert [objects.read(s.locator) for s in stored] == contents
+    assert len(list(objects.names())) == 30
+    with pytest.raises(ProblemError, match=r"import\.source_unreadable"):
+        list(objects.put_many([b"one", tmp_path / "absent"]))
+    assert objects.exists(objects.put(b"one").name)
 
 
 def test_a_missing_object_and_a_wrong_locator_are_named(objects: ObjectStore) -> None:
@@ -179,7 +190,7 @@ def test_a_source_that_changes_while_it_is_copied_is_refused(
         real_write(self, *rest)
 
     monkeypatch.setattr(ObjectStore, "_write", changing)
-    with pytest.raises(ProblemError, match="source_changed"):
+    with pytest.raises(ProblemError, match=r"import\.source_changed"):
         objects.put(source)
     assert all_files(objects.folder) == []
 
