@@ -88,3 +88,15 @@ def sentence(language: str, problem: Problem) -> str:
     parts = [translate(language, problem.code, problem.params)]
     parts += [translate(language, part, problem.params) for part in (problem.kept_safe, problem.next_step) if part]
     return " ".join(parts)
+
+
+@cache
+def templates(language: str) -> Mapping[str, str]:
+    """Every message of a language as one plain template (the plural form "other" or "many"), English where it lacks one."""
+    merged: dict[str, str] = {}
+    for code in ("en", language):
+        for message_id, entry in _catalogues().get(code, {}).items():
+            merged[message_id] = (
+                entry if isinstance(entry, str) else next(entry[k] for k in ("other", "many", "one") if k in entry)
+            )
+    return merged

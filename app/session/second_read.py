@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.ai.catalogue import Accepted
+from app.ai.client import JobHandle
 from app.ai.read_job import OutcomeState, ProgressNote, ReadJob, ReadOutcome
 from app.ai.result_codec import decode_result
 from app.domain.event import EventKind
@@ -40,18 +42,29 @@ class ReaderClient(Protocol):
     """The part of ``app.ai.client`` that is used here."""
 
     def submit(
-        self, job: ReadJob, on_progress: Callable[[ProgressNote], None], on_done: Callable[[ReadOutcome], None]
-    ) -> str: ...
+        self,
+        job: ReadJob,
+        on_progress: Callable[[ProgressNote], None] | None = None,
+        on_done: Callable[[ReadOutcome], None] | None = None,
+    ) -> JobHandle: ...
 
-    def cancel(self, job_id: str) -> None: ...
+    def cancel(self, handle: JobHandle) -> None: ...
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A reader of the study's kind that does not read it, with the reason that is told."""
+
+    card: ModelCard
+    reason: Problem
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which readers read a study, and why the others do not."""
+    """Which readers read a study, and why others of its modality do not."""
 
-    accepted: tuple[ModelCard, ...]
-    refused: tuple[tuple[ModelCard, Problem], ...]
+    accepted: tuple[Accepted, ...]
+    refused: tuple[Refused, ...]
 
 
 class ReadPlanner(Protocol):
@@ -59,14 +72,14 @@ class ReadPlanner(Protocol):
 
     def plan(self, study_instance_uid: str) -> Plan: ...
 
-    def job(self, study_instance_uid: str, card: ModelCard, seal_public_key: bytes) -> ReadJob: ...
+    def job(self, study_instance_uid: str, accepted: Accepted, seal_public_key: bytes) -> ReadJob: ...
 
 
 @dataclass
 class _Run:
     study: str
-    card: ModelCard
-    job_id: str = ""
+    accepted: Accepted
+    handle: JobHandle | None = None
     fraction: float | None = None
 
 
@@ -105,14 +118,15 @@ class SecondReads:
         """Plans a study that was imported or changed; readers that finished it already are left alone."""
         plan = self._planner.plan(study)
         done = {r.reader: r for r in self._library.sealed.for_study(study) if r.state is SealState.SEALED}
-        for card, problem in plan.refused:
-            if card.reader_name not in done:
-                self._put(study, card, SealState.REFUSED, problems=(problem,))
-        for card in plan.accepted:
+        for refused in plan.refused:
+            if refused.card.reader_name not in done:
+                self._put(study, refused.card, SealState.REFUSED, problems=(refused.reason,))
+        for accepted in plan.accepted:
+            card = accepted.card
             if card.reader_name in done or self._is_queued(study, card):
                 continue
             self._put(study, card, SealState.WAITING)
-            run = _Run(study, card)
+            run = _Run(study, accepted)
             self._queue.waiting.appendleft(run) if first else self._queue.waiting.append(run)
         self._announce(study)
         self._next()
@@ -135,7 +149,7 @@ class SecondReads:
 
     def _is_queued(self, study: str, card: ModelCard) -> bool:
         runs = [*self._queue.waiting, *([self._queue.running] if self._queue.running else [])]
-        return any(r.study == study and r.card.reader_name == card.reader_name for r in runs)
+        return any(r.study == study and r.accepted.card.reader_name == card.reader_name for r in runs)
 
     def _put(
         self,
@@ -157,19 +171,19 @@ class SecondReads:
             return
         run = self._queue.waiting.popleft()
         self._queue.running = run
-        self._put(run.study, run.card, SealState.RUNNING)
+        self._put(run.study, run.accepted.card, SealState.RUNNING)
         self._announce(run.study)
         threading.Thread(target=self._prepare, args=(run,), name="ekinshi-read-input", daemon=True).start()
 
     def _prepare(self, run: _Run) -> None:
         """Decodes the images for the worker (not on the main thread), then hands the job over on it."""
         try:
-            job = self._planner.job(run.study, run.card, self._keys.public_key())
+            job = self._planner.job(run.study, run.accepted, self._keys.public_key())
         except ProblemError as error:
             problem = error.problem
             self._loop.post(lambda: self._ended(run, SealState.REFUSED, problems=(problem,)))
         except Exception as error:  # a bug of ours: the reader must not see "running" for ever
-            _log.exception("the input of %s could not be built", run.card.reader_name)
+            _log.exception("the input of %s could not be built", run.accepted.card.reader_name)
             broken = Problem("second_read.input_failed", {"kind": type(error).__name__}, next_step="next.retry")
             self._loop.post(lambda: self._ended(run, SealState.FAILED, problems=(broken,)))
         else:
@@ -184,7 +198,7 @@ class SecondReads:
             run.fraction = note.fraction
             self._announce(run.study)
 
-        run.job_id = self._client.submit(job, progress, lambda outcome: self._answered(run, outcome))
+        run.handle = self._client.submit(job, progress, lambda outcome: self._answered(run, outcome))
 
     def _answered(self, run: _Run, outcome: ReadOutcome) -> None:
         problems = (outcome.problem,) if outcome.problem else ()
@@ -203,7 +217,7 @@ class SecondReads:
         if self._closed:
             return
         self._queue.running = None
-        self._put(run.study, run.card, state, object_name=object_name, problems=problems)
+        self._put(run.study, run.accepted.card, state, object_name=object_name, problems=problems)
         self._announce(run.study)
         self._next()
 
@@ -221,8 +235,9 @@ class SecondReads:
 
     def close(self) -> None:
         self._closed = True
-        if self._queue.running is not None and self._queue.running.job_id and self._client is not None:
-            self._client.cancel(self._queue.running.job_id)
+        running = self._queue.running
+        if running is not None and running.handle is not None and self._client is not None:
+            self._client.cancel(running.handle)
 
     # -- commit and reveal -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,81 @@
+"""Key images: the picture that shows a finding best, with identity, orientation and outline in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.domain.finding import Finding
+from app.session.images import Images
+from app.session.paint import painted, png, text_width
+from app.session.picture import PictureRequest, ShownMark
+from app.session.reading_room import ReadingRoom
+from app.viewer.compositor import SampleCache, geometry_of
+from app.viewer.decorations import Style
+from app.viewer.layers import ImageLayer
+from app.viewer.marks import MarkLook
+from app.viewer.view_state import Plane, Size, ViewState, fit_scale, resolve
+from app.viewer.words import Texts
+
+SIZE: Size = (672, 444)
+"""Three times the 224 x 148 of the report's strip: sharp in print."""
+SHOWN_MM = 110.0
+
+
+def key_image(
+    room: ReadingRoom, images: Images, finding: Finding, label: str, texts: Texts, size: Size = SIZE
+) -> tuple[bytes, str, int] | None:
+    """(PNG, SOP instance UID, frame) of a finding's key image; None when nothing that is loaded can show it."""
+    for pane in room.panes():
+        if pane.prior or not pane.display_set_id:
+            continue
+        chosen = room.display_set(pane)
+        if chosen is None:
+            continue
+        frame = room.frame_nearest(pane.pane_id, finding.location.sop_instance_uid)
+        point = finding.location.centre_lps_mm
+        if frame is None and point is not None:
+            frame = room.frame_nearest_point(pane.pane_id, point)
+        if frame is None:
+            continue
+        ref = chosen.frames[frame]
+        instance = images.instance(ref.sop_instance_uid)
+        if instance is None:
+            continue
+        shown = replace(pane, view=ViewState(chosen.display_set_id, Plane.STACK, frame_index=frame))
+        layer = room.frame_layer(shown)
+        if layer is None:
+            return None
+        view = _framed(layer, shown.view, finding, size)
+        request = PictureRequest(
+            pane_id="key-image",
+            view=view,
+            layers=(layer,),
+            size=size,
+            info=room.info(shown, layer, room.plain_overlay()),
+            texts=texts,
+            style=Style(1.5, text_width),
+            cache=SampleCache(),
+            marks=(ShownMark(finding, MarkLook(label, lines=(" ",))),),
+        )
+        picture = request()
+        if picture.pixels is None:
+            return None
+        return png(painted(picture)), ref.sop_instance_uid, ref.frame
+    return None
+
+
+def _framed(layer: ImageLayer, view: ViewState, finding: Finding, size: Size) -> ViewState:
+    """The finding in the middle, about 110 mm wide; films without calibration at twice the fit."""
+    geometry = geometry_of(layer, view)
+    zoom = max(1.0, size[0] / SHOWN_MM / fit_scale(view, size, geometry)) if geometry.calibrated else 2.0
+    view = replace(view, zoom=zoom)
+    resolved = resolve(view, size, geometry)
+    location = finding.location
+    at = resolved.patient_to_pane(location.centre_lps_mm) if location.centre_lps_mm is not None else None
+    if at is not None:
+        x, y = at[0], at[1]
+    elif location.centre_px is not None:
+        x, y = resolved.px_to_pane(*location.centre_px)
+    else:
+        return view
+    return replace(view, pan=((size[0] / 2 - x) / size[0], (size[1] / 2 - y) / size[1]))

@@ -1,0 +1,52 @@
+"""Panes and their arrangement. Layouts are data; a pane's view and look are frozen, a change is a new state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.study import DisplaySet
+from app.viewer.layouts import layout_cells
+from app.viewer.view_state import Appearance, ViewState
+
+
+@dataclass(frozen=True)
+class PaneBox:
+    """A pane's place in the grid, in parts of its width and height."""
+
+    pane_id: str
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass(frozen=True)
+class LayoutView:
+    name: str
+    panes: tuple[PaneBox, ...]
+    active: str
+
+
+@dataclass(frozen=True)
+class PaneState:
+    """What one pane shows and how."""
+
+    pane_id: str
+    display_set_id: str = ""
+    view: ViewState = ViewState()
+    appearance: Appearance = Appearance()
+    prior: bool = False
+    preset: str = ""
+    title: str = ""
+    """Message id."""
+    link: str = ""
+    """Panes of one link group follow each other."""
+
+
+def boxes(layout: str) -> tuple[PaneBox, ...]:
+    """The panes of a layout in reading order. Raises ``ValueError`` for an unknown layout."""
+    return tuple(PaneBox(f"pane-{n}", *cell) for n, cell in enumerate(layout_cells(layout)))
+
+
+def middle_frame(display_set: DisplaySet) -> int:
+    return len(display_set.frames) // 2

@@ -1,0 +1,614 @@
+"""The panes of an open study: what hangs where, how it is looked at, pictures, gestures, undo. No findings logic here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from app.domain.geometry import PlaneGeometry, Point3
+from app.domain.measurement import Annotation, Measurement
+from app.domain.pixels import VoiWindow
+from app.domain.problem import Problem
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Series, Study
+from app.domain.study_lookup import series_by_uid
+from app.session.images import Images
+from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame
+from app.session.picture import PictureRequest, ShownMark
+from app.session.views import Changes
+from app.viewer.compositor import SampleCache, geometry_of, voi_of
+from app.viewer.decorations import Style
+from app.viewer.edits import (
+    Edit,
+    HideProbe,
+    PutAnnotation,
+    RemoveAnnotation,
+    SelectAnnotation,
+    SetAppearance,
+    SetPoint,
+    SetView,
+    ShowProbe,
+)
+from app.viewer.hanging import Hanging, HungStage, hang
+from app.viewer.image_geometry import image_geometry
+from app.viewer.layers import HeatmapLayer, ImageLayer, Layer, MaskLayer
+from app.viewer.linking import (
+    LinkedPane,
+    frame_of_reference,
+    linked_camera,
+    linked_point,
+    linked_scroll,
+    nearest_frame,
+    point_of,
+)
+from app.viewer.pane_info import PaneInfo, pane_info
+from app.viewer.presets import WindowPreset, presets_for, window_presets
+from app.viewer.primitives import TextWidth, estimated_width
+from app.viewer.slice_sampler import slice_position
+from app.viewer.tool_api import PointerEvent, Tool, ToolContext, ToolSpec
+from app.viewer.tools.registry import discover
+from app.viewer.tools.scroll import scrolled
+from app.viewer.view_state import Plane, Size, ViewState, one_to_one, resolve, volume_centre
+from app.viewer.words import Texts
+
+DEFAULT_TOOL = "window"
+_UNDO_DEPTH = 200
+
+
+@dataclass(frozen=True, eq=False)
+class OpenStudy:
+    """A study and its display sets; priors are opened the same way."""
+
+    study: Study
+    display_sets: tuple[DisplaySet, ...]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What the findings side wants drawn: marks everywhere, heatmaps and masks over the current study only."""
+
+    marks: tuple[ShownMark, ...] = ()
+    layers: tuple[HeatmapLayer | MaskLayer, ...] = ()
+    ai_shown: bool = False
+    research_only: bool = True
+
+
+class MarkOwner(Protocol):
+    """What the room asks of the owner of marks."""
+
+    def overlay(self) -> Overlay: ...
+
+    def annotations(self) -> tuple[Annotation, ...]: ...
+
+    def put_annotation(self, annotation: Annotation, provisional: bool) -> None: ...
+
+    def remove_annotation(self, annotation_id: str) -> None: ...
+
+    def select(self, finding_id: str) -> None: ...
+
+    def selected_id(self) -> str: ...
+
+
+class ReadingRoom:
+    def __init__(
+        self,
+        current: OpenStudy,
+        priors: Sequence[OpenStudy],
+        images: Images,
+        owner: MarkOwner,
+        announce: Callable[[Changes], None],
+        demonstration: bool,
+    ) -> None:
+        self._current = current
+        self._priors = tuple(priors)
+        self._images = images
+        self._owner = owner
+        self._announce = announce
+        self._demonstration = demonstration
+        self._sets = {d.display_set_id: (o, d) for o in (current, *self._priors) for d in o.display_sets}
+        self._series: dict[str, Mapping[str, Series]] = {
+            o.study.study_instance_uid: series_by_uid(o.study) for o in (current, *self._priors)
+        }
+        self._plane_cache: dict[str, tuple[PlaneGeometry | None, ...]] = {}
+        self._caches: dict[str, SampleCache] = {}
+        self._sizes: dict[str, Size] = {}
+        self._tools = discover()
+        self._tool_name = DEFAULT_TOOL
+        self._gestures: dict[str, Tool] = {}
+        self._probe: tuple[str, tuple[float, float], tuple[Measurement, ...]] | None = None
+        self._undo: list[tuple[PaneState, ...]] = []
+        self.on_remember: Callable[[], None] = lambda: None
+        """Called when a state of the panes was put aside for undo."""
+        self.point_mm: Point3 | None = None
+        self.linked = True
+        self.corner_texts = True
+        self.crosshair = True
+        self.texts: Texts = {}
+        self.text_width: TextWidth = estimated_width
+        self.hanging: Hanging = hang(
+            current.study, current.display_sets, tuple((p.study, p.display_sets) for p in self._priors)
+        )
+        self._stage = 0
+        self._layout = "1x1"
+        self._panes: dict[str, PaneState] = {}
+        self.active = "pane-0"
+        self._hang_stage(0)
+
+    # -- arrangement -----------------------------------------------------------------------------------------------
+
+    @property
+    def stages(self) -> tuple[HungStage, ...]:
+        return self.hanging.stages
+
+    @property
+    def stage(self) -> int:
+        return self._stage
+
+    def _hang_stage(self, number: int) -> None:
+        if not self.stages:
+            self._panes = {"pane-0": PaneState("pane-0")}
+            return
+        stage = self.stages[number]
+        self._stage, self._layout = number, stage.layout
+        panes: dict[str, PaneState] = {}
+        for box, hung in zip(boxes(stage.layout), stage.panes, strict=False):
+            state = PaneState(
+                box.pane_id,
+                hung.display_set_id,
+                hung.view,
+                prior=hung.prior,
+                preset=hung.preset,
+                title=hung.label,
+                link=hung.link,
+            )
+            if hung.window is not None:
+                state = replace(state, appearance=replace(state.appearance, window=hung.window))
+            panes[box.pane_id] = state
+        self._panes = panes
+        self.active = "pane-0"
+        self._caches.clear()
+
+    def go_to_stage(self, number: int) -> None:
+        if 0 <= number < len(self.stages):
+            self._hang_stage(number)
+            self._announce(Changes(layout=True, view=True))
+
+    def layout(self) -> LayoutView:
+        return LayoutView(self._layout, boxes(self._layout), self.active)
+
+    def set_layout(self, name: str) -> None:
+        """Another grid; the panes that stay keep what they show, new ones take the sets that are not yet shown."""
+        places = boxes(name)
+        shown = [p for p in self._panes.values() if p.display_set_id][: len(places)]
+        rest = [
+            d
+            for d in self._current.display_sets
+            if d.display_set_id not in {p.display_set_id for p in shown} and d.kind is not DisplaySetKind.DERIVED
+        ]
+        states = list(shown) + [self._fresh(d) for d in rest]
+        self._panes = {
+            box.pane_id: replace(states[n], pane_id=box.pane_id) if n < len(states) else PaneState(box.pane_id)
+            for n, box in enumerate(places)
+        }
+        self._layout = name
+        if self.active not in self._panes:
+            self.active = "pane-0"
+        self._caches.clear()
+        self._announce(Changes(layout=True, view=True))
+
+    def _fresh(self, display_set: DisplaySet) -> PaneState:
+        is_prior = display_set.study_instance_uid != self._current.study.study_instance_uid
+        start = middle_frame(display_set) if display_set.kind is DisplaySetKind.STACK else 0
+        view = ViewState(display_set_id=display_set.display_set_id, frame_index=start)
+        return PaneState("", display_set.display_set_id, view, prior=is_prior)
+
+    def put_in_pane(self, pane_id: str, display_set_id: str) -> None:
+        self._remember()
+        _, chosen = self._sets[display_set_id]
+        self._panes[pane_id] = replace(self._fresh(chosen), pane_id=pane_id)
+        self._caches.pop(pane_id, None)
+        self.activate(pane_id)
+        self._announce(Changes(layout=True, view=True))
+
+    def activate(self, pane_id: str) -> None:
+        if pane_id in self._panes and pane_id != self.active:
+            self.active = pane_id
+            self._announce(Changes(layout=True))
+
+    def pane(self, pane_id: str) -> PaneState:
+        return self._panes[pane_id]
+
+    def panes(self) -> tuple[PaneState, ...]:
+        return tuple(self._panes.values())
+
+    def shown_sets(self) -> set[str]:
+        return {p.display_set_id for p in self._panes.values() if p.display_set_id}
+
+    # -- what lies in a pane ---------------------------------------------------------------------------------------
+
+    def display_set(self, pane: PaneState) -> DisplaySet | None:
+        found = self._sets.get(pane.display_set_id)
+        return found[1] if found else None
+
+    def frame_ref(self, pane: PaneState) -> FrameRef | None:
+        """The acquired frame that a STACK pane shows."""
+        chosen = self.display_set(pane)
+        if chosen is None or not chosen.frames:
+            return None
+        return chosen.frames[min(max(pane.view.frame_index, 0), len(chosen.frames) - 1)]
+
+    def image_layer(self, pane: PaneState) -> ImageLayer | None:
+        """The image of a pane, None while it is being made ready (it has been asked for)."""
+        chosen = self.display_set(pane)
+        if chosen is None or chosen.kind is DisplaySetKind.DOCUMENT:
+            return None
+        if pane.view.plane is not Plane.STACK:
+            volume = self._images.volume(chosen.display_set_id)
+            return None if volume is None else ImageLayer(pane.appearance, volume=volume)
+        return self.frame_layer(pane)
+
+    def frame_layer(self, pane: PaneState) -> ImageLayer | None:
+        """The acquired frame of a pane as a layer, whatever plane it is on; None while it is being decoded."""
+        chosen, ref = self.display_set(pane), self.frame_ref(pane)
+        if chosen is None or ref is None:
+            return None
+        frame = self._images.frame(ref, chosen)
+        instance = self._images.instance(ref.sop_instance_uid)
+        if frame is None or instance is None:
+            return None
+        return ImageLayer(
+            pane.appearance,
+            frame=frame,
+            geometry=image_geometry(instance, ref.frame, chosen.modality),
+            sop_instance_uid=ref.sop_instance_uid,
+            frame_number=ref.frame,
+        )
+
+    def problem(self, pane: PaneState) -> Problem | None:
+        """Why a pane cannot show its images."""
+        chosen = self.display_set(pane)
+        if chosen is None:
+            return None
+        if chosen.kind is DisplaySetKind.DOCUMENT:
+            return Problem("reading.is_document")
+        if pane.view.plane is not Plane.STACK:
+            return self._images.volume_problem(chosen.display_set_id)
+        ref = self.frame_ref(pane)
+        return self._images.problem(ref) if ref is not None else None
+
+    def _view_ready(self, pane: PaneState, layer: ImageLayer) -> ViewState:
+        """A plane that was hung before its volume was there starts at the common point, else in the volume's middle."""
+        if pane.view.plane is Plane.STACK or pane.view.point_mm is not None or layer.volume is None:
+            return pane.view
+        view = replace(pane.view, point_mm=self.point_mm or volume_centre(layer.volume.geometry))
+        self._panes[pane.pane_id] = replace(pane, view=view)
+        return view
+
+    def info(self, pane: PaneState, layer: ImageLayer | None, overlay: Overlay) -> PaneInfo:
+        found = self._sets.get(pane.display_set_id)
+        if found is None:
+            return PaneInfo()
+        opened, chosen = found
+        ref = self.frame_ref(pane)
+        instance = self._images.instance(ref.sop_instance_uid) if ref else None
+        series = self._series[opened.study.study_instance_uid].get(chosen.series_instance_uid)
+        info = pane_info(opened.study, series, chosen, instance, pane.view.frame_index)
+        info = replace(
+            info,
+            prior=pane.prior,
+            demonstration=self._demonstration,
+            ai_shown=overlay.ai_shown and not pane.prior,
+            ai_research_only=overlay.research_only,
+        )
+        if pane.view.plane is not Plane.STACK:
+            at, count = None, None
+            if layer is not None and layer.volume is not None:
+                position = slice_position(layer.volume.geometry, pane.view)
+                at, count = (position[0] + 1, position[1]) if position else (None, None)
+                info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))
+            info = replace(
+                info,
+                plane=f"viewer.plane.{pane.view.plane.value}",
+                position=at,
+                count=count,
+                location_mm=None,
+                slab_mm=pane.view.slab_mm,
+                slab_mode=pane.view.slab_mode.value,
+            )
+        return info
+
+    def picture_request(self, pane_id: str, size: Size, scale: float, draft: bool) -> PictureRequest:
+        """A frozen request for a pane's picture of ``size`` device pixels."""
+        pane = self._panes[pane_id]
+        self._sizes[pane_id] = size
+        layer = self.image_layer(pane)
+        overlay = self._owner.overlay()
+        style = Style(scale, self.text_width, self.corner_texts)
+        cache = self._caches.setdefault(pane_id, SampleCache())
+        view = pane.view
+        layers: list[Layer] = []
+        if layer is not None:
+            view = self._view_ready(pane, layer)
+            layers = [layer, *(() if pane.prior else overlay.layers)]
+        problem = self.problem(pane) if layer is None else None
+        loading = layer is None and problem is None and bool(pane.display_set_id)
+        probe = None
+        if self._probe is not None and self._probe[0] == pane_id:
+            probe = (self._probe[1], self._probe[2])
+        return PictureRequest(
+            pane_id=pane_id,
+            view=view,
+            layers=tuple(layers),
+            size=size,
+            info=self.info(pane, layer, overlay),
+            texts=self.texts,
+            style=style,
+            cache=cache,
+            marks=() if pane.prior else overlay.marks,
+            probe=probe,
+            cross_references=self._cross_references(pane) if self.linked else (),
+            draft=draft,
+            loading=loading,
+            fraction=self._images.volume_fraction(pane.display_set_id),
+            problem=problem,
+        )
+
+    def _cross_references(self, pane: PaneState) -> tuple[PlaneGeometry, ...]:
+        """The active pane's plane on the others."""
+        active = self._panes.get(self.active)
+        if active is None or active.pane_id == pane.pane_id or active.prior != pane.prior or not self.crosshair:
+            return ()
+        layer = self.image_layer(active)
+        if layer is None:
+            return ()
+        plane = geometry_of(layer, self._view_ready(active, layer)).plane
+        return (plane,) if plane is not None else ()
+
+    # -- gestures --------------------------------------------------------------------------------------------------
+
+    @property
+    def tool_name(self) -> str:
+        return self._tool_name
+
+    def tool_specs(self) -> tuple[ToolSpec, ...]:
+        return self._tools.tools
+
+    def set_tool(self, name: str) -> None:
+        if name in self._tools.by_name():
+            self._tool_name = name
+            self._probe = None
+            self._announce(Changes(layout=True))
+
+    def context(self, pane_id: str) -> ToolContext | None:
+        pane = self._panes[pane_id]
+        layer = self.image_layer(pane)
+        size = self._sizes.get(pane_id)
+        if layer is None or size is None:
+            return None
+        view = self._view_ready(pane, layer)
+        chosen = self.display_set(pane)
+        voi = voi_of(layer, self._caches.setdefault(pane_id, SampleCache()))
+        return ToolContext(
+            resolve(view, size, geometry_of(layer, view)),
+            layer,
+            voi if isinstance(voi, VoiWindow) else None,
+            len(chosen.frames) if chosen else 1,
+            self._owner.annotations(),
+            self._owner.selected_id(),
+        )
+
+    def _tool_for(self, pane_id: str, name: str) -> Tool:
+        key = f"{pane_id}/{name}"
+        if key not in self._gestures:
+            self._gestures[key] = self._tools.by_name()[name].make()
+        return self._gestures[key]
+
+    def pointer(self, pane_id: str, kind: str, event: PointerEvent, tool: str = "") -> None:
+        """``kind``: press, drag, release, hover or wheel. ``tool`` overrides the chosen one (middle button pans...)."""
+        if kind == "press":
+            self.activate(pane_id)
+        context = self.context(pane_id)
+        if context is None:
+            return
+        name = tool or ("scroll" if kind == "wheel" else self._tool_name)
+        handler = self._tool_for(pane_id, name)
+        if kind == "press":
+            self._remember()
+        edits = getattr(handler, kind)(event, context)
+        self.apply(pane_id, edits)
+
+    def cancel_gesture(self) -> None:
+        for key, tool in self._gestures.items():
+            self.apply(key.split("/", 1)[0], tool.cancel())
+
+    def apply(self, pane_id: str, edits: Sequence[Edit]) -> None:
+        looked, changed_marks = False, False
+        for edit in edits:
+            if isinstance(edit, SetView):
+                self._set_view(pane_id, edit.view)
+                looked = True
+            elif isinstance(edit, SetAppearance):
+                self._panes[pane_id] = replace(self._panes[pane_id], appearance=edit.appearance)
+                looked = True
+            elif isinstance(edit, PutAnnotation):
+                self._owner.put_annotation(edit.annotation, edit.provisional)
+                changed_marks = True
+            elif isinstance(edit, RemoveAnnotation):
+                self._owner.remove_annotation(edit.annotation_id)
+                changed_marks = True
+            elif isinstance(edit, SelectAnnotation):
+                self._owner.select(edit.annotation_id)
+                changed_marks = True
+            elif isinstance(edit, ShowProbe):
+                self._probe = (pane_id, edit.pane, edit.measurements)
+                looked = True
+            elif isinstance(edit, HideProbe):
+                self._probe = None
+                looked = True
+            elif isinstance(edit, SetPoint):
+                self.show_point(edit.point_mm, pane_id)
+                looked = True
+        if looked or changed_marks:
+            self._announce(Changes(view=looked, findings=changed_marks))
+
+    def _set_view(self, pane_id: str, view: ViewState) -> None:
+        before = self._panes[pane_id]
+        self._panes[pane_id] = after = replace(before, view=view)
+        if not self.linked:
+            return
+        source, others = self._linked(after), tuple(self._linked(p) for p in self._panes.values())
+        moved = view.frame_index != before.view.frame_index or view.point_mm != before.view.point_mm
+        if moved:
+            self._take(linked_scroll(source, others))
+            self.point_mm = self._point_on(source)
+        if (view.zoom, view.pan) != (before.view.zoom, before.view.pan):
+            self._take(linked_camera(source, others))
+
+    def _take(self, views: Mapping[str, ViewState]) -> None:
+        for pane_id, view in views.items():
+            self._panes[pane_id] = replace(self._panes[pane_id], view=view)
+
+    def _linked(self, pane: PaneState) -> LinkedPane:
+        chosen = self.display_set(pane)
+        if chosen is None:
+            return LinkedPane(pane.pane_id, pane.view, "")
+        volume = self._images.volume_if_here(chosen.display_set_id)
+        group = pane.link or chosen.study_instance_uid
+        return LinkedPane(
+            pane.pane_id,
+            pane.view,
+            group,
+            self._planes(chosen),
+            volume.geometry if volume is not None else None,
+            modality=chosen.modality,
+        )
+
+    def _planes(self, chosen: DisplaySet) -> tuple[PlaneGeometry | None, ...]:
+        """Planes of the frames in display order, made once a display set."""
+        known = self._plane_cache.get(chosen.display_set_id)
+        if known is None:
+            planes: list[PlaneGeometry | None] = []
+            for ref in chosen.frames:
+                instance = self._images.instance(ref.sop_instance_uid)
+                has = instance is not None and ref.frame < len(instance.frames)
+                planes.append(instance.frames[ref.frame].plane if has and instance is not None else None)
+            known = self._plane_cache[chosen.display_set_id] = tuple(planes)
+        return known
+
+    def _point_on(self, source: LinkedPane) -> Point3 | None:
+        """The common point moved onto the source's plane; the plane's middle where there is none yet."""
+        if source.view.plane is not Plane.STACK or self.point_mm is None:
+            return point_of(source)
+        plane = source.planes[source.view.frame_index] if source.view.frame_index < len(source.planes) else None
+        if plane is None:
+            return self.point_mm
+        j, i, _ = plane.to_index(self.point_mm)
+        return plane.to_patient(j, i)
+
+    def centre_of(self, pane_id: str) -> Point3 | None:
+        """A patient point on the pane's plane."""
+        return self._point_on(self._linked(self._panes[pane_id]))
+
+    def show_point(self, point_mm: Point3, source_pane: str = "") -> None:
+        """Every pane of the current study's frame of reference goes to the patient position."""
+        self.point_mm = point_mm
+        panes = tuple(self._linked(p) for p in self._panes.values())
+        reference = next((r for p in panes if not self._panes[p.pane_id].prior and (r := frame_of_reference(p))), "")
+        self._take(linked_point(source_pane, point_mm, reference, panes))
+        self._announce(Changes(view=True))
+
+    def frame_nearest(self, pane_id: str, sop_instance_uid: str) -> int | None:
+        chosen = self.display_set(self._panes[pane_id])
+        if chosen is None:
+            return None
+        return next((n for n, f in enumerate(chosen.frames) if f.sop_instance_uid == sop_instance_uid), None)
+
+    def frame_nearest_point(self, pane_id: str, point_mm: Point3) -> int | None:
+        """The frame of the pane's display set that lies nearest to a patient position; None without positions."""
+        chosen = self.display_set(self._panes[pane_id])
+        return None if chosen is None else nearest_frame(self._planes(chosen), point_mm)
+
+    def plain_overlay(self) -> Overlay:
+        """Nothing over the image: for pictures that bring their own marks."""
+        return Overlay()
+
+    # -- looks by command ------------------------------------------------------------------------------------------
+
+    def change_view(self, **fields: object) -> None:
+        """Sets fields of the active pane's view; remembered for undo."""
+        self._remember()
+        pane = self._panes[self.active]
+        self._set_view(self.active, replace(pane.view, **fields))  # type: ignore[arg-type]
+        self._announce(Changes(view=True))
+
+    def scroll(self, steps: int) -> None:
+        context = self.context(self.active)
+        if context is not None:
+            self._set_view(self.active, scrolled(context.view, context, steps))
+            self._announce(Changes(view=True))
+
+    def set_window(self, window: VoiWindow | None) -> None:
+        self._remember()
+        pane = self._panes[self.active]
+        self._panes[self.active] = replace(pane, appearance=replace(pane.appearance, window=window))
+        self._announce(Changes(view=True))
+
+    def preset(self, name: str) -> None:
+        found = next((p for p in window_presets() if p.name == name), None)
+        if found is not None and found in self.presets():
+            self.set_window(found.window)
+
+    def presets(self) -> tuple[WindowPreset, ...]:
+        layer = self.image_layer(self._panes[self.active]) if self.active in self._panes else None
+        return presets_for(layer.unit) if layer is not None else ()
+
+    def one_to_one(self) -> None:
+        context = self.context(self.active)
+        if context is not None:
+            self._remember()
+            self._set_view(self.active, one_to_one(context.view, context.resolved.size, context.resolved.geometry))
+            self._announce(Changes(view=True))
+
+    def reset(self) -> None:
+        """The active pane as it was hung; the slice stays."""
+        self._remember()
+        pane = self._panes[self.active]
+        hung = None
+        if self.stages and self._layout == self.stages[self._stage].layout:
+            n = int(self.active.split("-")[1])
+            hung = self.stages[self._stage].panes[n] if n < len(self.stages[self._stage].panes) else None
+        base = hung.view if hung is not None and hung.display_set_id == pane.display_set_id else ViewState()
+        view = replace(
+            base,
+            display_set_id=pane.display_set_id,
+            plane=pane.view.plane,
+            frame_index=pane.view.frame_index,
+            point_mm=pane.view.point_mm,
+        )
+        window = hung.window if hung is not None and hung.display_set_id == pane.display_set_id else None
+        self._panes[self.active] = replace(pane, view=view, appearance=replace(pane.appearance, window=window))
+        self._announce(Changes(view=True))
+
+    def toggle(self, name: str) -> None:
+        """corner_texts, linked or crosshair."""
+        setattr(self, name, not getattr(self, name))
+        self._announce(Changes(view=True, layout=True))
+
+    def _remember(self) -> None:
+        self._undo.append(tuple(self._panes.values()))
+        self.on_remember()
+        del self._undo[:-_UNDO_DEPTH]
+
+    def undo(self) -> bool:
+        """Brings back how the panes looked before the last gesture; False when there is nothing left."""
+        now = tuple(self._panes.values())
+        while self._undo:
+            before = self._undo.pop()
+            if before != now and {p.pane_id for p in before} == set(self._panes):
+                self._panes = {p.pane_id: p for p in before}
+                self._announce(Changes(view=True, layout=True))
+                return True
+        return False
+
+    def boxes(self) -> tuple[PaneBox, ...]:
+        return boxes(self._layout)

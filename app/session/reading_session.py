@@ -1,0 +1,569 @@
+"""The open study: one owner of what is shown, found, said and reported about it. The window talks to this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.finding import Finding
+from app.domain.geometry import Point3
+from app.domain.measurement import Measurement, Quantity
+from app.domain.problem import Problem, ProblemError
+from app.domain.study import DisplaySetKind, Study
+from app.domain.verdict import FirstOpinion, ImageQuality, Overall, RejectReason
+from app.session.clock import dicom_date
+from app.session.crops import finding_crop
+from app.session.findings_desk import FindingsDesk
+from app.session.images import Images
+from app.session.panes import LayoutView
+from app.session.people import banner_line
+from app.session.picture import PictureRequest
+from app.session.reading_room import OpenStudy, ReadingRoom
+from app.session.report_desk import ReportDesk
+from app.session.views import (
+    Changes,
+    FindingCard,
+    HistoryEntry,
+    Notice,
+    ReportView,
+    SecondReadView,
+    SeriesCard,
+    Words,
+)
+from app.viewer.layouts import layout_names
+from app.viewer.placement import place
+from app.viewer.tool_api import PointerEvent
+from app.viewer.view_state import Plane
+
+_DENTAL = ("caries", "deep_caries", "periapical_lesion", "impacted_tooth", "lesion")
+FINDING_KINDS: Mapping[str, tuple[str, ...]] = {
+    "MG": (
+        "breast_mass",
+        "calcification_cluster",
+        "asymmetry",
+        "focal_asymmetry",
+        "architectural_distortion",
+        "skin_thickening",
+    ),
+    "PX": _DENTAL,
+    "IO": _DENTAL,
+    "CHEST": (
+        "nodule",
+        "mass",
+        "consolidation",
+        "atelectasis",
+        "pleural_effusion",
+        "pneumothorax",
+        "emphysema",
+        "fibrosis",
+        "lesion",
+    ),
+    "HEAD": ("intracranial_haemorrhage", "stroke", "mass", "lesion"),
+}
+_GENERAL = ("lesion", "mass", "nodule")
+_LUNG_REGIONS = (
+    "region.lung.right_upper",
+    "region.lung.right_middle",
+    "region.lung.right_lower",
+    "region.lung.left_upper",
+    "region.lung.left_lower",
+)
+
+
+@dataclass(frozen=True)
+class ToolView:
+    name: str
+    title: Words
+    icon: str
+    group: str
+    active: bool
+
+
+class ReadingSession:
+    """Main thread only. Every call returns at once; long work announces itself by ``Changes``."""
+
+    def __init__(
+        self,
+        current: OpenStudy,
+        room: ReadingRoom,
+        desk: FindingsDesk,
+        reports: ReportDesk,
+        images: Images,
+        history: Callable[[], tuple[HistoryEntry, ...]],
+        announce: Callable[[Changes], None],
+        notice: Callable[[Notice], None],
+        retry: Callable[[], None],
+        priors: Sequence[OpenStudy] = (),
+    ) -> None:
+        self._current = current
+        self._priors = tuple(priors)
+        self._room = room
+        self._desk = desk
+        self._reports = reports
+        self._images = images
+        self._history = history
+        self._announce = announce
+        self._notice = notice
+        self._retry = retry
+        self._journal: list[tuple[Finding, ...] | None] = []
+        self._redo: list[tuple[Finding, ...]] = []
+        self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
+        desk.on_marks = self._journal.append
+        room.on_remember = lambda: self._journal.append(None)
+
+    # -- who and what ----------------------------------------------------------------------------------------------
+
+    @property
+    def study(self) -> Study:
+        return self._current.study
+
+    @property
+    def room(self) -> ReadingRoom:
+        return self._room
+
+    @property
+    def desk(self) -> FindingsDesk:
+        return self._desk
+
+    @property
+    def reports(self) -> ReportDesk:
+        return self._reports
+
+    def banner(self) -> tuple[str, Words]:
+        study = self._current.study
+        return study.patient.name.display(), banner_line(study.patient, study.study_datetime, study.patient_age)
+
+    def series_cards(self) -> tuple[SeriesCard, ...]:
+        return self._cards(self._current, "")
+
+    def prior_cards(self) -> tuple[SeriesCard, ...]:
+        return tuple(c for p in self._priors for c in self._cards(p, dicom_date(p.study.study_datetime)))
+
+    def _cards(self, opened: OpenStudy, prior_date: str) -> tuple[SeriesCard, ...]:
+        shown = self._room.shown_sets()
+        by_uid = {s.series_instance_uid: s for s in opened.study.series}
+        cards = []
+        for chosen in opened.display_sets:
+            if chosen.kind is DisplaySetKind.DERIVED:
+                continue
+            series = by_uid[chosen.series_instance_uid]
+            cards.append(
+                SeriesCard(
+                    chosen.display_set_id,
+                    "" if series.series_number is None else str(series.series_number),
+                    chosen.label or series.description,
+                    len(chosen.frames),
+                    chosen.modality,
+                    chosen.kind.value,
+                    chosen.split_reason,
+                    chosen.remarks,
+                    chosen.display_set_id in shown,
+                    prior_date,
+                )
+            )
+        return tuple(cards)
+
+    def history(self) -> tuple[HistoryEntry, ...]:
+        return self._history()
+
+    # -- layout ----------------------------------------------------------------------------------------------------
+
+    def hanging_title(self) -> Words:
+        name = self._room.hanging.protocol
+        return Words(f"hanging.{name}" if name else "hanging.nothing")
+
+    def hanging_stage(self) -> tuple[int, int]:
+        return (self._room.stage + 1, max(1, len(self._room.stages)))
+
+    def next_stage(self) -> None:
+        self._room.go_to_stage(self._room.stage + 1)
+
+    def previous_stage(self) -> None:
+        self._room.go_to_stage(self._room.stage - 1)
+
+    def hanging_explanation(self) -> tuple[Words, ...]:
+        """Which rules of the chosen protocol held, then how the others scored."""
+        lines: list[Words] = []
+        for number, considered in enumerate(self._room.hanging.considered):
+            score = "–" if considered.score is None else f"{considered.score:.1f}"
+            lines.append(Words("hanging.scored", {"protocol": f"hanging.{considered.protocol}", "score": score}))
+            if number == 0:
+                lines += [
+                    Words(
+                        "hanging.rule_held" if rule.passed else "hanging.rule_failed",
+                        {"rule": rule.text, "found": rule.found or "–"},
+                    )
+                    for rule in considered.rules
+                ]
+        return tuple(lines)
+
+    def layout(self) -> LayoutView:
+        return self._room.layout()
+
+    def layouts(self) -> tuple[str, ...]:
+        return layout_names()
+
+    def set_layout(self, name: str) -> None:
+        self._room.set_layout(name)
+
+    def activate(self, pane_id: str) -> None:
+        self._room.activate(pane_id)
+
+    def put_in_pane(self, pane_id: str, display_set_id: str) -> None:
+        self._room.put_in_pane(pane_id, display_set_id)
+
+    # -- pictures and gestures -------------------------------------------------------------------------------------
+
+    def picture_request(
+        self, pane_id: str, width_px: int, height_px: int, scale: float = 1.0, draft: bool = False
+    ) -> PictureRequest:
+        return self._room.picture_request(pane_id, (max(1, width_px), max(1, height_px)), scale, draft)
+
+    def tools(self) -> tuple[ToolView, ...]:
+        active = self._room.tool_name
+        return tuple(
+            ToolView(spec.name, Words(f"tool.{spec.name}"), spec.icon, spec.group, spec.name == active)
+            for spec in self._room.tool_specs()
+        )
+
+    @property
+    def active_tool(self) -> str:
+        return self._room.tool_name
+
+    def set_tool(self, name: str) -> None:
+        self._room.set_tool(name)
+
+    def pointer(self, pane_id: str, kind: str, event: PointerEvent, tool: str = "") -> None:
+        self._room.pointer(pane_id, kind, event, tool)
+
+    def window_presets(self) -> tuple[tuple[str, Words, str], ...]:
+        return tuple((p.name, Words(f"preset.{p.name}"), p.key) for p in self._room.presets())
+
+    def command(self, name: str, **arguments: object) -> None:
+        """A verb by its shortcut's name; unknown names raise ``KeyError`` (a bug of the caller)."""
+        room, view = self._room, self._room.pane(self._room.active).view
+        verbs: dict[str, Callable[[], object]] = {
+            "window_preset": lambda: room.preset(str(arguments["name"])),
+            "invert": lambda: room.change_view(invert=not view.invert),
+            "rotate_left": lambda: room.change_view(rotation_deg=(view.rotation_deg - 90) % 360),
+            "rotate_right": lambda: room.change_view(rotation_deg=(view.rotation_deg + 90) % 360),
+            "flip_h": lambda: room.change_view(flip_h=not view.flip_h),
+            "flip_v": lambda: room.change_view(flip_v=not view.flip_v),
+            "fit": lambda: room.change_view(zoom=1.0, pan=(0.0, 0.0)),
+            "one_to_one": room.one_to_one,
+            "reset": room.reset,
+            "undo": self.undo,
+            "redo": self.redo,
+            "next_image": lambda: room.scroll(1),
+            "previous_image": lambda: room.scroll(-1),
+            "next_page": lambda: room.scroll(10),
+            "previous_page": lambda: room.scroll(-10),
+            "first_image": lambda: room.scroll(-100_000),
+            "last_image": lambda: room.scroll(100_000),
+            "next_finding": self.next_unanswered,
+            "toggle_overlay_text": lambda: room.toggle("corner_texts"),
+            "toggle_linking": lambda: room.toggle("linked"),
+            "toggle_crosshair": lambda: room.toggle("crosshair"),
+            "toggle_ai": lambda: self._desk.set_heatmap(visible=not self._desk.ai_visible),
+            "cancel_gesture": room.cancel_gesture,
+            "next_stage": self.next_stage,
+            "previous_stage": self.previous_stage,
+        }
+        verbs[name]()
+
+    def undo(self) -> None:
+        """Takes the last change of views or marks back."""
+        while self._journal:
+            entry = self._journal.pop()
+            if entry is None:
+                if self._room.undo():
+                    return
+            elif entry != self._desk.marks:
+                self._redo.append(self._desk.marks)
+                self._desk.restore_marks(entry)
+                return
+
+    def redo(self) -> None:
+        """Brings back the marks that the last undo took away."""
+        if self._redo:
+            wanted = self._redo.pop()
+            self._journal.append(self._desk.marks)
+            self._desk.restore_marks(wanted)
+
+    # -- the second read -------------------------------------------------------------------------------------------
+
+    def second_read(self) -> SecondReadView:
+        return self._desk.view()
+
+    def place_words(self, finding: Finding) -> Words:
+        """Series, image number and z of a finding, as far as they are known."""
+        return place_words(self._current, finding)
+
+    def finding_kinds(self) -> tuple[tuple[str, Words], ...]:
+        return tuple((kind, Words(f"finding.{kind}")) for kind in self._kinds())
+
+    def _kinds(self) -> tuple[str, ...]:
+        modality = self._modality()
+        if modality in FINDING_KINDS:
+            return FINDING_KINDS[modality]
+        protocol = self._room.hanging.protocol
+        if "chest" in protocol:
+            return FINDING_KINDS["CHEST"]
+        if "head" in protocol or "brain" in protocol:
+            return FINDING_KINDS["HEAD"]
+        return _GENERAL
+
+    def _modality(self) -> str:
+        chosen = self._room.display_set(self._room.pane(self._room.active))
+        return chosen.modality if chosen is not None else ""
+
+    def regions(self) -> tuple[tuple[str, Words], ...]:
+        if "chest" in self._room.hanging.protocol:
+            return tuple((r, Words(r)) for r in _LUNG_REGIONS)
+        return tuple((f"region.side.{side}", Words(f"region.side.{side}")) for side in ("right", "left"))
+
+    def _side(self, point_mm: Point3 | None) -> str:
+        """R or L of the patient by the middle of the shown image; empty without a position."""
+        pane = self._room.pane(self._room.active)
+        layer = self._room.image_layer(pane)
+        if point_mm is None or layer is None:
+            return ""
+        middle = 0.0
+        if layer.volume is not None:
+            k, j, i = layer.volume.geometry.shape
+            middle = layer.volume.geometry.to_patient((k / 2, j / 2, i / 2))[0]
+        elif layer.geometry is not None and layer.geometry.plane is not None:
+            plane = layer.geometry.plane
+            middle = plane.to_patient(plane.rows / 2, plane.columns / 2)[0]
+        return "L" if point_mm[0] > middle else "R"
+
+    def add_mark(self) -> str | None:
+        """The selected drawing becomes a finding; without one a point is put at the active pane's common point."""
+        kind = self._kinds()[0]
+        selected = self._desk.mark(self._desk.selected_id())
+        if selected is not None:
+            return self._desk.name_selected(kind, self._side(selected.location.centre_lps_mm))
+        pane_id = self._room.active
+        context = self._room.context(pane_id)
+        if context is None:
+            return None
+        point = self._room.centre_of(pane_id)
+        at = context.resolved.patient_to_pane(point) if point is not None else None
+        x, y = (at[0], at[1]) if at is not None else (context.resolved.size[0] / 2, context.resolved.size[1] / 2)
+        px = context.resolved.pane_to_px(x, y)
+        placement = place([px], context.layer, context.resolved.geometry)
+        return self._desk.add_point(placement, kind, self._side(point))
+
+    def edit_mark(
+        self,
+        finding_id: str,
+        *,
+        code: str | None = None,
+        region: str | None = None,
+        composition: str | None = None,
+        confidence: int | None = None,
+        comment: str | None = None,
+    ) -> None:
+        self._desk.edit(
+            finding_id, code=code, region=region, composition=composition, confidence=confidence, comment=comment
+        )
+
+    def remove_mark(self, finding_id: str) -> None:
+        self._desk.remove(finding_id)
+
+    def commit(self, overall: Overall, quality: ImageQuality = ImageQuality.DIAGNOSTIC) -> None:
+        """Raises ``ProblemError`` when the opinion contradicts the marks or was given already."""
+        self._desk.commit(overall, quality)
+        self._reports.findings_changed()
+
+    def show_ai(self) -> None:
+        """Logged as a commit without an opinion."""
+        self.commit(Overall.NOT_GIVEN)
+
+    def retry_read(self) -> None:
+        self._retry()
+
+    def first_opinion(self) -> FirstOpinion | None:
+        return self._desk.opinion
+
+    @property
+    def selected_finding(self) -> str:
+        return self._desk.selected_id()
+
+    def select_finding(self, finding_id: str) -> None:
+        self._desk.select(finding_id)
+
+    def jump_to(self, finding_id: str) -> None:
+        """Selects a finding and brings every pane that can show it to it."""
+        finding = self._desk.finding(finding_id)
+        if finding is None:
+            return
+        self._desk.select(finding_id)
+        shown = self._desk.verdict(finding_id)
+        if shown is not None and shown.modified is not None:
+            finding = shown.modified
+        location = finding.location
+        if location.centre_lps_mm is not None:
+            self._room.show_point(location.centre_lps_mm)
+        elif location.sop_instance_uid:
+            for pane in self._room.panes():
+                at = self._room.frame_nearest(pane.pane_id, location.sop_instance_uid)
+                if at is not None:
+                    self._room.activate(pane.pane_id)
+                    self._room.change_view(frame_index=at)
+                    break
+        self._announce(Changes(view=True, findings=True))
+
+    def next_unanswered(self) -> None:
+        finding = self._desk.next_unanswered()
+        if finding is not None:
+            self.jump_to(finding.finding_id)
+
+    def accept(self, finding_id: str) -> None:
+        self._desk.accept(finding_id)
+        self._reports.findings_changed()
+
+    def accept_agreed(self) -> None:
+        """One press for the findings that the reader had marked too."""
+        for card in self._desk.view().agreed:
+            if card.verdict is None:
+                self._desk.accept(card.finding.finding_id)
+        self._reports.findings_changed()
+
+    def reject(self, finding_id: str, reason: RejectReason, comment: str = "") -> None:
+        self._desk.reject(finding_id, reason, comment)
+        self._reports.findings_changed()
+
+    def reject_reasons(self) -> tuple[tuple[RejectReason, Words], ...]:
+        return tuple((reason, Words(f"reject.{reason.value}")) for reason in RejectReason)
+
+    def modify(
+        self,
+        finding_id: str,
+        *,
+        region: str | None = None,
+        composition: str | None = None,
+        long_axis_mm: float | None = None,
+        short_axis_mm: float | None = None,
+        like_mark: str = "",
+        comment: str = "",
+    ) -> None:
+        """Accepts a finding with the reader's own geometry, sizes or kind.
+
+        ``like_mark``: an own drawing whose place and measurements replace the second reader's. The drawing then belongs to
+        the verdict and leaves the list of own marks. Raises ``findings.nothing_modified`` when nothing is different.
+        """
+        finding = self._desk.finding(finding_id)
+        if finding is None:
+            return
+        changed = finding
+        if like_mark and (mark := self._desk.mark(like_mark)) is not None:
+            changed = replace(
+                changed, location=mark.location, measurements=mark.measurements, shape=mark.shape, placement=mark.placement
+            )
+        if region is not None:
+            side = "R" if ".right" in region else "L" if ".left" in region else changed.laterality
+            changed = replace(changed, region=region, laterality=side)
+        if composition is not None:
+            kept = tuple(a for a in changed.attributes if a[0] != "composition")
+            changed = replace(changed, attributes=(*kept, ("composition", composition)))
+        if long_axis_mm is not None or short_axis_mm is not None:
+            changed = replace(changed, measurements=_with_axes(changed, long_axis_mm, short_axis_mm))
+        if changed == finding:
+            raise ProblemError(Problem("findings.nothing_modified", next_step="next.change_or_accept"))
+        self._desk.modify(finding_id, changed, comment)
+        if like_mark:
+            self._desk.remove(like_mark)
+        self._crops = {key: crop for key, crop in self._crops.items() if key[0] != finding_id}
+        self._reports.findings_changed()
+
+    def set_heatmap(self, visible: bool | None = None, opacity: float | None = None, threshold: float | None = None) -> None:
+        self._desk.set_heatmap(visible, opacity, threshold)
+
+    def finding_card(self, finding_id: str) -> FindingCard | None:
+        return self._desk.card(finding_id)
+
+    def finding_thumbnail(self, finding_id: str, plane: str = "axial") -> npt.NDArray[np.uint8] | None:
+        """(96, 96, 3) RGB crop around a finding, with its outline left to the caller; None while images are loading."""
+        key = (finding_id, plane)
+        if key not in self._crops:
+            finding = self._desk.finding(finding_id)
+            crop = finding_crop(self._room, self._images, finding, Plane(plane)) if finding is not None else None
+            if crop is None:
+                return None
+            self._crops[key] = crop
+        return self._crops[key]
+
+    # -- report ----------------------------------------------------------------------------------------------------
+
+    def report(self) -> ReportView:
+        return self._reports.view()
+
+    def set_report_language(self, language: str) -> None:
+        self._reports.set_language(language)
+
+    def set_template(self, template_id: str) -> None:
+        self._reports.set_template(template_id)
+
+    def edit_line(self, section_id: str, index: int, text: str) -> None:
+        self._reports.edit_line(section_id, index, text)
+
+    def add_line(self, section_id: str, text: str, index: int | None = None) -> None:
+        self._reports.add_line(section_id, text, index)
+
+    def remove_line(self, section_id: str, index: int) -> None:
+        self._reports.remove_line(section_id, index)
+
+    def phrases(self, section_id: str) -> tuple[str, ...]:
+        return self._reports.phrases(section_id)
+
+    def report_pdf(self) -> bytes:
+        return self._reports.pdf()
+
+    def choose_certificate(self, content: bytes, name: str) -> None:
+        self._reports.choose_certificate(content, name)
+
+    def sign(self, pin: str) -> None:
+        """Signs and queues in one transaction. Raises ``ProblemError`` with what blocks it, or for a wrong PIN."""
+        self._reports.sign(pin)
+
+
+def _with_axes(finding: Finding, long_mm: float | None, short_mm: float | None) -> tuple[Measurement, ...]:
+    """Measurements with the reader's axes; what was computed from the old ones (mean, volume) goes."""
+    kept = [
+        m
+        for m in finding.measurements
+        if m.quantity not in (Quantity.LONG_AXIS, Quantity.SHORT_AXIS, Quantity.MEAN_DIAMETER, Quantity.VOLUME)
+    ]
+    old = {m.quantity: m.value for m in finding.measurements}
+    long_value = long_mm if long_mm is not None else old.get(Quantity.LONG_AXIS)
+    short_value = short_mm if short_mm is not None else old.get(Quantity.SHORT_AXIS)
+    out = list(kept)
+    if long_value is not None:
+        out.append(Measurement(Quantity.LONG_AXIS, long_value, "mm"))
+    if short_value is not None:
+        out.append(Measurement(Quantity.SHORT_AXIS, short_value, "mm"))
+    if long_value is not None and short_value is not None:
+        out.append(Measurement(Quantity.MEAN_DIAMETER, (long_value + short_value) / 2, "mm"))
+    return tuple(out)
+
+
+def place_words(opened: OpenStudy, finding: Finding) -> Words:
+    """Series, image and z of a finding."""
+    location = finding.location
+    z = f"{location.centre_lps_mm[2]:.1f}" if location.centre_lps_mm is not None else ""
+    uid = location.sop_instance_uid or (finding.source_sop_instance_uids[0] if finding.source_sop_instance_uids else "")
+    for chosen in opened.display_sets:
+        for number, ref in enumerate(chosen.frames, 1):
+            if ref.sop_instance_uid == uid and ref.frame == location.frame:
+                series = next(s for s in opened.study.series if s.series_instance_uid == chosen.series_instance_uid)
+                params = {
+                    "series": series.series_number if series.series_number is not None else "–",
+                    "image": number,
+                    "z": z,
+                }
+                return Words("place.series_image_z" if z else "place.series_image", params)
+    return Words("place.z", {"z": z}) if z else Words("place.unknown")

@@ -1,0 +1,137 @@
+"""What one signature covers: the PDF, the second readers' objects and the verdicts, written once with fixed UIDs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.dicom.coding import finding_kind
+from app.dicom.encapsulated import encapsulate_pdf
+from app.dicom.key_objects import key_objects
+from app.dicom.object_header import ObjectHeader, ObjectRef
+from app.dicom.parametric_map import heatmap_object
+from app.dicom.segmentation import finding_masks_seg
+from app.dicom.structured_report import Answer, OwnFinding, ai_findings_sr, verdict_sr
+from app.domain.finding import Finding, ReadResult
+from app.domain.identity import uid_for
+from app.domain.person import Person
+from app.domain.report import Report
+from app.domain.study import Study
+from app.domain.verdict import FirstOpinion, Verdict
+
+SR = "1.2.840.10008.5.1.4.1.1.88.34"
+SEG = "1.2.840.10008.5.1.4.1.1.66.4"
+KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+
+PRIORITY = {"report_pdf": 10, "verdict_sr": 20, "ai_sr": 30, "seg": 40, "heatmap": 50, "key_objects": 60}
+"""Reports before pictures: kilobytes first on a slow line."""
+
+
+@dataclass(frozen=True)
+class WrittenObject:
+    """One DICOM object of ours, ready to be stored and sent."""
+
+    kind: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class PacketInput:
+    """Everything that a packet is made of; all of it is fixed before the first byte is written."""
+
+    study: Study
+    report: Report
+    person: Person
+    signed_at: datetime
+    demonstration: bool
+    results: tuple[ReadResult, ...]
+    verdicts: dict[str, Verdict]
+    own: tuple[Finding, ...]
+    agreed_own: frozenset[str]
+    """Own findings that a second reader says too."""
+    opinion: FirstOpinion | None
+
+    def header(self, kind: str, number: int, *more: str) -> ObjectHeader:
+        """UIDs by study, report and version: a retry writes the same object."""
+        report = self.report
+        return ObjectHeader(
+            sop_instance_uid=uid_for(kind, report.report_id, str(report.version), *more),
+            series_instance_uid=uid_for("series", kind, report.report_id, str(report.version)),
+            written_at=self.signed_at,
+            series_number=9000 + number,
+            series_description=f"Ekinshi {kind.replace('_', ' ')}",
+            demonstration=self.demonstration,
+            institution=self.study.institution,
+        )
+
+
+def _ai_header(packet: PacketInput, result: ReadResult, kind: str, number: int, *more: str) -> ObjectHeader:
+    """AI objects belong to the study and the package, not to a report: an addendum names the same ones."""
+    reader = result.reader
+    parts = (packet.study.study_instance_uid, reader.name, reader.version, reader.package_sha256, *more)
+    return ObjectHeader(
+        sop_instance_uid=uid_for(kind, *parts),
+        series_instance_uid=uid_for("series", kind, *parts[:4]),
+        written_at=packet.signed_at,
+        series_number=9100 + number,
+        series_description=f"Ekinshi {reader.name} {kind.replace('_', ' ')}",
+        demonstration=packet.demonstration,
+        institution=packet.study.institution,
+    )
+
+
+def ai_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
+    """Findings SR, masks and heatmaps of every second reader that ran."""
+    out: list[WrittenObject] = []
+    for result in packet.results:
+        header = _ai_header(packet, result, "ai_sr", 1)
+        out.append(_written("ai_sr", SR, header, ai_findings_sr(packet.study, result, header)))
+        if result.masks:
+            header = _ai_header(packet, result, "seg", 2)
+            out.append(_written("seg", SEG, header, finding_masks_seg(packet.study, result, header)))
+        for n, heatmap in enumerate(result.heatmaps):
+            header = _ai_header(packet, result, "heatmap", 3, finding_kind(heatmap.code), str(n), heatmap.sop_instance_uid)
+            content, sop_class = heatmap_object(packet.study, heatmap, result.reader, header)
+            out.append(_written("heatmap", sop_class, header, content))
+    return tuple(out)
+
+
+def _written(kind: str, sop_class: str, header: ObjectHeader, content: bytes) -> WrittenObject:
+    return WrittenObject(kind, header.sop_instance_uid, sop_class, header.series_instance_uid, content)
+
+
+def verdict_object(packet: PacketInput, ai: Sequence[WrittenObject]) -> WrittenObject:
+    """The reader's word on every AI finding, the own findings, the first opinion."""
+    answers: list[Answer] = []
+    for result, sr in zip(packet.results, [o for o in ai if o.kind == "ai_sr"], strict=True):
+        ref = ObjectRef(sr.sop_instance_uid, sr.sop_class_uid, sr.series_instance_uid)
+        answers += [Answer(f, packet.verdicts.get(f.finding_id), ref) for f in result.findings]
+    ran = bool(packet.results)
+    own = [OwnFinding(f, ai_missed=ran and f.finding_id not in packet.agreed_own) for f in packet.own]
+    header = packet.header("verdict_sr", 2)
+    content = verdict_sr(packet.study, packet.person, header, answers=answers, own=own, opinion=packet.opinion)
+    return _written("verdict_sr", SR, header, content)
+
+
+def report_objects(packet: PacketInput, pdf: bytes) -> tuple[WrittenObject, ...]:
+    """The signed PDF as an encapsulated document, and the key images where there are any."""
+    header = packet.header("report_pdf", 1)
+    content = encapsulate_pdf(packet.study, pdf, packet.report.title, header)
+    out = [_written("report_pdf", ENCAPSULATED_PDF, header, content)]
+    uids = list(dict.fromkeys(k.sop_instance_uid for k in packet.report.key_images if k.sop_instance_uid))
+    if uids:
+        header = packet.header("key_objects", 3)
+        out.append(
+            _written("key_objects", KEY_OBJECTS, header, key_objects(packet.study, uids, header, person=packet.person))
+        )
+    return tuple(out)
