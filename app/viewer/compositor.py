@@ -25,6 +25,7 @@ from app.viewer.slice_sampler import (
     sample_heatmap,
     sample_image,
     sample_volume,
+    visible_part,
 )
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView, Size, ViewState, resolve
 from app.viewer.voi_lut import Voi, auto_window, to_grey, voi_of_frame
@@ -122,7 +123,7 @@ def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: Sampl
 
     source = layer.frame if layer.frame is not None else layer.volume
     off_grid = layer.frame is None and resolved.view.plane is not Plane.STACK
-    key = (source, _where(resolved.view), resolved.size, draft and off_grid)
+    key = (source, _where(resolved.view), resolved.size, resolved.geometry, draft and off_grid)
     return cache.get("image", key, make)  # type: ignore[no-any-return]
 
 
@@ -212,7 +213,7 @@ def _mask_cover(layer: MaskLayer, uid: str, resolved: ResolvedView) -> npt.NDArr
     if mask.geometry is None:
         if mask.sop_instance_uid and mask.sop_instance_uid != uid:
             return None
-        return sample_film_grid(mask.values, resolved) >= 0.5
+        return sample_film_grid(mask, mask.values, resolved) >= 0.5
     plane = resolved.geometry.plane
     if plane is None:
         return None
@@ -273,12 +274,17 @@ def render(
         raise ValueError("the first layer must be an ImageLayer")
     base = layers[0]
     cache = cache or SampleCache()
-    resolved = resolve(view, size, geometry_of(base, view))
-    sampled = _sample(base, resolved, draft, cache)
+    whole = resolve(view, size, geometry_of(base, view))
     voi: Voi = VoiWindow(127.5, 256.0) if _is_colour(base) else voi_of(base, cache)
+    shown = voi if isinstance(voi, VoiWindow) and not _is_colour(base) else None
+    part = visible_part(whole)
+    if part is None:
+        return Picture(np.zeros((size[1], size[0]), dtype=np.uint8), whole, shown, False, draft)
+    resolved, offset = part
+    sampled = _sample(base, resolved, draft, cache)
     pixels = _draw_image(base, sampled, voi, view.invert)
     slots = {"image", "plane", "voi"}
-    uid, where = base.sop_instance_uid, (_where(view), size, resolved.geometry)
+    uid, where = base.sop_instance_uid, (_where(view), size, whole.geometry)
     for number, layer in enumerate(layers[1:]):
         if isinstance(layer, ImageLayer):
             raise ValueError("only the first layer may be an ImageLayer")
@@ -299,5 +305,18 @@ def render(
             if cover is not None:
                 pixels = _with_mask(pixels, layer, cover)
     cache.forget_other_than(slots)
-    shown = voi if isinstance(voi, VoiWindow) and not _is_colour(base) else None
-    return Picture(pixels, resolved, shown, sampled.exact, draft)
+    return Picture(_on_black(pixels, offset, size), whole, shown, sampled.exact, draft)
+
+
+def _on_black(pixels: npt.NDArray[np.uint8], offset: tuple[int, int], size: Size) -> npt.NDArray[np.uint8]:
+    h, w = pixels.shape[:2]
+    if (w, h) == size:
+        return pixels
+    x, y = offset
+    if pixels.ndim == 2:
+        out = np.zeros((size[1], size[0]), dtype=np.uint8)
+        out[y : y + h, x : x + w] = pixels
+        return out
+    words = np.full((size[1], size[0]), 0xFF000000, dtype=np.uint32)
+    words[y : y + h, x : x + w] = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+    return words.view(np.uint8).reshape(size[1], size[0], 4)

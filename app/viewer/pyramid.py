@@ -16,6 +16,7 @@ import numpy.typing as npt
 from app.domain.pixels import FramePixels
 
 _BLOCK_ROWS = 256
+RIM = 1
 
 
 def _area(values: npt.NDArray[np.generic], rows: int, columns: int) -> npt.NDArray[np.generic]:
@@ -54,8 +55,13 @@ def _row_parts(rows: int, factor: int) -> list[tuple[int, int]]:
     return [*parts, (whole, rows)] if whole < rows else parts
 
 
+def _rimmed(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """One more pixel on every side, the edge repeated: OpenCV's fast constant border then never blends into the image."""
+    return np.asarray(cv2.copyMakeBorder(values, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE))
+
+
 class PreparedImage:
-    """Levels of one image. ``level(n)`` is 2^n times smaller; safe to ask from several threads."""
+    """Levels of one image. ``level(n)`` is 2^n times smaller and has a rim of ``RIM``; safe to ask from several threads."""
 
     def __init__(self, values: npt.NDArray[np.generic]) -> None:
         """``values``: (rows, columns) numbers or (rows, columns, 3) uint8."""
@@ -69,26 +75,29 @@ class PreparedImage:
         return (int(self.values.shape[0]), int(self.values.shape[1]))
 
     def level(self, n: int) -> npt.NDArray[np.generic]:
+        """(rows / 2^n + 2 RIM, columns / 2^n + 2 RIM), rounded up; float32, or uint8 for colour."""
         with self._lock:
             found = self._levels.get(n)
             if found is None:
                 if n == 0:
-                    found = np.ascontiguousarray(self.values)
-                    if not self.is_colour:
-                        found = found.astype(np.float32, copy=False)
+                    bare = np.ascontiguousarray(self.values)
+                    found = _rimmed(bare if self.is_colour else bare.astype(np.float32, copy=False))
                 else:
-                    parent = self._levels.get(n - 1)
-                    found = shrink(self.values, 2**n) if parent is None else shrink(parent, 2)
-                    if parent is not None and _has_cut_cells(self.shape, n):
-                        found = shrink(self.values, 2**n)  # averages of cut cells do not nest
+                    found = _rimmed(self._shrunk(n))
                 self._levels[n] = found
             return found
+
+    def _shrunk(self, n: int) -> npt.NDArray[np.generic]:
+        parent = self._levels.get(n - 1)
+        if parent is None or _has_cut_cells(self.shape, n):  # averages of cut cells do not nest
+            return shrink(self.values, 2**n)
+        return shrink(parent[RIM:-RIM, RIM:-RIM], 2)
 
     def level_for(self, scale: float) -> int:
         """The level whose remaining shrink is between 0.5 and 1 for ``scale`` pane pixels per image pixel."""
         n = 0
         rows, columns = self.shape
-        while scale * 2 ** (n + 1) <= 1.0 and min(rows, columns) >= 2 ** (n + 2):
+        while scale * 2 ** (n + 1) <= 1.0 + 1e-9 and min(rows, columns) >= 2 ** (n + 2):
             n += 1
         return n
 

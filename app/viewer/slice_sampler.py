@@ -7,6 +7,7 @@ Frames and planes along the grid of a volume are numpy views warped by OpenCV; e
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from app.domain.finding import Heatmap
 from app.domain.geometry import PlaneGeometry, Point3, VolumeGeometry
 from app.domain.volume import Volume
-from app.viewer.pyramid import PreparedImage
+from app.viewer.pyramid import RIM, PreparedImage
 from app.viewer.reslice import OUTSIDE, reslice
 from app.viewer.view_state import (
     ImageGeometry,
@@ -161,13 +162,29 @@ def index_from_pane(resolved: ResolvedView, geometry: VolumeGeometry, step_mm: f
     return np.asarray(index[::-1])
 
 
-def _warp(source: Values, index_from_dst: Matrix23, size: Size, border: int) -> Values:
-    """``index_from_dst``: destination (x, y) corner px to source (column, row) indices."""
+def _warp(source: Values, index_from_dst: Matrix23, size: Size) -> Values:
+    """``index_from_dst``: destination (x, y) corner px to source (column, row) indices; 0 comes in from beyond the edge."""
     m = index_from_dst.copy()
     m[:, 2] += index_from_dst[:, :2] @ np.array([0.5, 0.5])
-    return np.asarray(
-        cv2.warpAffine(source, m, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=0)
-    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(source, m, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0))
+
+
+def visible_part(resolved: ResolvedView) -> tuple[ResolvedView, tuple[int, int]] | None:
+    """The part of the pane that the image can cover, as a view of its own with its offset; None when nothing is visible."""
+    g, (w, h) = resolved.geometry, resolved.size
+    corners = [resolved.px_to_pane(x, y) for x in (0, g.columns) for y in (0, g.rows)]
+    xs, ys = [c[0] for c in corners], [c[1] for c in corners]
+    x0, y0 = max(0, math.floor(min(xs))), max(0, math.floor(min(ys)))
+    x1, y1 = min(w, math.ceil(max(xs))), min(h, math.ceil(max(ys)))
+    if x1 <= x0 or y1 <= y0:
+        return None
+    if (x0, y0, x1, y1) == (0, 0, w, h):
+        return resolved, (0, 0)
+    forward, backward = resolved.pane_from_px.copy(), resolved.px_from_pane.copy()
+    forward[:, 2] -= (x0, y0)
+    backward[:, 2] += backward[:, :2] @ np.array([x0, y0], dtype=np.float64)
+    return ResolvedView(resolved.view, (x1 - x0, y1 - y0), g, forward, backward), (x0, y0)
 
 
 def outside_of(resolved: ResolvedView) -> npt.NDArray[np.bool_] | None:
@@ -207,8 +224,8 @@ def sample_image(image: PreparedImage, resolved: ResolvedView) -> Sampled:
         return Sampled(image.values[y : y + h, x : x + w], None, exact=True)
     source = image.level(level)
     m = resolved.px_from_pane / 2.0**level
-    m[:, 2] -= 0.5
-    return Sampled(_warp(source, m, resolved.size, cv2.BORDER_REPLICATE), outside)
+    m[:, 2] += RIM - 0.5
+    return Sampled(_warp(source, m, resolved.size), outside)
 
 
 def plane_image(volume: Volume, view: ViewState) -> Values | None:
@@ -289,18 +306,23 @@ def sample_grid(owner: Any, voxels: Values, geometry: VolumeGeometry, resolved: 
     # What is left has (rows, columns) = the two other array axes, the later one running fastest.
     others = [a for a in (0, 1, 2) if a != axis]
     m = matrix[[others[0], others[1]]][:, [0, 1, 3]]
-    return np.asarray(_warp(np.ascontiguousarray(flat), m, resolved.size, cv2.BORDER_CONSTANT), dtype=np.float32)
+    return np.asarray(_warp(np.ascontiguousarray(flat), m, resolved.size), dtype=np.float32)
 
 
-def sample_film_grid(values: Values, resolved: ResolvedView) -> npt.NDArray[np.float32]:
+_films: weakref.WeakKeyDictionary[Any, PreparedImage] = weakref.WeakKeyDictionary()
+
+
+def sample_film_grid(owner: Any, values: Values, resolved: ResolvedView) -> npt.NDArray[np.float32]:
     """A grid that spans a whole film at its own resolution, on the pane; 0 beyond the film's edge."""
     rows, columns = values.shape
+    prepared_grid = _films.get(owner)
+    if prepared_grid is None:
+        prepared_grid = _films[owner] = PreparedImage(np.asarray(values, dtype=np.float32))
     m = resolved.px_from_pane.copy()
     m[0] *= columns / resolved.geometry.columns
     m[1] *= rows / resolved.geometry.rows
-    m[:, 2] -= 0.5
-    source = np.ascontiguousarray(values, dtype=np.float32)
-    out = np.asarray(_warp(source, m, resolved.size, cv2.BORDER_REPLICATE), dtype=np.float32)
+    m[:, 2] += RIM - 0.5
+    out = np.asarray(_warp(prepared_grid.level(0), m, resolved.size), dtype=np.float32)
     outside = outside_of(resolved)
     if outside is not None:
         out[outside] = 0.0
@@ -312,7 +334,7 @@ def sample_heatmap(heatmap: Heatmap, sop_instance_uid: str, resolved: ResolvedVi
     if heatmap.geometry is None:
         if heatmap.sop_instance_uid and heatmap.sop_instance_uid != sop_instance_uid:
             return None
-        return sample_film_grid(heatmap.values, resolved)
+        return sample_film_grid(heatmap, heatmap.values, resolved)
     plane = resolved.geometry.plane
     if plane is None:
         return None
