@@ -93,7 +93,8 @@ class ObjectStore:
     def put(self, content: bytes | Path) -> StoredBytes:
         """Stores bytes or the content of a file, durably, and at most once; nothing half-written stays on failure.
 
-        Raises ``ProblemError`` (``store.disk_full``, ``store.io_error``, ``import.source_unreadable``, ``import.source_changed``).
+        Raises ``ProblemError``: ``store.disk_full``, ``store.io_error``, ``import.source_unreadable``,
+        ``import.source_changed``.
         """
         with told():
             if isinstance(content, Path):
