@@ -88,3 +88,21 @@ def test_the_shipped_trust_list_is_readable_and_holds_public_keys_only() -> None
     trust = read_trust(ROOT / "resources" / "models" / "trust.json")
     assert trust.keys
     assert all(len(key.public_key) == 64 for key in trust.keys)
+
+
+def test_every_reason_of_the_catalogue_has_a_sentence_with_its_own_placeholders() -> None:
+    import re
+
+    from app.domain.messages import load_catalogues
+    from app.domain.resources import resource_path
+
+    english = load_catalogues(resource_path("i18n", "messages"))["en"]
+    tree = ast.parse((ROOT / "app" / "ai" / "selection.py").read_text(encoding="utf-8"))
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "_no"]
+    assert len(calls) > 15
+    for call in calls:
+        word = call.args[0]
+        assert isinstance(word, ast.Constant)
+        sentence = english[f"ai.scope.{word.value}"]
+        assert isinstance(sentence, str)
+        assert set(re.findall(r"\{(\w+)\}", sentence)) == {k.arg for k in call.keywords}
