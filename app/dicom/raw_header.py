@@ -276,6 +276,7 @@ def _skip_fragments(data: bytes, pos: int, end: int, layout: _Layout) -> int:
         pos += n
 
 
+@lru_cache(maxsize=64)
 def charset_terms(raw: bytes) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.decode("ascii", "replace").rstrip("\0 ").split("\\"))
 
@@ -288,7 +289,26 @@ def _walk(fetch: Fetch, size: int, start: int, layout: _Layout, wanted: frozense
     explicit, head, plain, unpack_length = layout.explicit, layout.head.unpack_from, layout.plain.unpack_from, layout.length
     base, data = start, fetch(start, FIRST_READ)
     pos, end = 0, len(data)
+    charset_key = _swapped(tags.SPECIFIC_CHARACTER_SET) if layout.little else tags.SPECIFIC_CHARACTER_SET
+    short_vrs = _SHORT_VRS
     while base + pos < size:
+        if explicit:
+            # Nearly all elements: a short VR that lies in the buffer. Everything else falls through to the careful part.
+            last = end - 12
+            while pos <= last:
+                key, vr, n = head(data, pos)
+                if vr not in short_vrs:
+                    break
+                stop = pos + 8 + n
+                if stop > end:
+                    break
+                if key in keep:
+                    values[keep[key]] = data[pos + 8 : stop]
+                    if key == charset_key:
+                        dataset.charsets = charset_terms(data[pos + 8 : stop])
+                pos = stop
+            if base + pos >= size:
+                return
         if pos + 12 > end and base + end < size:
             base, data = base + pos, fetch(base + pos, FIRST_READ)
             pos, end = 0, len(data)

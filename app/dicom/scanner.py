@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.dicom.byte_source import FileByteSource, file_locator, open_zip, read_member, zip_locator
+from app.dicom.byte_source import FileByteSource, open_zip, read_member, zip_locator
 from app.dicom.header import DICOMDIR_CLASS, fetch_from_bytes, header_from_raw, read_raw_at
 from app.dicom.header import _guarded as guarded_read
 from app.dicom.instance_builder import FileHeader
@@ -71,18 +71,15 @@ def scan(paths: Sequence[Path], progress: Progress | None = None, source: ByteSo
     progress = progress if progress is not None else SilentProgress()
     files_source = source if source is not None else FileByteSource()
     work = _Collector(progress, StudyTree(), [], [], [], [], [])
-    listed: list[Path] = []
-    for path in paths:
-        listed.extend(_files_below(Path(path), work))
-    explicit = {Path(os.path.abspath(p)) for p in paths}
-    listed = list(dict.fromkeys(Path(os.path.abspath(p)) for p in listed))
+    explicit = {os.path.abspath(p) for p in paths}
+    listed = list(dict.fromkeys(name for path in sorted(explicit) for name in _files_below(path, work)))
     total = max(len(listed), 1)
     for n, path in enumerate(listed):
         if progress.cancelled():
             raise Cancelled
         if n % 16 == 0:
             progress.report(n / total, "scan")
-        if path.suffix.lower() == ".zip" and _is_zip(path):
+        if path[-4:].lower() == ".zip" and _is_zip(path):
             _scan_zip(path, work)
         else:
             _scan_file(path, work, files_source, path in explicit)
@@ -100,19 +97,17 @@ def scan(paths: Sequence[Path], progress: Progress | None = None, source: ByteSo
     )
 
 
-def _files_below(path: Path, work: _Collector) -> Iterator[Path]:
+def _files_below(path: str, work: _Collector) -> Iterator[str]:
     """Files in a stable order; folders that cannot be read are refused by name, loops of links are walked once."""
-    if not path.is_dir():
-        if not path.exists():
+    if not os.path.isdir(path):
+        if not os.path.exists(path):
             work.seen += 1
-            work.refuse(str(path), fail("dicom.file_gone", next_step="dicom.next.rescan").problem)
-            return
-        if path.name.upper() == "DICOMDIR":
-            # The directory may lie or be incomplete: its folder decides, the directory only names what is missing.
-            yield path
-            yield from (p for p in _files_below(path.parent, work) if p != path)
+            work.refuse(path, fail("dicom.file_gone", next_step="dicom.next.rescan").problem)
             return
         yield path
+        if os.path.basename(path).upper() == "DICOMDIR":
+            # The directory may lie or be incomplete: its folder decides, the directory only names what is missing.
+            yield from (p for p in _files_below(os.path.dirname(path), work) if p != path)
         return
     visited: set[tuple[int, int]] = set()
     stack = [path]
@@ -120,23 +115,23 @@ def _files_below(path: Path, work: _Collector) -> Iterator[Path]:
     while stack:
         folder = stack.pop()
         try:
-            status = folder.stat()
+            status = os.stat(folder)
             if (status.st_dev, status.st_ino) in visited and status.st_ino:
                 continue
             visited.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda e: e.name)
         except OSError:
-            work.refuse(str(folder), fail("dicom.folder_unreadable", next_step="dicom.next.permission").problem)
+            work.refuse(folder, fail("dicom.folder_unreadable", next_step="dicom.next.permission").problem)
             continue
-        folders: list[Path] = []
+        folders: list[str] = []
         for entry in entries:
             try:
                 if entry.is_dir():
-                    folders.append(Path(entry.path))
+                    folders.append(entry.path)
                 elif entry.is_file():
                     count += 1
-                    yield Path(entry.path)
+                    yield entry.path
                 else:
                     work.seen += 1
                     work.refuse(entry.path, fail("dicom.not_a_file").problem)
@@ -149,7 +144,7 @@ def _files_below(path: Path, work: _Collector) -> Iterator[Path]:
         stack.extend(reversed(folders))
 
 
-def _is_zip(path: Path) -> bool:
+def _is_zip(path: str) -> bool:
     try:
         with open(path, "rb") as stream:
             return stream.read(2) == b"PK"
@@ -157,19 +152,19 @@ def _is_zip(path: Path) -> bool:
         return False
 
 
-def _scan_file(path: Path, work: _Collector, source: ByteSource, asked_for: bool) -> None:
+def _scan_file(name: str, work: _Collector, source: ByteSource, asked_for: bool) -> None:
     work.seen += 1
-    name = str(path)
-    if path.name.lower() in _LITTER and not asked_for:
+    if os.path.basename(name).lower() in _LITTER and not asked_for:
         work.ignored.append(name)
         return
     raw: RawFile | None = None
+    locator = "file:" + name
     try:
-        raw, _ = read_raw_at(file_locator(path), source)
+        raw, _ = read_raw_at(locator, source)
         if _is_directory(raw):
-            _note_directory(path, work, asked_for)
+            _note_directory(Path(name), work, asked_for)
             return
-        header = header_from_raw(raw, file_locator(path), path.stat().st_size)
+        header = header_from_raw(raw, locator, raw.size if raw.inflated is None else os.stat(name).st_size)
     except ProblemError as error:
         work.refuse(name, error.problem, raw)
         return
@@ -199,12 +194,12 @@ def _note_directory(path: Path, work: _Collector, asked_for: bool) -> None:
             work.refuse(str(gone), fail("media.file_missing", next_step="dicom.next.ask_again").problem)
 
 
-def _scan_zip(path: Path, work: _Collector) -> None:
+def _scan_zip(path: str, work: _Collector) -> None:
     try:
         archive = open_zip(path)
     except ProblemError as error:
         work.seen += 1
-        work.refuse(str(path), error.problem)
+        work.refuse(path, error.problem)
         return
     with archive:
         for info in archive.infolist():

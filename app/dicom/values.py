@@ -19,13 +19,18 @@ def ascii_of(raw: bytes) -> str:
 
 def code(dataset: RawDataset, tag: int) -> str:
     """First value of a CS, UI, DA or TM."""
-    raw = dataset.raw(tag)
-    return ascii_of(raw).split("\\")[0].strip() if raw else ""
+    raw = dataset.values.get(tag)
+    return _first(raw) if type(raw) is bytes else ""
+
+
+@lru_cache(maxsize=16384)
+def _first(raw: bytes) -> str:
+    return ascii_of(raw).split("\\")[0].strip()
 
 
 def codes(dataset: RawDataset, tag: int) -> tuple[str, ...]:
-    raw = dataset.raw(tag)
-    return _split(raw) if raw else ()
+    raw = dataset.values.get(tag)
+    return _split(raw) if type(raw) is bytes else ()
 
 
 @lru_cache(maxsize=2048)
@@ -36,8 +41,8 @@ def _split(raw: bytes) -> tuple[str, ...]:
 
 def text(dataset: RawDataset, tag: int, repaired: list[str] | None = None) -> str:
     """LO, SH, ST, LT, UT in the file's character set; the codec assumed in a repair is added to ``repaired``."""
-    raw = dataset.raw(tag)
-    if not raw:
+    raw = dataset.values.get(tag)
+    if not raw or type(raw) is not bytes:
         return ""
     decoded = decode(raw, dataset.charsets)
     if decoded.repaired and repaired is not None:
@@ -56,14 +61,14 @@ def _decimals(raw: bytes) -> tuple[float, ...] | None:
 
 def numbers(dataset: RawDataset, tag: int) -> tuple[float, ...]:
     """All values of a DS or IS; empty when absent or not numbers."""
-    raw = dataset.raw(tag)
-    return (_decimals(raw) or ()) if raw else ()
+    raw = dataset.values.get(tag)
+    return (_decimals(raw) or ()) if raw and type(raw) is bytes else ()
 
 
 def number(dataset: RawDataset, tag: int) -> float | None:
     """First value of a DS or IS."""
-    raw = dataset.raw(tag)
-    if not raw:
+    raw = dataset.values.get(tag)
+    if not raw or type(raw) is not bytes:
         return None
     found = _decimals(raw)
     if found:
@@ -79,12 +84,11 @@ def integer(dataset: RawDataset, tag: int) -> int | None:
 
 def unsigned(dataset: RawDataset, tag: int) -> int | None:
     """US or UL by its length; text is accepted too, some writers store numbers as IS."""
-    raw = dataset.raw(tag)
-    order = "<" if dataset.little else ">"
-    if len(raw) == 2:
-        return int(struct.unpack(order + "H", raw)[0])
-    if len(raw) == 4:
-        return int(struct.unpack(order + "I", raw)[0])
+    raw = dataset.values.get(tag)
+    if type(raw) is not bytes:
+        return None
+    if len(raw) in (2, 4):
+        return int.from_bytes(raw, "little" if dataset.little else "big")
     if raw[:1].isdigit():
         return integer(dataset, tag)
     return None
