@@ -130,8 +130,7 @@ class AppWindow(QWidget):
         self._stack.setCurrentWidget(widget)
         self.top_bar.show_screen(name)
         self._show_bar()
-        focus = widget.table.list if isinstance(widget, WorklistScreen) else widget
-        focus.setFocus()
+        (widget.focus_target() if isinstance(widget, WorklistScreen) else widget).setFocus()
 
     def open_study(self, study_instance_uid: str) -> None:
         try:

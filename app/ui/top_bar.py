@@ -112,7 +112,7 @@ class _Person(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour("line"))
         painter.drawEllipse(QRectF(0, 10, 28, 28))
-        initials = "".join(part[0] for part in self._name.split()[:2]).upper()
+        initials = "".join(part[0] for part in reversed(self._name.split()[:2])).upper()
         paint_text(painter, QRectF(0, 10, 28, 28), initials, "text", "small", "semibold", CENTRE)
         paint_text(painter, QRectF(36, 0, self.width() - 36, HEIGHT), self._name, "text", "body", "medium")
         painter.end()
@@ -127,7 +127,7 @@ class _Queue(QWidget):
         super().__init__(parent)
         self._icon = "cloud-arrow-up"
         lay = row(self, (0, 0, 0, 0), 8)
-        lay.addSpacing(24)
+        lay.addSpacing(28)
         self._text = Text("", rich=True)
         lay.addWidget(self._text)
         self.setFixedHeight(HEIGHT)

@@ -95,8 +95,8 @@ class VScroll(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
         self.setWidget(content)
+        content.setAutoFillBackground(False)  # Qt turns it on when it takes the widget
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, 0)

@@ -91,7 +91,7 @@ class Button(QAbstractButton):
     def _face(self) -> tuple[str, str]:
         if self._kind == PRIMARY:
             return ("title", "semibold")
-        return ("body", "medium") if self._kind in (OUTLINE,) or self._value else ("body", "regular")
+        return ("body", "medium") if self._kind == OUTLINE or self.value_text() else ("body", "regular")
 
     def _parts(self) -> list[tuple[str, float]]:
         size, weight = self._face()
@@ -99,7 +99,7 @@ class Button(QAbstractButton):
         if self._icon:
             parts.append(("icon", 20.0))
         if self.text():
-            parts.append(("text", text_width(self.text(), font(size, "regular" if self._value else weight))))
+            parts.append(("text", text_width(self.text(), font(size, "regular" if self.value_text() else weight))))
         if self.value_text():
             parts.append(("value", text_width(self.value_text(), font(size, weight))))
         if self._key and self._kind != TOOL:
@@ -148,8 +148,9 @@ class Button(QAbstractButton):
             if part == "icon":
                 paint_icon(painter, self._icon, round(x), round(middle - 10), self._role or self._icon_role(ink))
             elif part == "text":
-                role = "secondary" if self._value and self.isEnabled() else ink
-                paint_text(painter, area, self.text(), role, size, "regular" if self._value else weight)
+                valued = bool(self.value_text())
+                role = "secondary" if valued and self.isEnabled() else ink
+                paint_text(painter, area, self.text(), role, size, "regular" if valued else weight)
             elif part == "value":
                 paint_text(painter, area, self.value_text(), ink if self.isEnabled() else "disabled", size, weight)
             elif part == "key":

@@ -260,7 +260,13 @@ class ListHeader(QWidget):
         super().__init__(parent)
         self._titles = titles
         self._columns = columns
+        self._list: QListView | None = None
         self.setFixedHeight(HEADER_HEIGHT)
+
+    def follow(self, rows: QListView) -> None:
+        """Takes the width of the list's inside, which is narrower while it has a scroll bar."""
+        self._list = rows
+        rows.verticalScrollBar().rangeChanged.connect(lambda _low, _high: self.update())
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -270,7 +276,8 @@ class ListHeader(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(0, self.height() - 1, self.width(), 1, colour("line"))
-        for (words, right), (x, width) in zip(self._titles, self._columns(self.width()), strict=True):
+        inside = self._list.viewport().width() if self._list is not None else self.width()
+        for (words, right), (x, width) in zip(self._titles, self._columns(inside), strict=True):
             if words.id:
                 area = QRectF(x, 0, width - (0 if right else 8), self.height() - 1)
                 paint_text(painter, area, tr(words), "secondary", "small", align=RIGHT if right else Qt.AlignmentFlag.AlignLeft)

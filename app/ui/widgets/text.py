@@ -76,13 +76,13 @@ class Text(QLabel):
         painter = QPainter(self)
         metrics = self.fontMetrics()
         text = self.text()
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, self.width())
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, self.contentsRect().width())
         if (shown != text) != self._tip:
             self._tip = shown != text
             self.setToolTip(text if self._tip else "")
         painter.setFont(self.font())
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        painter.drawText(self.rect(), int(self.alignment()), shown)
+        painter.drawText(self.contentsRect(), int(self.alignment()), shown)
         painter.end()
 
 

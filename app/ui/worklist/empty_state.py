@@ -91,7 +91,7 @@ class WayIn(Card):
     def __init__(self, icon: str, title: Words, first: Words, second: Words, key: str, parent: QWidget | None = None) -> None:
         super().__init__("panel", "line", parent)
         self._key, self._title = key, title
-        self.setFixedHeight(168)
+        self.setFixedHeight(128)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -105,8 +105,6 @@ class WayIn(Card):
         lay.addWidget(Text(first, "body", "regular", "secondary", wrap=True))
         lay.addWidget(note(second, wrap=True))
         lay.addStretch(1)
-        self.foot = row(gap=8)
-        lay.addLayout(self.foot)
         self._name()
 
     def _name(self) -> None:
@@ -157,7 +155,7 @@ class EmptyState(QWidget):
         top = row(gap=12)
         words = column(gap=4)
         words.addWidget(Text(Words("ui.empty.title"), "display", "semibold"))
-        words.addWidget(Text(Words("ui.empty.safe"), "title", "regular", "secondary"))
+        words.addWidget(Text(Words("ui.empty.safe"), "title", "regular", "secondary", wrap=True))
         top.addLayout(words, 1)
         top.addWidget(Glyph("globe"))
         self._languages = Segments(

@@ -58,7 +58,7 @@ class ReadersPanel(Surface):
         super().__init__("panel", "l", parent)
         body = QWidget()
         lay = column(body, (16, 16, 16, 16), 0)
-        lay.addWidget(Text(Words("ui.readers.title"), "large", "semibold"))
+        lay.addWidget(Text(Words("ui.readers.title"), "large", "semibold", wrap=True))
         lay.addSpacing(4)
         self._machine = Text("", "body", "regular", "secondary")
         lay.addWidget(self._machine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QWidget
 
@@ -44,6 +44,7 @@ class WorklistScreen(QWidget):
         self._thumbnails = thumbnails
         self._order = "priority"
         self._view: WorklistView | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING_MS)
@@ -149,6 +150,9 @@ class WorklistScreen(QWidget):
 
     def _picture(self, study: WorklistRow) -> QImage | None:
         return self._thumbnails.get(study.thumbnail)
+
+    def focus_target(self) -> QWidget:
+        return self.table.list if self._view is not None and self._view.total else self
 
     def _to_list(self) -> None:
         self.table.list.setFocus()

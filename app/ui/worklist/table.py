@@ -18,14 +18,17 @@ from app.ui.widgets.row_list import ListHeader, Row, RowList, Section, paint_sta
 _DONE = {"signed", "addended", "signature", "note-pencil"}
 _TITLES = ("patient", "study", "arrived", "second_read", "reading", "storage")
 _SHARES = (240, 256, 140, 216, 184, 168)
+_NARROW_SHARES = (236, 190, 100, 150, 132, 110)
+"""On a small screen the name keeps its room."""
 
 
 def columns(width: float) -> list[tuple[float, float]]:
     """(x, width) of the six columns after the picture; the mockup's at 1300, in proportion elsewhere."""
     left = 80.0
-    scale = max(width - left - 16, 400) / sum(_SHARES)
+    shares = _SHARES if width >= 1100 else _NARROW_SHARES
+    scale = max(width - left - 16, 400) / sum(shares)
     made = []
-    for share in _SHARES:
+    for share in shares:
         made.append((left, share * scale))
         left += share * scale
     return made
@@ -38,8 +41,10 @@ class StudyTable(QWidget):
         super().__init__(parent)
         self._picture = picture
         lay = column(self)
-        lay.addWidget(ListHeader([(Words(f"ui.worklist.column.{t}"), False) for t in _TITLES], columns))
+        header = ListHeader([(Words(f"ui.worklist.column.{t}"), False) for t in _TITLES], columns)
         self.list = RowList(self._paint)
+        header.follow(self.list)
+        lay.addWidget(header)
         lay.addWidget(self.list, 1)
 
     def show_view(self, view: WorklistView, text: str, order: Words) -> None:

@@ -1,0 +1,147 @@
+"""The panes, laid out as the session says, each asking for its own picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from app.session.views import Changes
+from app.ui.reading.render_pool import RenderPool
+from app.ui.reading.viewport import Viewport
+from app.ui.theme import colour
+from app.viewer.tool_api import Button, PointerEvent
+
+if TYPE_CHECKING:
+    from app.session.workstation import Workstation
+
+GAP = 4
+_BY_BUTTON = {Button.MIDDLE: "pan", Button.RIGHT: "window"}
+"""Whatever the tool: the middle button moves the image, the right one sets the window."""
+_HOVERING = {"probe"}
+
+
+class PaneGrid(QWidget):
+    def __init__(self, workstation: Workstation, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workstation = workstation
+        self._pool = RenderPool(self)
+        self._pool.ready.connect(self._show)
+        self._panes: dict[str, Viewport] = {}
+        self._boxes: tuple[Any, ...] = ()
+        self._alone = ""
+
+    @property
+    def panes(self) -> dict[str, Viewport]:
+        return self._panes
+
+    def idle(self) -> bool:
+        """True when every pane has been painted as asked."""
+        return self._pool.idle()
+
+    def refresh(self) -> None:
+        reading = self._workstation.reading
+        if reading is None:
+            return
+        layout = reading.layout()
+        if layout.panes != self._boxes:
+            self._boxes = layout.panes
+            self._alone = ""
+            wanted = {b.pane_id for b in layout.panes}
+            for gone in set(self._panes) - wanted:
+                self._panes[gone].hide()
+                self._panes.pop(gone).deleteLater()
+            for box in layout.panes:
+                if box.pane_id not in self._panes:
+                    self._panes[box.pane_id] = self._make(box.pane_id)
+            self._place()
+        for pane_id, pane in self._panes.items():
+            pane.set_active(pane_id == layout.active)
+        self.request_all()
+
+    def changed(self, changes: Changes) -> None:
+        if changes.layout or changes.study:
+            self.refresh()
+        elif changes.view and any(p.in_gesture for p in self._panes.values()):
+            for pane in self._panes.values():
+                pane.draft()
+        elif changes.view or changes.images or changes.findings or changes.second_read:
+            self.request_all()
+
+    def request_all(self) -> None:
+        for pane_id in self._panes:
+            self._request(pane_id, False)
+
+    def active_pane(self) -> Viewport | None:
+        return next((p for p in self._panes.values() if p.active), None)
+
+    def _make(self, pane_id: str) -> Viewport:
+        pane = Viewport(pane_id, self)
+        pane.wanted.connect(self._request)
+        pane.pointed.connect(self._point)
+        pane.set_dropped.connect(self._put)
+        return pane
+
+    def _request(self, pane_id: str, draft: bool) -> None:
+        reading = self._workstation.reading
+        pane = self._panes.get(pane_id)
+        if reading is None or pane is None or not pane.isVisible():
+            return
+        width, height = pane.device_size()
+        self._pool.request(pane_id, reading.picture_request(pane_id, width, height, pane.devicePixelRatioF(), draft))
+
+    def _show(self, pane_id: str, picture: object) -> None:
+        pane = self._panes.get(pane_id)
+        if pane is not None:
+            pane.show_picture(picture)
+
+    def _point(self, pane_id: str, kind: str, event: PointerEvent) -> None:
+        reading = self._workstation.reading
+        if reading is None:
+            return
+        if kind == "double":
+            self.enlarge("" if self._alone else pane_id)
+            return
+        if kind == "hover" and reading.active_tool not in _HOVERING:
+            return
+        tool = _BY_BUTTON.get(event.button, "") if kind in ("press", "drag", "release") else ""
+        reading.pointer(pane_id, kind, event, tool)
+
+    def _put(self, pane_id: str, display_set_id: str) -> None:
+        if self._workstation.reading is not None:
+            self._workstation.reading.put_in_pane(pane_id, display_set_id)
+
+    def _place(self) -> None:
+        width, height = self.width() + GAP, self.height() + GAP
+        for box in self._boxes:
+            left, top = round(box.x * width), round(box.y * height)
+            right, bottom = round((box.x + box.w) * width), round((box.y + box.h) * height)
+            pane = self._panes[box.pane_id]
+            pane.setVisible(self._alone in ("", box.pane_id))
+            if self._alone == box.pane_id:
+                pane.setGeometry(self.rect())
+            else:
+                pane.setGeometry(left, top, right - left - GAP, bottom - top - GAP)
+
+    def enlarge(self, pane_id: str) -> None:
+        """A double click: this pane alone; empty: all of them again. Only the screen changes, not what is hung."""
+        self._alone = pane_id
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+        super().resizeEvent(event)
+
+    def showEvent(self, event: QEvent) -> None:
+        super().showEvent(event)  # type: ignore[arg-type]
+        self.request_all()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colour("black"))
+        painter.end()
+
+    def shut(self) -> None:
+        self._pool.shut()

@@ -1,0 +1,141 @@
+"""The reading room: strip, tools, panes, findings. Strip and panel fold away by one key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.domain.problem import ProblemError
+from app.session.views import Changes, Notice
+from app.ui.pictures import Thumbnails
+from app.ui.reading.findings_panel import FindingsPanel
+from app.ui.reading.pane_grid import PaneGrid
+from app.ui.reading.paint_primitives import text_width
+from app.ui.reading.strip import Strip
+from app.ui.reading.tools_row import ToolsRow
+from app.ui.widgets.boxes import column, row
+
+if TYPE_CHECKING:
+    from app.session.workstation import Workstation
+
+
+class ReadingScreen(QWidget):
+    to_worklist = Signal()
+    to_report = Signal()
+    open_wanted = Signal(str)
+
+    def __init__(self, workstation: Workstation, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workstation = workstation
+        self._reading: object = None
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        lay = row(self, gap=0)
+        self.strip = Strip(workstation, thumbnails)
+        self.strip.set_chosen.connect(self._show_set)
+        self.strip.study_wanted.connect(self.open_wanted)
+        self.strip.fold.connect(self.toggle_strip)
+        middle = column()
+        self.tools = ToolsRow(workstation)
+        self.tools.unfold.clicked.connect(self.toggle_strip)
+        self.panes = PaneGrid(workstation)
+        middle.addWidget(self.tools)
+        middle.addWidget(self.panes, 1)
+        self.findings = FindingsPanel(workstation)
+        self.findings.noticed.connect(workstation.notice.emit)
+        self.findings.to_report.connect(self.to_report)
+        self.findings.own.said.connect(self.findings.refresh)
+        lay.addWidget(self.strip)
+        lay.addLayout(middle, 1)
+        lay.addWidget(self.findings)
+
+    def refresh(self) -> None:
+        reading = self._workstation.reading
+        if reading is None:
+            return
+        if reading is not self._reading:
+            self._reading = reading
+            reading.room.text_width = text_width
+            self.findings.own.start()
+            self.findings.revealed.start()
+        self.strip.refresh()
+        self.tools.refresh()
+        self.panes.refresh()
+        self.findings.refresh()
+
+    def changed(self, changes: Changes) -> None:
+        if self._workstation.reading is not self._reading:
+            self.refresh()
+            return
+        if self._reading is None:
+            return
+        self.panes.changed(changes)
+        if changes.layout or changes.view or changes.settings:
+            self.tools.refresh()
+        if changes.study or changes.layout or changes.second_read or changes.worklist or changes.settings:
+            self.strip.refresh()
+        if changes.images:
+            self.strip.pictures_came()
+            self.findings.own.forget()
+            self.findings.revealed.forget()
+        if changes.findings or changes.second_read or changes.study or changes.settings or changes.images:
+            self.findings.refresh()
+
+    def _show_set(self, display_set_id: str) -> None:
+        reading = self._workstation.reading
+        if reading is not None:
+            reading.put_in_pane(reading.layout().active, display_set_id)
+
+    def toggle_strip(self) -> None:
+        self.strip.setVisible(self.strip.isHidden())
+        self.tools.unfold.setVisible(self.strip.isHidden())
+
+    def toggle_panel(self) -> None:
+        self.findings.setVisible(self.findings.isHidden())
+
+    def command(self, name: str) -> bool:
+        reading = self._workstation.reading
+        if reading is None:
+            return False
+        if name == "toggle_strip":
+            self.toggle_strip()
+        elif name == "toggle_panel":
+            self.toggle_panel()
+        elif name.startswith("tool_"):
+            reading.set_tool(name.removeprefix("tool_"))
+            self.tools.refresh()
+        elif name.startswith("preset_"):
+            presets = reading.window_presets()
+            number = int(name.removeprefix("preset_"))
+            if number <= len(presets):
+                reading.command("window_preset", name=presets[number - 1][0])
+        elif name in ("next_pane", "previous_pane"):
+            self._step_pane(1 if name == "next_pane" else -1)
+        elif self.findings.command(name):
+            return True
+        elif name.startswith("go_") or name in ("keys", "import_files", "full_screen"):
+            return False
+        elif name == "back":
+            reading.command("cancel_gesture")
+            return False
+        else:
+            self._plain(name)
+        return True
+
+    def _plain(self, name: str) -> None:
+        try:
+            self._workstation.reading.command(name)
+        except KeyError:
+            return
+        except ProblemError as error:
+            self._workstation.notice.emit(Notice(error.problem))
+
+    def _step_pane(self, by: int) -> None:
+        reading = self._workstation.reading
+        layout = reading.layout()
+        ids = [p.pane_id for p in layout.panes]
+        reading.activate(ids[(ids.index(layout.active) + by) % len(ids)])
+
+    def shut(self) -> None:
+        self.panes.shut()

@@ -1,0 +1,203 @@
+"""The row above the panes: window, the tools used most, the rest behind one button, layout, hanging."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.session.views import NOTHING, Words
+from app.ui.i18n import tr
+from app.ui.icons import has_icon, icon
+from app.ui.shortcuts import key_of
+from app.ui.widgets.boxes import Line, Surface, clear, row
+from app.ui.widgets.buttons import QUIET, TOOL, Button, show_menu
+from app.ui.widgets.text import Text, note
+
+if TYPE_CHECKING:
+    from app.session.workstation import Workstation
+
+HEIGHT = 40
+MOST_USED = ("zoom", "pan", "length", "bidirectional", "ellipse")
+_LOOKS = (
+    "invert", "rotate_left", "rotate_right", "flip_h", "flip_v", "fit", "one_to_one", "reset", "undo", "redo", "toggle_overlay_text"
+)  # fmt: skip
+
+
+class ToolsRow(Surface):
+    def __init__(self, workstation: Workstation, parent: QWidget | None = None) -> None:
+        super().__init__("panel", "", parent)
+        self._workstation = workstation
+        self._shown: tuple[object, ...] = ()
+        self.setFixedHeight(HEIGHT)
+        lay = row(self, (8, 0, 8, 0), 2)
+        self._unfold = Button(NOTHING, TOOL, "sidebar-simple", tip=Words("ui.reading.show_strip"), key="O")
+        self._unfold.hide()
+        lay.addWidget(self._unfold)
+        self._window = Button(NOTHING, TOOL, "window", tip=Words("ui.tool.window"), key=key_of("reading", "tool_window"), checkable=True)
+        self._window.clicked.connect(lambda: self._choose("window"))
+        self._preset = Button(NOTHING, QUIET, caret=True, tip=Words("ui.reading.presets"))
+        self._preset.clicked.connect(lambda: show_menu(self._preset, self._preset_menu()))
+        lay.addWidget(self._window)
+        lay.addWidget(self._preset)
+        lay.addSpacing(6)
+        lay.addWidget(Line(vertical=True, length=20))
+        lay.addSpacing(6)
+        self._tools = row(gap=2)
+        lay.addLayout(self._tools)
+        self._more = Button(Words("ui.reading.more"), QUIET, "dots-three")
+        self._more.clicked.connect(lambda: show_menu(self._more, self._more_menu()))
+        lay.addWidget(self._more)
+        lay.addSpacing(6)
+        lay.addWidget(Line(vertical=True, length=20))
+        lay.addSpacing(6)
+        self._crosshair = self._toggle("crosshair-simple", "toggle_crosshair", Words("ui.reading.crosshair"))
+        self._linking = self._toggle("link-simple-horizontal", "toggle_linking", Words("ui.reading.linking"))
+        lay.addWidget(self._crosshair)
+        lay.addWidget(self._linking)
+        self._layout_button = Button("", QUIET, "layout", caret=True, tip=Words("ui.reading.layout"))
+        self._layout_button.clicked.connect(lambda: show_menu(self._layout_button, self._layout_menu()))
+        lay.addWidget(self._layout_button)
+        lay.addStretch(1)
+        self._hung = note(Words("ui.reading.hung_as"))
+        self._protocol = Text("", "body", "medium")
+        self._stage = note("")
+        lay.addWidget(self._hung)
+        lay.addSpacing(6)
+        lay.addWidget(self._protocol, 10)
+        lay.addSpacing(6)
+        lay.addWidget(self._stage)
+        lay.addSpacing(6)
+        self._back = Button(NOTHING, TOOL, "caret-left", tip=Words("ui.reading.previous_stage"), key="[")
+        self._next = Button(NOTHING, TOOL, "caret-right", tip=Words("ui.reading.next_stage"), key="]")
+        self._why = Button(NOTHING, TOOL, "info", tip=Words("ui.reading.why_hung"))
+        self._back.clicked.connect(lambda: self._step(-1))
+        self._next.clicked.connect(lambda: self._step(1))
+        self._why.clicked.connect(lambda: show_menu(self._why, self._why_menu()))
+        for button in (self._back, self._next, self._why):
+            lay.addWidget(button)
+
+    @property
+    def unfold(self) -> Button:
+        return self._unfold
+
+    def _toggle(self, icon_name: str, command: str, tip: Words) -> Button:
+        made = Button(NOTHING, TOOL, icon_name, tip=tip, key=key_of("reading", command), checkable=True)
+        made.clicked.connect(lambda: self._command(command))
+        return made
+
+    def refresh(self) -> None:
+        reading = self._workstation.reading
+        if reading is None:
+            return
+        tools = {t.name: t for t in reading.tools()}
+        names = tuple(n for n in MOST_USED if n in tools)
+        if names != self._shown:
+            self._shown = names
+            clear(self._tools)
+            for name in names:
+                tool = tools[name]
+                key = key_of("reading", f"tool_{name}")
+                button = Button(NOTHING, TOOL, tool.icon if has_icon(tool.icon) else name, tip=tool.title, key=key, checkable=True)
+                button.setProperty("tool", name)
+                button.clicked.connect(lambda _=False, n=name: self._choose(n))
+                self._tools.addWidget(button)
+        for number in range(self._tools.count()):
+            widget = self._tools.itemAt(number).widget()
+            if isinstance(widget, Button):
+                widget.setChecked(tools[str(widget.property("tool"))].active)
+        self._window.setChecked("window" in tools and tools["window"].active)
+        hidden = [t for n, t in tools.items() if t.active and n not in self._shown and n != "window"]
+        if hidden:
+            self._more.say(hidden[0].title, icon=hidden[0].icon if has_icon(hidden[0].icon) else "dots-three")
+        else:
+            self._more.say(Words("ui.reading.more"), icon="dots-three")
+        self._preset.say(self._preset_words())
+        presets = reading.window_presets()
+        self._preset.setEnabled(bool(presets))
+        self._layout_button.say(reading.layout().name.replace("x", " × ").replace("+", " + "))
+        self._crosshair.setChecked(reading.room.crosshair)
+        self._linking.setChecked(reading.room.linked)
+        stage, of = reading.hanging_stage()
+        self._protocol.say(reading.hanging_title())
+        self._stage.say(tr("ui.reading.stage", n=stage, of=of) if of > 1 else "")
+        self._back.setEnabled(stage > 1)
+        self._next.setEnabled(stage < of)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.refresh()
+
+    def _preset_words(self) -> Words:
+        """The name of the window in use, where it has one."""
+        room = self._workstation.reading.room
+        window = room.pane(room.active).appearance.window
+        found = next((p for p in room.presets() if p.window == window), None) if window is not None else None
+        if found is not None:
+            return Words(f"preset.{found.name}")
+        return Words("ui.reading.window_own" if window is not None else "ui.reading.window_image")
+
+    # what the buttons do
+
+    def _choose(self, name: str) -> None:
+        if self._workstation.reading is not None:
+            self._workstation.reading.set_tool(name)
+        self.refresh()
+
+    def _command(self, name: str) -> None:
+        if self._workstation.reading is not None:
+            self._workstation.reading.command(name)
+        self.refresh()
+
+    def _step(self, by: int) -> None:
+        reading = self._workstation.reading
+        if reading is not None:
+            (reading.next_stage if by > 0 else reading.previous_stage)()
+
+    def _preset_menu(self) -> QMenu:
+        menu = QMenu(self)
+        reading = self._workstation.reading
+        if reading is not None:
+            for name, title, key in reading.window_presets():
+                action = menu.addAction(tr(title) + (f"\t{key}" if key else ""))
+                action.triggered.connect(lambda _=False, n=name: reading.command("window_preset", name=n))
+        return menu
+
+    def _more_menu(self) -> QMenu:
+        menu = QMenu(self)
+        reading = self._workstation.reading
+        if reading is None:
+            return menu
+        for tool in reading.tools():
+            if tool.name in self._shown or tool.name == "window":
+                continue
+            key = key_of("reading", f"tool_{tool.name}")
+            action = menu.addAction(tr(tool.title) + (f"\t{key}" if key else ""))
+            if has_icon(tool.icon):
+                action.setIcon(icon(tool.icon))
+            action.triggered.connect(lambda _=False, n=tool.name: self._choose(n))
+        menu.addSeparator()
+        for name in _LOOKS:
+            key = key_of("reading", name)
+            action = menu.addAction(tr(f"ui.key.{name}") + (f"\t{key}" if key else ""))
+            action.triggered.connect(lambda _=False, n=name: self._command(n))
+        return menu
+
+    def _layout_menu(self) -> QMenu:
+        menu = QMenu(self)
+        reading = self._workstation.reading
+        if reading is not None:
+            for name in reading.layouts():
+                title = name.replace("x", " × ").replace("+", " + ")
+                menu.addAction(title).triggered.connect(lambda _=False, n=name: reading.set_layout(n))
+        return menu
+
+    def _why_menu(self) -> QMenu:
+        menu = QMenu(self)
+        reading = self._workstation.reading
+        if reading is not None:
+            for words in reading.hanging_explanation():
+                menu.addAction(tr(words))
+        return menu
