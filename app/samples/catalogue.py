@@ -149,6 +149,11 @@ def write_samples(folder: Path, progress: Progress | None = None, small: bool = 
         studies = _write_all(partial, progress, small)
         text = json.dumps([_as_json(s, partial) for s in studies], ensure_ascii=False, indent=1)
         (partial / _MANIFEST).write_text(text, encoding="utf-8")
+        if root.exists() and _load(root) is None:
+            # Files are missing from it: put it aside in one step, then away.
+            aside = Path(tempfile.mkdtemp(prefix=".samples-old-", dir=folder))
+            os.replace(root, aside / "old")
+            shutil.rmtree(aside, ignore_errors=True)
         try:
             os.replace(partial, root)
         except OSError:
@@ -170,6 +175,7 @@ def _write_all(root: Path, progress: Progress, small: bool) -> list[SampleStudy]
         recipe = _RECIPES[index]
         target = root / recipe.key
         target.mkdir()
+        watch.part(index, recipe.key).report(0.0)
         job = Job(
             target,
             recipe.patient,

@@ -314,9 +314,11 @@ def _draw_mass_at(
     spikes = sum(np.maximum(0, np.cos(angle - rng.uniform(0, 2 * np.pi))) ** 500 for _ in range(16))
     reach = smooth_step(r, lesion.diameter_mm * 1.15, lesion.diameter_mm * 0.4)
     core = smooth_step(r / edge, 1.12, 0.72)
-    grain = resize(power_noise(rng, (150, 150), 2.5), shape)
-    density = core * (0.34 + 0.02 * grain) + np.asarray(spikes, np.float32) * reach * 0.10 * smooth_step(r, 2, 5)
-    return np.asarray(image + density * (1.15 - 0.6 * np.clip(image, 0, 1.2)), np.float32), centre
+    # Dense in the middle whatever lies around it, with strands drawn in from outside.
+    core_value = 0.97 + 0.05 * np.cos(3 * angle) * smooth_step(r, 0, 4)
+    image = image + core * 0.74 * np.maximum(core_value - image, 0)
+    strands = np.asarray(spikes, np.float32) * reach * (1 - core) * 0.16
+    return np.asarray(image + strands * (1.1 - np.clip(image, 0, 1.1)), np.float32), centre
 
 
 def _speck(image: Image, x: float, y: float, radius: float, value: float, stretch: float = 1.0, turn: float = 0.0) -> None:

@@ -105,11 +105,11 @@ def write_chest_ct(job: Job) -> tuple[Answer, ...]:
         shape, spacing = (70, 512, 512), (4.0, 0.7, 0.7)
     if job.small:
         shape, spacing = ((28, 96, 96), (10.0, 3.75, 3.75)) if not job.prior else ((14, 96, 96), (20.0, 3.75, 3.75))
-    # The same places in both examinations: upper right grown, left stable, ground glass new.
+    # The same places in both examinations: upper left grown, right stable, ground glass new.
     places: tuple[tuple[Point3, float, float, str, float], ...] = (
-        ((-62.0, 12.0, -150.0), 11.6, 7.4, "solid", 0.35),
-        ((70.0, 34.0, -208.0), 5.8, 5.6, "solid", 0.0),
-        ((66.0, -46.0, -176.0), 9.0, 0.0, "ground_glass", 0.0),
+        ((77.5, -39.0, -162.0), 11.6, 7.4, "solid", 0.35),
+        ((-86.0, -52.0, -214.0), 5.8, 5.6, "solid", 0.0),
+        ((-100.0, 37.0, -311.0), 9.0, 0.0, "ground_glass", 0.0),
     )
     specs = tuple(
         NoduleSpec(before if job.prior else now, kind, place, spiculation=spikes)
@@ -188,8 +188,8 @@ def write_mammogram(job: Job) -> tuple[Answer, ...]:
     from app.samples.mammogram import Lesion, generate_mammogram
 
     lesions: tuple[Lesion, ...] = (
-        Lesion("R", "mass", 0.50, 0.62, 0.55, 14.0),
-        Lesion("L", "calcifications", 0.30, -0.35, -0.40, 9.5),
+        Lesion("R", "mass", 0.60, 0.70, 0.62, 14.0),
+        Lesion("L", "calcifications", 0.34, -0.36, -0.42, 9.5),
     )
     if job.prior:
         lesions = (replace(lesions[0], diameter_mm=8.0),)
