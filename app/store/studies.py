@@ -139,8 +139,8 @@ class Studies(Repository):
             position = tx.one("SELECT count(*) FROM series WHERE study_id = ?", (study_id,))
             merged = dataclasses.replace(series, instances=tuple(fresh))
             series_id = tx.insert(
-                "INSERT INTO series (study_id, series_uid, position, body) VALUES (?, ?, ?, ?)",
-                (study_id, series.series_instance_uid, position[0] if position else 0, codec.pack(merged)),
+                "INSERT INTO series (study_id, series_uid, modality, position, body) VALUES (?, ?, ?, ?, ?)",
+                (study_id, series.series_instance_uid, series.modality, position[0] if position else 0, codec.pack(merged)),
             )
         else:
             series_id = int(row[0])
@@ -153,8 +153,7 @@ class Studies(Repository):
         )
 
     def _count_again(self, tx: Tx, study_id: int) -> None:
-        bodies = tx.all("SELECT body FROM series WHERE study_id = ?", (study_id,))
-        modalities = sorted({codec.unpack(Series, row[0]).modality for row in bodies})
+        found = [str(row[0]) for row in tx.all("SELECT modality FROM series WHERE study_id = ?", (study_id,))]
         totals = tx.one(
             "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM instances i JOIN series s ON i.series_id = s.id "
             "WHERE s.study_id = ?",
@@ -163,7 +162,7 @@ class Studies(Repository):
         count, size = totals or (0, 0)
         tx.execute(
             "UPDATE studies SET modalities = ?, series_count = ?, instance_count = ?, size_bytes = ? WHERE id = ?",
-            ("\\".join(modalities), len(bodies), count, size, study_id),
+            ("\\".join(sorted(set(found))), len(found), count, size, study_id),
         )
 
     def load(self, study_uid: str, tx: Tx | None = None) -> Study:

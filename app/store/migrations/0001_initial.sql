@@ -48,6 +48,7 @@ CREATE TABLE series (
     id         INTEGER PRIMARY KEY,
     study_id   INTEGER NOT NULL REFERENCES studies (id),
     series_uid TEXT NOT NULL,
+    modality   TEXT NOT NULL,
     position   INTEGER NOT NULL,
     body       BLOB NOT NULL,
     UNIQUE (study_id, series_uid)
