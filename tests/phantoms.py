@@ -25,6 +25,7 @@ from app.dicom.image_writer import (
     save_dataset,
     write_ct_series,
     write_projection,
+    write_secondary_capture,
 )
 from app.domain.geometry import Point3, VolumeGeometry
 from app.domain.identity import uid_for
@@ -290,6 +291,32 @@ def write_film(
         windows=((2048.0, 4096.0, "NORMAL"),),
         **options,  # type: ignore[arg-type]
     )
+
+
+def colour_frames(count: int = 3, rows: int = 48, columns: int = 64) -> npt.NDArray[np.uint8]:
+    """Smooth RGB frames, each different: (frames, rows, columns, 3)."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    frames = [np.stack([x * 4 % 256, y * 5 % 256, (x + y + 8 * n) % 256], axis=-1) for n in range(count)]
+    return np.stack(frames).astype(np.uint8)
+
+
+def write_colour(path: Path, count: int = 1, syntax: Syntax = Syntax.EXPLICIT_LE) -> Path:
+    """A colour picture, or a cine of ``count`` frames at 25 a second (Secondary Capture)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = series_header("colour", "OT", 9, uid_for("colour", ALIYA.patient_id))
+    return write_secondary_capture(colour_frames(count), path, study_header(key="colour"), header, syntax=syntax)
+
+
+def write_dicomdir(folder: Path, source: Path) -> Path:
+    """A file-set of all DICOM files below ``source`` with its DICOMDIR; the path of the DICOMDIR."""
+    from pydicom.fileset import FileSet
+
+    files = FileSet()
+    for path in sorted(source.rglob("*.dcm")):
+        files.add(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write(folder)
+    return folder / "DICOMDIR"
 
 
 def write_bad_files(folder: Path) -> dict[str, Path]:

@@ -78,7 +78,7 @@ def encode_frame(frame: npt.NDArray[np.generic], syntax: Syntax, bits_stored: in
     if syntax is Syntax.JPEG_BASELINE:
         if frame.dtype != np.uint8:
             raise fail("dicom.cannot_encode", syntax=str(syntax))
-        return bytes(imagecodecs.jpeg8_encode(frame, level=92))
+        return bytes(imagecodecs.jpeg8_encode(frame, level=92, subsampling="422" if frame.ndim == 3 else None))
     raise fail("dicom.cannot_encode", syntax=str(syntax))
 
 

@@ -29,6 +29,8 @@ CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 DX_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.1.1"
 MG_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.1.2"
 SECONDARY_CAPTURE_STORAGE = "1.2.840.10008.5.1.4.1.1.7"
+MULTI_FRAME_BYTE_STORAGE = "1.2.840.10008.5.1.4.1.1.7.2"
+MULTI_FRAME_COLOUR_STORAGE = "1.2.840.10008.5.1.4.1.1.7.4"
 
 IMPLEMENTATION_CLASS_UID = uid_for("ekinshi", "implementation")
 IMPLEMENTATION_VERSION = "EKINSHI"
@@ -417,17 +419,27 @@ def write_secondary_capture(
     series: SeriesHeader,
     *,
     instance_number: int = 1,
-    photometric_interpretation: str = "RGB",
+    frame_time_ms: float = 40.0,
     syntax: Syntax = Syntax.EXPLICIT_LE,
     extra: Extra | None = None,
 ) -> Path:
-    """Writes 8-bit grey or RGB frames as Secondary Capture (PS3.3 A.8.1)."""
-    ds = general_dataset(study, series, SECONDARY_CAPTURE_STORAGE, instance_uid(series, instance_number))
+    """Writes 8-bit ``frames`` (frames, rows, columns[, 3]) as Secondary Capture, several as a cine (PS3.3 A.8)."""
+    colour = frames.ndim == 4
+    several = MULTI_FRAME_COLOUR_STORAGE if colour else MULTI_FRAME_BYTE_STORAGE
+    sop_class = several if frames.shape[0] > 1 else SECONDARY_CAPTURE_STORAGE
+    ds = general_dataset(study, series, sop_class, instance_uid(series, instance_number))
+    if frames.shape[0] > 1:
+        ds.FrameTime = _ds(frame_time_ms)
+        ds.FrameIncrementPointer = 0x00181063
+        ds.BurnedInAnnotation = "NO"
+        if not colour:
+            ds.PresentationLUTShape = "IDENTITY"
+            ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "0", "1", "US"
     ds.ImageType = ["DERIVED", "SECONDARY"]
     ds.InstanceNumber = instance_number
     ds.PatientOrientation = ""
     ds.ConversionType = "WSD"
-    set_pixels(ds, np.asarray(frames), syntax, 8, photometric_interpretation)
+    set_pixels(ds, np.asarray(frames), syntax, 8, "RGB" if colour else "MONOCHROME2")
     apply_extra(ds, series.extra)
     apply_extra(ds, extra or {})
     return save_dataset(ds, path, syntax)

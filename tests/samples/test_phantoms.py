@@ -39,6 +39,22 @@ def test_lossy_syntaxes_say_so_and_stay_near(tmp_path: Path, syntax: Syntax) -> 
     assert np.abs(ds.pixel_array.astype(np.int32) - 1024 - expected).max() <= 8
 
 
+@pytest.mark.parametrize("syntax", [s for s in Syntax if s is not Syntax.JPEG_LOSSLESS_SV1])
+def test_colour_comes_back(tmp_path: Path, syntax: Syntax) -> None:
+    ds = pydicom.dcmread(phantoms.write_colour(tmp_path / "c.dcm", 3, syntax))
+    error = np.abs(ds.pixel_array.astype(int) - phantoms.colour_frames(3)).max()
+    assert error <= (0 if not syntax.lossy else 6)
+    assert ds.NumberOfFrames == 3
+
+
+def test_dicomdir_lists_every_file(tmp_path: Path) -> None:
+    phantoms.write_two_patients(tmp_path / "source")
+    directory = pydicom.dcmread(phantoms.write_dicomdir(tmp_path / "disc", tmp_path / "source"))
+    records = [r.DirectoryRecordType for r in directory.DirectoryRecordSequence]
+    assert records.count("PATIENT") == 2
+    assert records.count("IMAGE") == 9
+
+
 def test_jpeg_lossless_takes_the_widest_jump() -> None:
     import imagecodecs
 
@@ -109,4 +125,5 @@ def test_written_objects_are_valid(tmp_path: Path) -> None:
     paths += [phantoms.write_film(tmp_path / f"{m}.dcm", modality=m) for m in ("DX", "PX")]
     paths += [phantoms.write_film(tmp_path / "mg.dcm", modality="MG", laterality="R", view_position="MLO")]
     paths += [phantoms.write_film(tmp_path / "pa.dcm", view_position="PA")]
+    paths += [phantoms.write_colour(tmp_path / "colour.dcm"), phantoms.write_colour(tmp_path / "cine.dcm", 3)]
     assert {p.name: iod_complaints(p) for p in paths} == {p.name: [] for p in paths}
