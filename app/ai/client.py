@@ -90,8 +90,10 @@ class SecondReaderClient:
         return self._put(JobHandle(str(uuid.uuid4()), priority, None, package_path, package_sha256, None, on_done))
 
     def cancel(self, handle: JobHandle) -> None:
+        """At once for a queued job; a running one stops at its next step, or is stopped after ``Timing.cancel_s``."""
         with self._changed:
             handle.cancelled.set()
+            self._drop_cancelled()
             self._changed.notify_all()
 
     def warm(self) -> None:

@@ -36,6 +36,7 @@ _PASSED = (
     "LC_ALL",
 )
 """Everything else of the window's environment (credentials, proxies, addresses) stays with the window."""
+_SEALED_LIMIT_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,13 @@ class WorkerOptions:
     def arguments(self) -> list[str]:
         given = ["--threads", str(self.threads), "--engine", self.engine]
         for path in self.trust:
-            given += ["--trust", str(path)]
+            given += ["--trust", str(path.resolve())]
         if self.cache is not None:
-            given += ["--cache", str(self.cache)]
+            given += ["--cache", str(self.cache.resolve())]
         if self.allow_bf16:
             given.append("--allow-bf16")
         if self.test_code is not None:
-            given += ["--test-code", str(self.test_code)]
+            given += ["--test-code", str(self.test_code.resolve())]
         return given
 
 
@@ -97,7 +98,9 @@ class WorkerProcess:
         message = messages.decode(self.connection.recv_bytes(messages.MESSAGE_LIMIT_BYTES))
         if not isinstance(message, messages.Done):
             return message, b""
-        blob = self.connection.recv_bytes()
+        if not 0 < message.sealed_bytes <= _SEALED_LIMIT_BYTES:
+            raise fail("ai.message.bad")
+        blob = self.connection.recv_bytes(message.sealed_bytes)
         if len(blob) != message.sealed_bytes:
             raise fail("ai.message.bad")
         return message, blob

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from app.ai.client import JobHandle, SecondReaderClient
+from app.ai.package import Limits
 from app.ai.read_job import PRIORITY_STROKE, OutcomeState, ProgressNote, ReadJob, ReadOutcome
 from app.ai.read_now import InlineLoop, read_now, self_test_now
 from app.ai.result_codec import decode_result, encode_result
@@ -195,7 +196,7 @@ def test_a_reader_that_does_not_stop_when_cancelled_is_stopped(client: SecondRea
 
 def test_many_cancels_leave_the_worker_alive_and_no_memory_behind(client: SecondReaderClient, bare: Installed) -> None:
     rng = np.random.default_rng(2)
-    for n in range(40):
+    for n in range(100):
         waiter, handle = _submit(client, _job(bare, "slow"))
         if n % 4:
             assert waiter.began.wait(60)
@@ -330,6 +331,56 @@ def test_the_clients_process_never_imports_an_engine(tiny: Installed, options: W
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "leaked" not in done.stderr, done.stderr[-2000:]
+
+
+def test_a_queued_job_is_cancelled_at_once(client: SecondReaderClient, bare: Installed) -> None:
+    running, handle = _submit(client, _job(bare, "slow"))
+    assert running.began.wait(60)
+    queued, other = _submit(client, _job(bare))
+    client.cancel(other)
+    assert [o.state for o in queued.outcomes] == [OutcomeState.CANCELLED]
+    assert not running.outcomes
+    client.cancel(handle)
+    running.wait()
+
+
+def test_a_job_that_needs_more_memory_than_there_is_says_so_before_it_starts(
+    client: SecondReaderClient, tmp_path: Path
+) -> None:
+    if not Path("/proc/meminfo").exists():
+        pytest.skip("only Linux tells what is free")
+    made = replace(tiny_package.no_network_parts(), limits=Limits(ram_mb=1 << 20))
+    outcome = _submit(client, _job(tiny_package.install(tmp_path, made)))[0].wait()
+    assert outcome.problem is not None
+    assert outcome.problem.code == "ai.run.out_of_memory"
+
+
+def test_a_whole_read_reaches_no_network_and_writes_nothing_at_home(tiny: Installed, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    script = (
+        "import sys\n"
+        "def refuse(event, arguments):\n"
+        "    if event in ('socket.connect', 'socket.bind', 'socket.getaddrinfo', 'socket.sendto'):\n"
+        "        raise PermissionError(event)\n"
+        "sys.addaudithook(refuse)\n"
+        "from pathlib import Path\n"
+        "from tests.ai import tiny_package\n"
+        "from app.ai.read_now import read_now\n"
+        "from app.ai.worker_process import WorkerOptions\n"
+        f"path, trust = Path({str(tiny.path)!r}), Path({str(tiny.trust_path)!r})\n"
+        f"job = tiny_package.job(tiny_package.Installed(path, trust, {tiny.digest!r}))\n"
+        "for engine in ('openvino', 'onnx'):\n"
+        "    result = read_now(job, WorkerOptions((trust,), None, 1, engine, test_code=tiny_package.CODE))\n"
+        "    assert result.reader.engine == engine\n"
+    )
+    environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not list(home.iterdir())
 
 
 def test_a_worker_whose_client_vanishes_ends(bare: Installed, options: WorkerOptions) -> None:

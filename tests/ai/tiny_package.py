@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.ai.package import GoldenCase, NetworkSpec, PackageParts, build_package
+from app.ai.package import GoldenCase, Limits, NetworkSpec, PackageParts, build_package
 from app.ai.read_job import ReadJob
 from app.ai.trust import TrustedKey, TrustList, write_trust
 from app.domain.geometry import VolumeGeometry
@@ -75,6 +75,7 @@ def parts(**pipeline: object) -> PackageParts:
         {"finder": weights},
         {"bands": [[0.0, 0.5]]},
         {"case": GoldenCase("finder", given, reference(weights, given))},
+        Limits(ram_mb=64),
     )
 
 
