@@ -25,6 +25,7 @@ T = TypeVar("T")
 Decoder = Callable[[Any], Any]
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _ARRAY_KINDS = "biufc"
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 class CodecError(ValueError):
@@ -51,20 +52,19 @@ def unpack(kind: type[T], blob: bytes) -> T:
 
 def encode(value: Any, *, compact: bool = False) -> Any:
     """JSON-able form of a dataclass, enum, tuple, mapping, array, bytes or plain value."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
         return value
+    if kind is float:
+        return _encode_float(value)
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return _encode_float(float(value))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, str | int | float):  # a subclass, such as numpy's float64 or pydicom's numbers
+        return encode(str(value) if isinstance(value, str) else int(value) if isinstance(value, int) else float(value))
+    if dataclasses.is_dataclass(kind):
         return {
             name: encode(item, compact=compact)
-            for name, default in _fields(type(value))
+            for name, default in _fields(kind)
             for item in (getattr(value, name),)
             if not (compact and _same(item, default))
         }

@@ -49,6 +49,12 @@ def test_numbers_keep_their_kind_in_a_mapping() -> None:
     assert [type(v) for v in back.params.values()] == [int, float, str]
 
 
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    encoded = codec.encode((np.float64(1.5), np.float32(0.5), np.int16(-3), np.bool_(True), np.float64("inf")))
+    assert encoded == [1.5, 0.5, -3, True, "Infinity"]
+    assert [type(v) for v in encoded] == [float, float, int, bool, str]
+
+
 def test_arrays_keep_shape_type_and_values() -> None:
     back = codec.loads(Instance, codec.dumps(made.with_lut()))
     lut = back.frames[0].modality_transform.lut
