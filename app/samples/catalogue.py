@@ -35,8 +35,6 @@ from app.samples.sample_writers import (
 
 __all__ = ["Answer", "SampleStudy", "content_version", "write_samples"]
 
-_MANIFEST = "samples.json"
-
 
 @dataclass(frozen=True)
 class SampleStudy:
@@ -148,23 +146,36 @@ def write_samples(folder: Path, progress: Progress | None = None, small: bool = 
     try:
         studies = _write_all(partial, progress, small)
         text = json.dumps([_as_json(s, partial) for s in studies], ensure_ascii=False, indent=1)
-        (partial / _MANIFEST).write_text(text, encoding="utf-8")
-        if root.exists() and _load(root) is None:
-            # Files are missing from it: put it aside in one step, then away.
-            aside = Path(tempfile.mkdtemp(prefix=".samples-old-", dir=folder))
-            os.replace(root, aside / "old")
-            shutil.rmtree(aside, ignore_errors=True)
-        try:
-            os.replace(partial, root)
-        except OSError:
-            # Another process was quicker; its folder holds the same bytes.
-            if _load(root) is None:
-                raise
+        if _load(root) is None:
+            _publish(partial, root, text)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     written = _load(root)
     assert written is not None
     return written
+
+
+def _publish(partial: Path, root: Path, manifest: str) -> None:
+    """Puts a finished folder in its place, then its list beside it: a folder without its list counts as unfinished."""
+    if root.exists():
+        aside = Path(tempfile.mkdtemp(prefix=".samples-old-", dir=root.parent))
+        os.replace(root, aside / "old")
+        shutil.rmtree(aside, ignore_errors=True)
+    try:
+        os.replace(partial, root)
+    except OSError:
+        # Another process was quicker; the same version holds the same bytes.
+        if not root.is_dir():
+            raise
+    handle, name = tempfile.mkstemp(prefix=".samples-", suffix=".json", dir=root.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(manifest)
+    os.replace(name, _manifest(root))
+
+
+def _manifest(root: Path) -> Path:
+    """The list lies beside the folder, so that the folder holds nothing but DICOM."""
+    return root.with_name(root.name + ".json")
 
 
 def _write_all(root: Path, progress: Progress, small: bool) -> list[SampleStudy]:
@@ -256,7 +267,7 @@ def _as_json(study: SampleStudy, root: Path) -> dict[str, Any]:
 def _load(root: Path) -> list[SampleStudy] | None:
     """The studies of a complete folder; None where it is absent or files are gone."""
     try:
-        rows = json.loads((root / _MANIFEST).read_text(encoding="utf-8"))
+        rows = json.loads(_manifest(root).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     studies = [_from_json(row, root) for row in rows]

@@ -104,6 +104,8 @@ def test_a_damaged_folder_is_written_anew_with_the_same_bytes(samples: list[Samp
     root = samples[0].folder.parent
     copy = tmp_path / root.name
     shutil.copytree(root, copy)
+    shutil.copyfile(root.with_name(root.name + ".json"), copy.with_name(copy.name + ".json"))
+    assert write_samples(tmp_path, small=True)[0].folder == copy / samples[0].key
     victim = next(p for p in sorted(copy.rglob("*.dcm")))
     content = victim.read_bytes()
     victim.unlink()
@@ -112,7 +114,8 @@ def test_a_damaged_folder_is_written_anew_with_the_same_bytes(samples: list[Samp
     assert watch.seen == sorted(watch.seen)
     assert watch.seen[-1] == pytest.approx(1.0)
     assert len(watch.seen) > 10
-    assert [p.name for p in tmp_path.iterdir()] == [root.name]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [root.name, root.name + ".json"]
+    assert all(p.suffix == ".dcm" for p in copy.rglob("*") if p.is_file())
     assert [s.key for s in again] == [s.key for s in samples]
     assert victim.read_bytes() == content
     for path in sorted(root.rglob("*.dcm")):
