@@ -40,14 +40,19 @@ def plural_category(language: str, n: int | float) -> str:
     return "one" if n == 1 else "other"
 
 
-def load_catalogues(folder: Path) -> dict[str, dict[str, Entry]]:
-    """Language to message id to entry, of every ``*.toml`` in ``folder``. Raises ``ValueError`` for a duplicate id."""
+def load_catalogues(folder: Path, strict: bool = True) -> dict[str, dict[str, Entry]]:
+    """Language to message id to entry, of every ``*.toml`` in ``folder``.
+
+    Raises ``ValueError`` for an id that stands twice; not ``strict`` (at run time) the first one holds.
+    """
     catalogues: dict[str, dict[str, Entry]] = {}
     for file in sorted(folder.glob("*.toml")):
         for message_id, by_language in tomllib.loads(file.read_text(encoding="utf-8")).items():
             for language, entry in by_language.items():
                 catalogue = catalogues.setdefault(language, {})
                 if message_id in catalogue:
+                    if not strict:
+                        continue
                     raise ValueError(f'message "{message_id}" stands twice, again in {file.name}')
                 catalogue[message_id] = entry
     return catalogues
@@ -55,7 +60,7 @@ def load_catalogues(folder: Path) -> dict[str, dict[str, Entry]]:
 
 @cache
 def _catalogues() -> dict[str, dict[str, Entry]]:
-    catalogues = load_catalogues(resource_path("i18n", "messages"))
+    catalogues = load_catalogues(resource_path("i18n", "messages"), strict=False)
     for file in sorted(resource_path("i18n").glob("languages/*.toml")):
         catalogues.setdefault(file.stem, {}).update(tomllib.loads(file.read_text(encoding="utf-8")))
     return catalogues

@@ -33,8 +33,8 @@ def age_on(patient: Patient, study_datetime: str, stated_age: str = "") -> int |
 def patient_line(patient: Patient, study_datetime: str, stated_age: str = "") -> Words:
     """Sex, age and masked number for a worklist row; message id by what is known."""
     age = age_on(patient, study_datetime, stated_age)
-    params: dict[str, str | int | float] = {
-        "sex": _SEX.get(patient.sex, "sex.unknown"),
+    params: dict[str, str | int | float | Words] = {
+        "sex": Words(_SEX.get(patient.sex, "sex.unknown")),
         "number": masked_number(patient.patient_id) or "–",
     }
     if age is None:
@@ -45,11 +45,11 @@ def patient_line(patient: Patient, study_datetime: str, stated_age: str = "") ->
 def banner_line(patient: Patient, study_datetime: str, stated_age: str = "") -> Words:
     """Sex, birth date, age and number for the top bar and the corners."""
     age = age_on(patient, study_datetime, stated_age)
-    params: dict[str, str | int | float] = {
-        "sex": _SEX.get(patient.sex, "sex.unknown"),
+    params: dict[str, str | int | float | Words] = {
+        "sex": Words(_SEX.get(patient.sex, "sex.unknown")),
         "born": dicom_date(patient.birth_date) or "–",
         "number": masked_number(patient.patient_id) or "–",
-        "kind": "patient.iin" if is_iin(patient.patient_id) else "patient.id",
+        "kind": Words("patient.iin" if is_iin(patient.patient_id) else "patient.id"),
     }
     if age is None:
         return Words("patient.banner_no_age", params)

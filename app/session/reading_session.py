@@ -189,7 +189,7 @@ class ReadingSession:
         lines: list[Words] = []
         for number, considered in enumerate(self._room.hanging.considered):
             score = "–" if considered.score is None else f"{considered.score:.1f}"
-            lines.append(Words("hanging.scored", {"protocol": f"hanging.{considered.protocol}", "score": score}))
+            lines.append(Words("hanging.scored", {"protocol": Words(f"hanging.{considered.protocol}"), "score": score}))
             if number == 0:
                 lines += [
                     Words(
@@ -323,7 +323,7 @@ class ReadingSession:
     def regions(self) -> tuple[tuple[str, Words], ...]:
         if "chest" in self._room.hanging.protocol:
             return tuple((r, Words(r)) for r in _LUNG_REGIONS)
-        return tuple((f"region.side.{side}", Words(f"region.side.{side}")) for side in ("right", "left"))
+        return tuple((f"region.side_{side}", Words(f"region.side_{side}")) for side in ("right", "left"))
 
     def _side(self, point_mm: Point3 | None) -> str:
         """R or L of the patient by the middle of the shown image; empty without a position."""

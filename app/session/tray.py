@@ -107,13 +107,20 @@ def row(sent: Sent, targets: Sequence[str], wall_s: float) -> TrayRow:
         patient_name=sent.patient_name,
         patient_line=sent.patient_line,
         title=sent.title,
-        contents=Words("tray.contents", {"kinds": " ".join(f"kind.{k}" for k in kinds), "n": sum(kinds.values())}),
+        contents=_contents(tuple(kinds), sum(kinds.values())),
         size_bytes=sum(i.size_bytes for i in sent.items if i.target == sent.items[0].target),
         group=group,
         per_target=tuple(per_target),
         next_step=_next_step(sent.items, wall_s),
         action="retry" if group == "needs_you" or state_of(sent.items) is OutboxState.WAITING else "",
     )
+
+
+def _contents(kinds: Sequence[str], n: int) -> Words:
+    """``Report, verdicts, findings`` of at most three kinds, and how many objects there are."""
+    shown = [Words(f"kind.{kind}") for kind in kinds[:3]]
+    params: dict[str, str | int | float | Words] = {f"k{i}": w for i, w in enumerate(shown, 1)}
+    return Words(f"tray.contents_{len(shown)}", {**params, "n": n})
 
 
 def rows(sent: Sequence[Sent], targets: Sequence[str], wall_s: float) -> tuple[TrayRow, ...]:
@@ -171,7 +178,7 @@ def proof(sent: Sent) -> ProofView:
         patient_name=sent.patient_name,
         what=sent.title,
         steps=tuple(steps),
-        objects=tuple((f"kind.{i.kind}", i.size_bytes, i.sha256, i.item_id in verified) for i in sent.items),
+        objects=tuple((Words(f"kind.{i.kind}"), i.size_bytes, i.sha256, i.item_id in verified) for i in sent.items),
         facts=tuple(facts),
     )
 

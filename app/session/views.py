@@ -38,7 +38,8 @@ class Words:
     """A message id with its parameters."""
 
     id: str
-    params: Mapping[str, str | int | float] = field(default_factory=dict)
+    params: Mapping[str, str | int | float | Words] = field(default_factory=dict)
+    """A parameter may be words itself; it is translated first."""
 
 
 NOTHING = Words("")
@@ -319,7 +320,7 @@ class ProofView:
     patient_name: str
     what: str
     steps: tuple[ProofStep, ...]
-    objects: tuple[tuple[str, int, str, bool], ...]
+    objects: tuple[tuple[Words, int, str, bool], ...]
     """(what, bytes, SHA-256, equal there)."""
     facts: tuple[tuple[Words, str], ...]
 

@@ -1,0 +1,438 @@
+"""The report of the open study: text that follows the findings, what blocks signing, the signature in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from app.domain.finding import Finding, ReaderIdentity
+from app.domain.measurement import Annotation
+from app.domain.messages import templates
+from app.domain.person import Person
+from app.domain.ports import Progress
+from app.domain.problem import Problem, ProblemError
+from app.domain.report import KeyImage, Origin, Report, StoredObject
+from app.report import compose as composing
+from app.report.compose import ReportFinding, compose
+from app.report.pdf import SignatureBlock, VerdictRow, render_pdf
+from app.report.signature import build_manifest, sign_manifest, sign_report
+from app.report.templates import choose_template
+from app.report.templates import templates as report_templates
+from app.security.certificates import SigningIdentity, load_pkcs12
+from app.session import marks as own
+from app.session.agreement import agreements
+from app.session.cards import region_of
+from app.session.clock import local_hms
+from app.session.findings_desk import FindingsDesk
+from app.session.images import Images
+from app.session.key_images import key_image
+from app.session.reading_room import OpenStudy, ReadingRoom
+from app.session.report_packet import PRIORITY, PacketInput, ai_objects, report_objects, verdict_object
+from app.session.sync_service import SyncService
+from app.session.tasks import TaskRunner
+from app.session.tray import target_status
+from app.session.views import NOTHING, Changes, Notice, ReportView, Status, Words
+from app.store.database import Tx
+from app.store.library import Library
+
+
+class Signer(Protocol):
+    """Where the signing certificate lies. The PIN is asked for each signature and kept nowhere."""
+
+    def certificate_file(self) -> tuple[bytes, str] | None:
+        """(PKCS#12 bytes, name to show) or None when none has been chosen."""
+        ...
+
+    def choose(self, content: bytes, name: str) -> None: ...
+
+    @property
+    def is_test(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A packet with everything that does not need the main thread any more."""
+
+    packet: PacketInput
+    identity: SigningIdentity
+    verdict_rows: tuple[VerdictRow, ...]
+    readers: tuple[ReaderIdentity, ...]
+
+
+class ReportDesk:
+    def __init__(
+        self,
+        *,
+        library: Library,
+        current: OpenStudy,
+        priors: tuple[OpenStudy, ...],
+        desk: FindingsDesk,
+        room: ReadingRoom,
+        images: Images,
+        person: Person,
+        signer: Signer,
+        sync: SyncService,
+        tasks: TaskRunner,
+        announce: Callable[[Changes], None],
+        notice: Callable[[Notice], None],
+        language: str,
+    ) -> None:
+        self._library = library
+        self._current = current
+        self._priors = priors
+        self._desk = desk
+        self._room = room
+        self._images = images
+        self._person = person
+        self._signer = signer
+        self._sync = sync
+        self._tasks = tasks
+        self._announce = announce
+        self._notice = notice
+        self._uid = current.study.study_instance_uid
+        draft = library.reports.draft(self._uid)
+        latest = library.reports.latest(self._uid)
+        self._language = draft.language if draft else latest.report.language if latest else language
+        self._template = ""
+        # After a signature the next version starts from the signed words, so that nothing typed is lost.
+        self._report: Report | None = draft or (latest.report if latest else None)
+        self._saved_at = ""
+        self._key_images: dict[str, KeyImage] = {}
+        self._signing = ""
+        self._stale = True
+
+    # -- text ------------------------------------------------------------------------------------------------------
+
+    def findings_changed(self) -> None:
+        """Verdicts or marks are different: the text follows at the next look."""
+        self._stale = True
+        self._announce(Changes(report=True))
+
+    def _reported(self) -> tuple[ReportFinding, ...]:
+        """Own findings and accepted ones, each once: an agreed pair is one line that comes from both."""
+        mine = self._desk.own_findings()
+        accepted = self._desk.accepted_findings()
+        matched = agreements(mine, accepted)
+        agreed_own = set(matched.values())
+        out = [ReportFinding(f, Origin.BOTH if f.finding_id in agreed_own else Origin.MINE) for f in mine]
+        out += [ReportFinding(f, Origin.AI_ACCEPTED) for f in accepted if f.finding_id not in matched]
+        return tuple(sorted(out, key=lambda item: -_size(item.finding)))
+
+    def _measurements(self) -> tuple[Annotation, ...]:
+        return tuple(a for m in self._desk.marks if not own.is_finding(m) and (a := own.annotation_of(m)) is not None)
+
+    def report(self) -> Report:
+        """The report as it should stand now."""
+        if self._report is None or self._stale:
+            self._recompose()
+        assert self._report is not None
+        return self._report
+
+    def _recompose(self) -> None:
+        found = self._reported()
+        latest = self._library.reports.latest(self._uid)
+        version, replaces = (latest.report.version + 1, latest.report.report_id) if latest else (1, "")
+        comparison = max((p.study.study_datetime[:8] for p in self._priors), default="")
+        composed = compose(
+            self._current.study,
+            language=self._language,
+            findings=found,
+            opinion=self._desk.opinion,
+            measurements=self._measurements(),
+            key_images=self._pictures(found),
+            previous=self._report,
+            template=self._template,
+            comparison=comparison,
+            version=version,
+            replaces=replaces,
+            demonstration=self._library.is_demo,
+        )
+        self._report = replace(composed, report_id=composing.report_id_for(self._current.study, version))
+        self._stale = False
+
+    def _pictures(self, found: tuple[ReportFinding, ...]) -> tuple[KeyImage, ...]:
+        """One key image a finding; those whose frames are still being decoded come with the next look."""
+        out: list[KeyImage] = []
+        texts = templates(self._language)
+        for item in found:
+            finding = item.finding
+            number = len(out) + 1
+            known = self._key_images.get(finding.finding_id)
+            if known is None:
+                made = key_image(self._room, self._images, finding, str(number), texts)
+                if made is None:
+                    self._stale = True
+                    continue
+                known = KeyImage(number, "", made[1], made[2], finding.finding_id, made[0])
+                self._key_images[finding.finding_id] = known
+            words = region_of(finding)
+            caption = texts.get(words.id, words.id) if words.id else texts.get("report.key_image", "")
+            out.append(replace(known, number=number, caption=caption))
+        return tuple(out)
+
+    def frames_came(self) -> None:
+        """Images have arrived: key images that were missing may be there now."""
+        if self._report is not None and len(self._report.key_images) < len(self._reported()):
+            self._stale = True
+            self._announce(Changes(report=True))
+
+    def _save(self) -> None:
+        report = self.report()
+        self._library.write(lambda tx: self._library.reports.save_draft(tx, report, self._person.person_id))
+        self._saved_at = datetime.now().strftime("%H:%M:%S")
+        self._announce(Changes(report=True))
+
+    def set_language(self, language: str) -> None:
+        """Another language of the report, whatever the screen's is; typed lines stay as they were typed."""
+        self._language = language
+        self._key_images = {}
+        self._stale = True
+        self._save()
+
+    def set_template(self, template_id: str) -> None:
+        self._template = template_id
+        self._stale = True
+        self._save()
+
+    def edit_line(self, section_id: str, index: int, text: str) -> None:
+        self._report = composing.edit_line(self.report(), section_id, index, text)
+        self._save()
+
+    def add_line(self, section_id: str, text: str, index: int | None = None) -> None:
+        report = self.report()
+        lines = next(s.lines for s in report.sections if s.section_id == section_id)
+        self._report = composing.insert_line(report, section_id, len(lines) if index is None else index, text)
+        self._save()
+
+    def remove_line(self, section_id: str, index: int) -> None:
+        self._report = composing.remove_line(self.report(), section_id, index)
+        self._save()
+
+    def phrases(self, section_id: str) -> tuple[str, ...]:
+        template = report_templates().get(self._template) or choose_template(self._current.study)
+        return composing.phrases(template, section_id, self._language)
+
+    # -- signing ---------------------------------------------------------------------------------------------------
+
+    def blocked_by(self) -> tuple[Problem, ...]:
+        """Why the report cannot be signed yet; empty when it can."""
+        out: list[Problem] = []
+        if not self._desk.committed:
+            out.append(Problem("report.blocked.not_committed", next_step="next.commit_first"))
+        waiting = len(self._desk.unanswered())
+        if waiting:
+            out.append(Problem("report.blocked.unanswered", {"n": waiting}, next_step="next.give_verdicts"))
+        if self._signer.certificate_file() is None:
+            out.append(Problem("report.blocked.no_certificate", next_step="next.choose_certificate"))
+        if not self._sync.targets():
+            out.append(Problem("report.blocked.no_target", next_step="next.configure_target"))
+        if self._signing:
+            out.append(Problem("report.blocked.signing"))
+        elif (latest := self._library.reports.latest(self._uid)) is not None and self._unchanged_since(latest.report):
+            out.append(Problem("report.blocked.signed", {"version": latest.report.version}))
+        return tuple(out)
+
+    def _unchanged_since(self, signed: Report) -> bool:
+        now = self.report()
+        return (now.sections, now.language) == (signed.sections, signed.language)
+
+    def view(self) -> ReportView:
+        report = self.report()
+        latest = self._library.reports.latest(self._uid)
+        file = self._signer.certificate_file()
+        detail = Words("sign.test_certificate") if self._signer.is_test else Words("sign.pkcs12")
+        chosen = report_templates().get(self._template) or choose_template(self._current.study)
+        return ReportView(
+            report=report,
+            saved_at=self._saved_at,
+            blocked_by=self.blocked_by(),
+            certificate=file[1] if file else "",
+            certificate_detail=detail if file else NOTHING,
+            is_test_certificate=self._signer.is_test,
+            signed_at=local_hms(latest.signed_at) if latest else "",
+            version=report.version,
+            templates=tuple((t.template_id, t.title(self._language)) for t in report_templates().values()),
+            template=chosen.template_id,
+            storage=self._storage(latest.report.report_id if latest else ""),
+        )
+
+    def _storage(self, report_id: str) -> tuple[Status, ...]:
+        if not report_id:
+            return ()
+        items = self._library.outbox.items(report_id=report_id)
+        receipts = {i.item_id: self._library.outbox.receipts(i.item_id) for i in items}
+        return tuple(
+            target_status([i for i in items if i.target == target], receipts)
+            for target in dict.fromkeys(i.target for i in items)
+        )
+
+    def choose_certificate(self, content: bytes, name: str) -> None:
+        self._signer.choose(content, name)
+        self._announce(Changes(report=True))
+
+    def pdf(self) -> bytes:
+        """A draft's preview; it says on every page that it is not signed."""
+        return render_pdf(
+            self.report(),
+            verdicts=self._verdict_rows(),
+            readers=self._readers(),
+            institution=self._current.study.institution,
+        )
+
+    def _verdict_rows(self) -> tuple[VerdictRow, ...]:
+        verdicts = self._desk.verdicts
+        return tuple(VerdictRow(f"A{n}", f, verdicts.get(f.finding_id)) for n, f in enumerate(self._desk.ai_findings(), 1))
+
+    def _readers(self) -> tuple[ReaderIdentity, ...]:
+        return tuple(r.reader for r in self._desk.results)
+
+    def sign(self, pin: str) -> None:
+        """Checks PIN and what blocks at once; writes, signs and queues in the background as one transaction.
+
+        Raises ``ProblemError`` (wrong PIN, expired certificate, unanswered findings...). Nothing is half signed: until the
+        transaction is durable the draft stands, afterwards report, signature, audit entry and outbox rows are all there.
+        """
+        blocked = self.blocked_by()
+        if blocked:
+            raise ProblemError(blocked[0])
+        file = self._signer.certificate_file()
+        assert file is not None
+        identity = load_pkcs12(file[0], pin)
+        if identity.demonstration and not self._library.is_demo:
+            raise ProblemError(Problem("sign.demo_certificate_refused", next_step="next.choose_certificate"))
+        ready = self._ready(identity)
+        self._signing = self._tasks.start(
+            Words("task.sign"), lambda progress: self._signed(ready, progress), self._after_signing, self._not_signed
+        )
+        self._announce(Changes(report=True))
+
+    def _ready(self, identity: SigningIdentity) -> Ready:
+        mine = self._desk.own_findings()
+        matched = agreements(mine, self._desk.ai_findings())
+        packet = PacketInput(
+            study=self._current.study,
+            report=self.report(),
+            person=self._person,
+            signed_at=datetime.now(UTC).replace(microsecond=0),
+            demonstration=self._library.is_demo,
+            results=self._desk.results,
+            verdicts=self._desk.verdicts,
+            own=mine,
+            agreed_own=frozenset(matched.values()),
+            opinion=self._desk.opinion,
+        )
+        return Ready(packet, identity, self._verdict_rows(), self._readers())
+
+    def _signed(self, ready: Ready, progress: Progress) -> Report:
+        """On a task thread: objects, signature, then one transaction."""
+        packet, identity, report = ready.packet, ready.identity, ready.packet.report
+        progress.report(0.1, "sign.stage.document")
+        block = SignatureBlock(
+            identity.common_name, identity.issuer, identity.sha256, packet.signed_at, identity.demonstration
+        )
+        unsigned = render_pdf(
+            report,
+            verdicts=ready.verdict_rows,
+            readers=ready.readers,
+            signature=block,
+            institution=packet.study.institution,
+        )
+        document = sign_report(unsigned, identity)
+        progress.report(0.4, "sign.stage.objects")
+        ai = ai_objects(packet)
+        written = [*report_objects(packet, document.pdf), verdict_object(packet, ai), *ai]
+        progress.report(0.7, "sign.stage.storing")
+        known = {o.sop_instance_uid: o for o in self._library.reports.objects_of_study(self._uid)}
+        stored: list[StoredObject] = []
+        for item in written:
+            # An addendum names the second readers' objects that the first report has sent; they are not written again.
+            if item.sop_instance_uid in known:
+                stored.append(known[item.sop_instance_uid])
+                continue
+            kept = self._library.objects.put(item.content)
+            stored.append(
+                StoredObject(
+                    item.sop_instance_uid,
+                    item.sop_class_uid,
+                    item.series_instance_uid,
+                    self._uid,
+                    item.kind,
+                    kept.sha256,
+                    kept.size_bytes,
+                    kept.name,
+                )
+            )
+        manifest = build_manifest(
+            report_id=report.report_id,
+            version=report.version,
+            study_instance_uid=self._uid,
+            objects=stored,
+            signer=identity,
+            signed_at=packet.signed_at,
+            replaces=report.replaces,
+            demonstration=packet.demonstration,
+        )
+        signature = sign_manifest(manifest, identity)
+        progress.report(0.9, "sign.stage.queueing")
+        targets = [t.name for t in self._sync.targets()]
+
+        def work(tx: Tx) -> None:
+            self._library.reports.sign(
+                tx,
+                report,
+                stored,
+                person_id=self._person.person_id,
+                manifest=manifest,
+                signature=signature,
+                certificate_sha256=identity.sha256,
+                details={"level": document.level, "signer": identity.common_name},
+            )
+            for target in targets:
+                for item in stored:
+                    self._library.outbox.enqueue(
+                        tx,
+                        target,
+                        item,
+                        report_id=report.report_id,
+                        priority=PRIORITY[item.kind],
+                        person=self._person.person_id,
+                    )
+
+        self._library.write(work)
+        return report
+
+    def _after_signing(self, report: Report) -> None:
+        self._signing = ""
+        self._report = report
+        self._stale = False
+        self._sync.wake()
+        self._announce(Changes(report=True, worklist=True, tray=True))
+
+    def _not_signed(self, problem: Problem) -> None:
+        self._signing = ""
+        self._notice(Notice(problem, "sign"))
+        self._announce(Changes(report=True))
+
+    def signed_pdf(self) -> bytes | None:
+        """The latest signed document, or None."""
+        from app.dicom.encapsulated import extract_pdf
+
+        latest = self._library.reports.latest(self._uid)
+        if latest is None:
+            return None
+        stored = next(o for o in self._library.reports.objects(latest.report.report_id) if o.kind == "report_pdf")
+        return extract_pdf(self._library.objects.read(f"object:{stored.object_name}")).pdf
+
+    def close(self) -> None:
+        """The draft is on disk already; key images go with the study."""
+        self._key_images = {}
+
+
+def _size(finding: Finding) -> float:
+    for quantity in ("mean_diameter", "long_axis", "length"):
+        measured = finding.measured(quantity)
+        if measured is not None:
+            return measured.value
+    return 0.0
