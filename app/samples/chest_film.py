@@ -207,7 +207,7 @@ def _body(grid: _Grid, female: bool) -> Image:
     path = path + 30 * smooth_step(y, 262, 345) * smooth_step(x, 165, 40)  # abdomen
     if female:
         for side in (-1, 1):
-            path = path + 30 * np.sqrt(grid.ball(82.0 * side, 268, 66, 62)) * smooth_step(y, 190, 300)
+            path = path + 26 * grid.ball(82.0 * side, 262, 70, 66) * smooth_step(y, 180, 290)
     else:
         for side in (-1, 1):
             path = path + 12 * grid.ball(84.0 * side, 200, 70, 88)
@@ -262,7 +262,7 @@ def _vessels(grid: _Grid, rng: np.random.Generator, lungs: Image) -> Image:
             grow(hx + side * 3, hy + bearing * 0.12, float(angle), start, 0)
     total = np.zeros(grid.shape, np.float32)
     for key, curves in sorted(layers.items()):
-        total += blur(polylines(grid.shape, curves, key), max(0.6, key * 0.28)) * np.float32(key * grid.mm * 1.35)
+        total += blur(polylines(grid.shape, curves, key), max(0.6, key * 0.28)) * np.float32(key * grid.mm * 2.0)
     hila = 20 * grid.ball(-34, 186, 13, 24, 12) + 20 * grid.ball(37, 178, 13, 22, -14)
     return np.asarray((total + hila) * blur(lungs, 4.0 / grid.mm), np.float32)
 

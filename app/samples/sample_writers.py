@@ -291,7 +291,7 @@ def write_chest_film(job: Job) -> tuple[Answer, ...]:
         series,
         pixel_spacing_mm=(film.pixel_mm, film.pixel_mm),
         view_position="PA",
-        windows=((2000.0, 3500.0, "NORMAL"),),
+        windows=((2150.0, 3600.0, "NORMAL"),),
     )
     return tuple(
         Answer(
