@@ -63,13 +63,14 @@ def grid_axes(geometry: VolumeGeometry, view: ViewState) -> tuple[tuple[int, int
     right, down = plane_axes(view)
     unit_steps = _steps(geometry) / np.linalg.norm(_steps(geometry), axis=0)
     found: list[tuple[int, int]] = []
-    for direction in (right, down):
-        along = _unit(direction) @ unit_steps
+    # The third axis too: in a tilted grid the slices of a plane are shifted against each other along it.
+    for direction in (_unit(right), _unit(down), np.cross(_unit(right), _unit(down))):
+        along = direction @ unit_steps
         axis = int(np.argmax(np.abs(along)))
         if abs(along[axis]) < _ALIGNED:
             return None
         found.append((axis, 1 if along[axis] > 0 else -1))
-    if found[0][0] == found[1][0]:
+    if len({axis for axis, _ in found}) != 3:
         return None
     return found[0], found[1], 3 - found[0][0] - found[1][0]
 
