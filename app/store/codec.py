@@ -38,7 +38,12 @@ def dumps(value: Any, *, compact: bool = False) -> str:
 
 
 def loads(kind: type[T], text: str | bytes) -> T:
-    return decode(kind, json.loads(text))
+    """From JSON text. Raises :class:`CodecError`."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CodecError("not JSON") from None
+    return decode(kind, data)
 
 
 def pack(value: Any) -> bytes:
@@ -47,7 +52,12 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(kind: type[T], blob: bytes) -> T:
-    return loads(kind, zlib.decompress(blob))
+    """From what ``pack`` made. Raises :class:`CodecError`."""
+    try:
+        text = zlib.decompress(blob)
+    except zlib.error:
+        raise CodecError("not a packed body") from None
+    return loads(kind, text)
 
 
 def encode(value: Any, *, compact: bool = False) -> Any:
@@ -125,16 +135,19 @@ def _encode_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 def _decode_array(data: Any) -> np.ndarray[Any, Any]:
     if not isinstance(data, dict) or set(data) != {"dtype", "shape", "zlib"}:
         raise CodecError("an array needs dtype, shape and zlib")
-    dtype = np.dtype(str(data["dtype"]))
-    if dtype.kind not in _ARRAY_KINDS:
-        raise CodecError(f"cannot read an array of {dtype}")
-    shape = tuple(int(n) for n in data["shape"])
-    wanted = math.prod(shape) * dtype.itemsize
-    unpacker = zlib.decompressobj()
-    raw = unpacker.decompress(base64.b64decode(data["zlib"], validate=True), wanted + 1)
-    if len(raw) != wanted:
-        raise CodecError("an array has another size than it says")
-    return np.frombuffer(raw, dtype).reshape(shape).copy()
+    try:
+        dtype = np.dtype(str(data["dtype"]))
+        shape = tuple(_whole(n) for n in data["shape"])
+        if dtype.kind not in _ARRAY_KINDS or any(n < 0 for n in shape):
+            raise CodecError("an array of an unknown kind")
+        wanted = math.prod(shape) * dtype.itemsize
+        # No more is unpacked than the array says that it holds.
+        raw = zlib.decompressobj().decompress(base64.b64decode(data["zlib"], validate=True), wanted + 1)
+        if len(raw) != wanted:
+            raise CodecError("an array has another size than it says")
+        return np.frombuffer(raw, dtype).reshape(shape).copy()
+    except (TypeError, ValueError, OverflowError, SyntaxError, zlib.error) as error:
+        raise CodecError("an array that cannot be read") from error
 
 
 # -- decoders, built once per type
@@ -179,7 +192,10 @@ def _number(data: Any) -> float:
         return _SPECIAL[data]
     if not isinstance(data, int | float) or isinstance(data, bool):
         raise CodecError(f"expected a number, found {type(data).__name__}")
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise CodecError("a number too large") from None
 
 
 def _truth(data: Any) -> bool:
@@ -294,7 +310,7 @@ def _dataclass(kind: type) -> Decoder:
                 raise CodecError(f"{kind.__name__}.{key}: {error}") from None
         try:
             return kind(**values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             if isinstance(error, CodecError):
                 raise
             raise CodecError(f"{kind.__name__} refuses its values") from error

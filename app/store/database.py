@@ -158,8 +158,11 @@ class Writer:
             self._jobs.put((work, future))
         return future
 
+    def is_this_thread(self) -> bool:
+        return threading.current_thread() is self._thread
+
     def run(self, work: Callable[[Tx], T]) -> T:
-        if threading.current_thread() is self._thread:
+        if self.is_this_thread():
             raise StoreBug("a transaction inside a transaction")
         return self.submit(work).result()
 

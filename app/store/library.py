@@ -156,6 +156,8 @@ class Library:
 
     def read(self, work: Callable[[Tx], T]) -> T:
         """Runs ``work`` on one consistent state, on a read-only connection."""
+        if self._writer.is_this_thread():
+            raise StoreBug("a reading beside its own transaction: hand over tx")
         with self._idle_lock:
             if self._closed:
                 raise StoreBug("the library is closed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -9,14 +10,17 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
 
 from app.domain.finding import Finding, Heatmap, ReadResult, ReadState, SegmentMask
 from app.domain.geometry import VolumeGeometry
 from app.domain.outbox import Receipt
 from app.domain.problem import Problem
+from app.domain.report import Report
 from app.domain.study import Instance, Study
 from app.domain.verdict import Decision, FirstOpinion, RejectReason, Verdict
 from app.store import codec
@@ -145,3 +149,45 @@ def test_types_of_the_domain_all_have_a_reading() -> None:
     for kind in (Study, Finding, FirstOpinion, Verdict, Receipt, ReadResult):
         with pytest.raises(codec.CodecError):
             codec.decode(kind, {})
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+places = st.lists(st.integers(0, 50), min_size=1, max_size=8)
+
+
+def replaced(data: Any, place: list[int], value: Any) -> Any:
+    """A copy of JSON data with one thing in it exchanged; ``place`` chooses the way down."""
+    if not place or not data or not isinstance(data, dict | list):
+        return value
+    copy = data.copy()
+    key = sorted(copy)[place[0] % len(copy)] if isinstance(copy, dict) else place[0] % len(copy)
+    copy[key] = replaced(copy[key], place[1:], value)
+    return copy
+
+
+WHOLE = codec.encode((made.study(count=1), made.with_lut(), made.report(), made.opinion("1", "p", "h", (made.mark(),))))
+
+
+@settings(max_examples=400, deadline=None)
+@given(which=st.integers(0, 3), place=places, value=json_values)
+def test_a_changed_body_is_read_or_refused_and_nothing_else(which: int, place: list[int], value: Any) -> None:
+    kind = (Study, Instance, Report, FirstOpinion)[which]
+    with contextlib.suppress(codec.CodecError):
+        codec.decode(kind, replaced(WHOLE[which], place, value))
+
+
+def test_a_number_too_large_is_refused() -> None:
+    with pytest.raises(codec.CodecError):
+        codec.loads(Sample, '{"number": 1' + "0" * 400 + "}")
+
+
+@pytest.mark.parametrize("blob", [b"", b"x", b"x\x9c", codec.pack(made.mark())[:-3]])
+def test_a_cut_body_is_refused(blob: bytes) -> None:
+    with pytest.raises(codec.CodecError):
+        codec.unpack(Finding, blob)
+    with pytest.raises(codec.CodecError):
+        codec.loads(Finding, "[" * 100_000)

@@ -102,6 +102,9 @@ def test_errors_of_ours_carry_no_values(library: Library) -> None:
         library.read(lambda tx: tx.tick())
     with pytest.raises(StoreBug):
         library.write(lambda tx: library.write(lambda inner: None))
+    with pytest.raises(StoreBug):
+        library.write(lambda tx: library.studies.count())
+    assert library.write(lambda tx: library.studies.count(tx)) == 0
 
 
 def test_a_full_disk_is_the_environment_and_everything_before_is_safe(library: Library, home: Path) -> None:
