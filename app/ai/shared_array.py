@@ -76,11 +76,12 @@ class AttachedArray:
             self._block: shared_memory.SharedMemory | None = _attach(handle.block)
         except (OSError, ValueError) as error:
             raise fail("ai.shared_array.gone") from error
-        if self._block.size < size:
+        buffer = self._block.buf
+        if buffer is None or self._block.size < size:
             self._block.close()
             raise fail("ai.shared_array.bad_handle")
         # frombuffer holds the mapping (ndarray(buffer=...) does not): a view kept too long stays readable.
-        flat = np.frombuffer(self._block.buf, np.dtype(handle.dtype), math.prod(handle.shape))
+        flat = np.frombuffer(buffer, np.dtype(handle.dtype), math.prod(handle.shape))
         view: npt.NDArray[np.generic] = flat.reshape(handle.shape)
         view.flags.writeable = False
         self.values = view

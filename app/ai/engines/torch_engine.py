@@ -113,5 +113,6 @@ def prepare_torch(threads: int) -> None:
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32: the tolerance of the engines is 1e-3
     torch.set_flush_denormal(True)
     torch.set_grad_enabled(False)
