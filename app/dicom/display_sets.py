@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from app.domain.geometry import PlaneGeometry
+from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, FrameRef, Instance, Series, Study
 
@@ -60,10 +61,13 @@ class SplitRule:
 
 def _plane_key(frame: _Frame) -> Key:
     plane = frame.header.plane
-    if plane is None:
-        return ()
+    return _rounded(plane.row_cosines, plane.column_cosines) if plane is not None else ()
+
+
+@lru_cache(maxsize=4096)
+def _rounded(row: Point3, column: Point3) -> Key:
     # 0.01 is about half a degree: a series with noise in its cosines stays one, an oblique one parts.
-    return tuple(round(c, 2) + 0.0 for c in (*plane.row_cosines, *plane.column_cosines))
+    return tuple(round(c, 2) + 0.0 for c in (*row, *column))
 
 
 def _size_key(frame: _Frame) -> Key:

@@ -11,9 +11,10 @@ from app.dicom import tags
 from app.dicom.byte_source import FileByteSource
 from app.dicom.frame_headers import repaired
 from app.dicom.instance_builder import FileHeader, build_header
-from app.dicom.raw_header import Fetch, NotDicom, OddHeader, RawFile, read_raw
+from app.dicom.raw_header import FIRST_READ, Fetch, NotDicom, OddHeader, RawFile, read_raw
+from app.dicom.series_template import SeriesTemplates
 from app.domain.ports import ByteSource
-from app.domain.problem import Problem, fail
+from app.domain.problem import Problem, ProblemError, fail
 
 MAX_INFLATED = 2 << 30
 _INFLATE_RATIO = 1000
@@ -40,6 +41,59 @@ def inflate(data: bytes) -> bytes:
 
 def fetch_from_bytes(data: bytes) -> Fetch:
     return lambda offset, length: data[offset : offset + length]
+
+
+def read_with(templates: SeriesTemplates, path: str, source: ByteSource) -> tuple[RawFile | None, FileHeader]:
+    """Header of a plain file, through the templates of its series where one fits. Raises ``ProblemError``.
+
+    The raw pass comes with it where one was made. DICOMDIR files raise :class:`IsDirectory`.
+    """
+    locator = "file:" + path
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise _os_problem(error) from error
+    try:
+        size = os.fstat(handle).st_size
+        fetch = _fetch_from_handle(handle)
+        first = fetch(0, FIRST_READ)
+        found = templates.match(first, size, locator)
+        if found is not None:
+            return None, found
+
+        def again(offset: int, length: int) -> bytes:
+            return first if offset == 0 and length == FIRST_READ else fetch(offset, length)
+
+        raw = _guarded(again, size, tags.HEADER_TAGS, lambda: source.read(locator))
+    except OSError as error:
+        raise _os_problem(error) from error
+    finally:
+        os.close(handle)
+    if is_directory(raw):
+        raise IsDirectory
+    try:
+        header = header_from_raw(raw, locator, size)
+    except ProblemError as error:
+        raise RefusedHeader(error.problem, raw) from error
+    templates.learn(first, size, raw, header)
+    return raw, header
+
+
+class IsDirectory(Exception):
+    """The file is a DICOMDIR."""
+
+
+class RefusedHeader(ProblemError):
+    """A refusal of a file whose identity could be read."""
+
+    def __init__(self, problem: Problem, raw: RawFile) -> None:
+        super().__init__(problem)
+        self.raw = raw
+
+
+def is_directory(raw: RawFile) -> bool:
+    uid = raw.dataset.raw(tags.MEDIA_STORAGE_SOP_CLASS_UID)
+    return uid.rstrip(b"\0 ").decode("ascii", "replace") == DICOMDIR_CLASS
 
 
 def read_raw_at(locator: str, source: ByteSource, wanted: frozenset[int] = tags.HEADER_TAGS) -> tuple[RawFile, bytes | None]:

@@ -147,8 +147,12 @@ def _date(dataset: RawDataset, tag: int) -> str:
 
 
 def _datetime(dataset: RawDataset, date_tag: int, time_tag: int) -> str:
-    date = _date(dataset, date_tag)
-    time = code(dataset, time_tag).replace(":", "").split(".")[0]
+    return date_and_time(_date(dataset, date_tag), code(dataset, time_tag))
+
+
+def date_and_time(date: str, time: str) -> str:
+    """YYYYMMDD and TM to one DT of whole seconds; empty without a date."""
+    time = time.split("\\")[0].strip().replace(":", "").split(".")[0]
     return date + (time[:6] if time.isdigit() else "") if date else ""
 
 

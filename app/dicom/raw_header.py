@@ -398,6 +398,37 @@ def _read_meta(data: bytes, pos: int) -> tuple[dict[int, bytes], int]:
     return values, pos
 
 
+def short_vr_spans(data: bytes, end: int) -> list[tuple[int, int, int]] | None:
+    """(tag, start, stop) of every value from the file meta information to ``end``, explicit little endian.
+
+    Values of sequences with undefined length are left out (they count as heads). None when anything is odd.
+    """
+    pos = 132
+    found: list[tuple[int, int, int]] = []
+    head, long_length = EXPLICIT_LITTLE.head.unpack_from, EXPLICIT_LITTLE.length.unpack_from
+    while pos + 8 <= end:
+        key, vr, n = head(data, pos)
+        value = pos + 8
+        if vr in _LONG_VRS:
+            (n,) = long_length(data, pos + 8)
+            value = pos + 12
+            if value == end:
+                return found
+            if n == UNDEFINED:
+                try:
+                    _, pos = _parse_items(data, value, end, n, EXPLICIT_LITTLE, (), 1, False)
+                except (_NeedMore, OddHeader):
+                    return None
+                continue
+        elif vr not in _SHORT_VRS:
+            return None
+        if value + n > end:
+            return None
+        found.append((_swapped(key), value, value + n))
+        pos = value + n
+    return found if pos == end else None
+
+
 def guess_layout(data: bytes) -> _Layout | None:
     """Layout of a bare data set from its first element, or None when nothing fits."""
     if len(data) < 8:

@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.dicom.byte_source import FileByteSource, open_zip, read_member, zip_locator
-from app.dicom.header import DICOMDIR_CLASS, fetch_from_bytes, header_from_raw, read_raw_at
+from app.dicom.header import IsDirectory, RefusedHeader, fetch_from_bytes, header_from_raw, is_directory, read_with
 from app.dicom.header import _guarded as guarded_read
 from app.dicom.instance_builder import FileHeader
 from app.dicom.media_index import listed_files
 from app.dicom.raw_header import RawFile
+from app.dicom.series_template import SeriesTemplates
 from app.dicom.study_tree import StudyTree
-from app.dicom.tags import HEADER_TAGS, MEDIA_STORAGE_SOP_CLASS_UID
+from app.dicom.tags import HEADER_TAGS
 from app.domain.ports import ByteSource, Cancelled, Progress, SilentProgress
 from app.domain.problem import Problem, ProblemError, Severity, fail
 from app.domain.study import Instance, RefusedFile, Study
@@ -58,6 +59,7 @@ class _Collector:
     files: list[OpenedFile]
     duplicates: list[RefusedFile]
     seen: int = 0
+    templates: SeriesTemplates = field(default_factory=SeriesTemplates)
 
     def refuse(self, path: str, problem: Problem, raw: RawFile | None = None) -> None:
         uid = ""
@@ -157,25 +159,18 @@ def _scan_file(name: str, work: _Collector, source: ByteSource, asked_for: bool)
     if os.path.basename(name).lower() in _LITTER and not asked_for:
         work.ignored.append(name)
         return
-    raw: RawFile | None = None
-    locator = "file:" + name
     try:
-        raw, _ = read_raw_at(locator, source)
-        if _is_directory(raw):
-            _note_directory(Path(name), work, asked_for)
-            return
-        header = header_from_raw(raw, locator, raw.size if raw.inflated is None else os.stat(name).st_size)
-    except ProblemError as error:
-        work.refuse(name, error.problem, raw)
+        _, header = read_with(work.templates, name, source)
+    except IsDirectory:
+        _note_directory(Path(name), work, asked_for)
         return
-    except OSError:
-        work.refuse(name, fail("dicom.unreadable", kept_safe="kept.original").problem, raw)
+    except RefusedHeader as error:
+        work.refuse(name, error.problem, error.raw)
+        return
+    except ProblemError as error:
+        work.refuse(name, error.problem)
         return
     _accept(name, header, work, source)
-
-
-def _is_directory(raw: RawFile) -> bool:
-    return raw.dataset.raw(MEDIA_STORAGE_SOP_CLASS_UID).rstrip(b"\0 ").decode("ascii", "replace") == DICOMDIR_CLASS
 
 
 def _note_directory(path: Path, work: _Collector, asked_for: bool) -> None:
@@ -216,7 +211,7 @@ def _scan_zip(path: str, work: _Collector) -> None:
             try:
                 data = read_member(archive, info)
                 raw = guarded_read(fetch_from_bytes(data), len(data), HEADER_TAGS, lambda data=data: data)  # type: ignore[misc]
-                if _is_directory(raw):
+                if is_directory(raw):
                     work.ignored.append(name)
                     continue
                 header = header_from_raw(raw, zip_locator(path, info.filename), len(data))

@@ -44,10 +44,11 @@ def check_stack(planes: Sequence[PlaneGeometry]) -> StackCheck:
     normal = np.asarray(planes[0].normal)
     origins = np.asarray([p.origin_mm for p in planes], dtype=np.float64)
     positions = origins @ normal
-    normals = np.asarray([p.normal for p in planes])
-    rows = np.asarray([p.row_cosines for p in planes])
+    cosines = np.asarray(list({(*p.row_cosines, *p.column_cosines) for p in planes}))
+    normals = np.cross(cosines[:, :3], cosines[:, 3:])
     limit = math.cos(math.radians(0.5))
-    parallel = bool(np.all(normals @ normal > limit) and np.all(rows @ np.asarray(planes[0].row_cosines) > limit))
+    same_rows = np.all(cosines[:, :3] @ np.asarray(planes[0].row_cosines) > limit)
+    parallel = bool(np.all(normals @ normal > limit) and same_rows)
     steps = np.diff(positions)
     real = steps[np.abs(steps) > POSITION_TOLERANCE_MM]
     duplicates = int(len(steps) - len(real))

@@ -51,7 +51,8 @@ def text(dataset: RawDataset, tag: int, repaired: list[str] | None = None) -> st
 
 
 @lru_cache(maxsize=8192)
-def _decimals(raw: bytes) -> tuple[float, ...] | None:
+def decimals(raw: bytes) -> tuple[float, ...] | None:
+    """All values of a DS or IS; None when one of them is no finite number."""
     try:
         found = tuple(float(part) for part in raw.rstrip(b"\0 ").split(b"\\"))
     except ValueError:
@@ -62,7 +63,7 @@ def _decimals(raw: bytes) -> tuple[float, ...] | None:
 def numbers(dataset: RawDataset, tag: int) -> tuple[float, ...]:
     """All values of a DS or IS; empty when absent or not numbers."""
     raw = dataset.values.get(tag)
-    return (_decimals(raw) or ()) if raw and type(raw) is bytes else ()
+    return (decimals(raw) or ()) if raw and type(raw) is bytes else ()
 
 
 def number(dataset: RawDataset, tag: int) -> float | None:
@@ -70,10 +71,10 @@ def number(dataset: RawDataset, tag: int) -> float | None:
     raw = dataset.values.get(tag)
     if not raw or type(raw) is not bytes:
         return None
-    found = _decimals(raw)
+    found = decimals(raw)
     if found:
         return found[0]
-    first = _decimals(raw.split(b"\\")[0])
+    first = decimals(raw.split(b"\\")[0])
     return first[0] if first else None
 
 

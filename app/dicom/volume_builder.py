@@ -103,8 +103,8 @@ def _slices(study: Study, display_set: DisplaySet) -> list[_Slice]:
         found.append(_Slice(instance, ref.frame, header, header.plane))
     if len(found) < MIN_SLICES:
         raise fail("volume.too_few_slices", slices=len(found), least=MIN_SLICES)
-    normal = np.asarray(found[0].plane.normal)
-    return sorted(found, key=lambda s: float(np.asarray(s.plane.origin_mm) @ normal))
+    along = np.asarray([s.plane.origin_mm for s in found]) @ np.asarray(found[0].plane.normal)
+    return [found[n] for n in np.argsort(along, kind="stable")]
 
 
 def _judged(slices: list[_Slice], check: StackCheck, source: ByteSource) -> tuple[list[_Slice], StackCheck, list[Problem]]:
