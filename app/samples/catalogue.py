@@ -278,6 +278,11 @@ def _load(root: Path) -> list[SampleStudy] | None:
 def _from_json(row: dict[str, Any], root: Path) -> SampleStudy:
     person = row["patient"]
     patient = Patient(**{**person, "name": PersonName(**person["name"])})
-    answers = tuple(Answer(**{k: tuple(v) if isinstance(v, list) else v for k, v in a.items()}) for a in row["answers"])
+    answers = tuple(_answer(a) for a in row["answers"])
     study = SampleStudy(**{**row, "patient": patient, "answers": answers, "folder": root / row["folder"]})
     return replace(study, folder=root / row["folder"])
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return Answer(**values)

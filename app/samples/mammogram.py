@@ -122,7 +122,7 @@ def _view(
     image = image + _threads(rng, (rows, columns), nipple, mm) * smooth_step(depth, 3, 9)
     muscle = np.zeros((rows, columns), np.float32)
     if mlo:
-        muscle = _pectoral(rng, position, (rows, columns), mm)
+        muscle = _pectoral(position, (rows, columns), mm)
         fibres = 0.03 * sample(
             power_noise(rng, (256, 256), 2.0), (x * 0.30 + y * 0.16) % 256, (y * 0.02 - x * 0.02) % 256, wrap=True
         )
@@ -280,12 +280,11 @@ def _threads(rng: np.random.Generator, shape: tuple[int, int], nipple: tuple[flo
     return np.asarray(blur(faint, 0.9) * 0.10 + blur(vessels, 1.6) * 0.07, np.float32)
 
 
-def _pectoral(rng: np.random.Generator, position: np.random.Generator, shape: tuple[int, int], mm: float) -> Image:
+def _pectoral(position: np.random.Generator, shape: tuple[int, int], mm: float) -> Image:
     rows, columns = shape
     top = columns * (0.39 + float(position.normal(0, 0.012)))
     low = rows * (0.58 + float(position.normal(0, 0.012)))
     edge = spline([(top, -20.0), (top * 0.80, low * 0.28), (top * 0.42, low * 0.66), (-6.0, low)], 80)
-    del rng
     area = polygon(shape, np.concatenate([edge, [(-40.0, low), (-40.0, -40.0), (top, -40.0)]]))
     return blur(area, 1.3 / mm)
 
