@@ -98,7 +98,7 @@ class MediaFolder:
         The same bytes again change nothing. Raises ``media.other_bytes`` when another content lies under the UID,
         ``media.not_dicom``; ``OSError`` for the disk. DICOMDIR follows with :meth:`write_directory`.
         """
-        study, sop = _identity(data)
+        study, _, sop = object_uids(data)
         path = self.path_of(study, sop)
         file = MediaFile(self.file_id(study, sop), path, sop, hashlib.sha256(data).hexdigest())
         present = self.read(study, sop)
@@ -150,14 +150,17 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
-def _identity(data: bytes) -> tuple[str, str]:
+def object_uids(data: bytes) -> tuple[str, str, str]:
+    """(study, series, SOP instance) UIDs of Part 10 bytes. Raises ``media.not_dicom``."""
     import pydicom
 
     try:
         ds: Any = pydicom.dcmread(
-            io.BytesIO(data), stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SOPInstanceUID"]
+            io.BytesIO(data),
+            stop_before_pixels=True,
+            specific_tags=["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"],
         )
-        return str(ds.StudyInstanceUID), str(ds.SOPInstanceUID)
+        return str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID)
     except Exception as error:  # bytes of any origin
         raise fail("media.not_dicom", error=type(error).__name__) from error
 

@@ -51,6 +51,7 @@ NEXT: Mapping[tuple[OutboxState, OutboxEvent], OutboxState] = {
     (OutboxState.ACCEPTED, OutboxEvent.LOST_THERE): OutboxState.QUEUED,
     (OutboxState.ACCEPTED, OutboxEvent.LINE_DOWN): OutboxState.ACCEPTED,
     (OutboxState.ACCEPTED, OutboxEvent.UNAUTHORISED): OutboxState.ACCEPTED,
+    (OutboxState.VERIFIED, OutboxEvent.PROVE): OutboxState.VERIFIED,
     (OutboxState.VERIFIED, OutboxEvent.DIFFERS): OutboxState.CONFLICT,
     (OutboxState.VERIFIED, OutboxEvent.LOST_THERE): OutboxState.QUEUED,
     (OutboxState.WAITING, OutboxEvent.DUE): OutboxState.QUEUED,
