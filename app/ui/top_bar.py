@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QMenu, QSizePolicy, QWidget
 
 from app.domain.messages import available_languages
@@ -20,6 +20,7 @@ from app.ui.widgets.text import Text, coloured
 
 HEIGHT = 48
 LEFT_COLUMN = 220
+NARROW = 1720
 
 
 class _Logo(QWidget):
@@ -103,8 +104,13 @@ class _Person(QWidget):
         super().__init__(parent)
         self._name = name
         self.setAccessibleName(name)
+        self.setToolTip(name)
         self.setFixedHeight(HEIGHT)
-        self.setFixedWidth(round(36 + text_width(name, font("body", "medium"))) + 2)
+        self.set_narrow(False)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Initials alone, so that the patient's name keeps its room."""
+        self.setFixedWidth(30 if narrow else round(36 + text_width(self._name, font("body", "medium"))) + 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -126,6 +132,8 @@ class _Queue(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._icon = "cloud-arrow-up"
+        self._narrow = False
+        self._state: tuple[int, int, bool] | None = None
         lay = row(self, (0, 0, 0, 0), 8)
         lay.addSpacing(28)
         self._text = Text("", rich=True)
@@ -133,11 +141,18 @@ class _Queue(QWidget):
         self.setFixedHeight(HEIGHT)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
+    def set_narrow(self, narrow: bool) -> None:
+        if narrow != self._narrow:
+            self._narrow = narrow
+            if self._state is not None:
+                self.show_state(*self._state)
+
     def show_state(self, waiting: int, proven: int, down: bool) -> None:
         self._icon = "cloud-slash" if down else "cloud-arrow-up"
         queued = tr("ui.top.queued", n=waiting) if waiting else tr("ui.top.nothing_queued")
+        self._state = (waiting, proven, down)
         html = coloured(queued, "text" if down else "secondary", "medium" if down else "regular")
-        if proven:
+        if proven and not self._narrow:
             html += coloured(" · ", "third") + coloured(tr("ui.top.proven_today", n=proven), "secondary" if down else "text", "medium")
         self._text.say(html)
         self.update()
@@ -179,7 +194,7 @@ class TopBar(QWidget):
         self._facts = Text("", "body", "regular", "secondary")
         lay.addWidget(self._patient)
         lay.addSpacing(12)
-        lay.addWidget(self._facts, 1)
+        lay.addWidget(self._facts)
         lay.addStretch(1)
         self._queue = _Queue()
         self._queue.clicked.connect(lambda: self.chosen.emit("tray"))
@@ -194,7 +209,8 @@ class TopBar(QWidget):
         keys.clicked.connect(self.keys_wanted)
         lay.addWidget(keys)
         lay.addSpacing(12)
-        lay.addWidget(_Person(person))
+        self._person = _Person(person)
+        lay.addWidget(self._person)
         self.show_patient("", "")
 
     def tab(self, name: str) -> Tab:
@@ -208,6 +224,7 @@ class TopBar(QWidget):
             widget.setVisible(bool(name))
         self._patient.say(name)
         self._facts.say(facts)
+        self._fit()
 
     def show_queue(self, waiting: int, proven: int, down: bool) -> None:
         self._queue.show_state(waiting, proven, down)
@@ -226,6 +243,15 @@ class TopBar(QWidget):
 
     def _offer_languages(self) -> None:
         show_menu(self._language, self.language_menu())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fit()
+        super().resizeEvent(event)
+
+    def _fit(self) -> None:
+        narrow = self.width() < NARROW and bool(self._patient.text())
+        self._person.set_narrow(narrow)
+        self._queue.set_narrow(narrow)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -38,7 +38,7 @@ class AiCard(Card):
         super().__init__("raised", "line", bar="ai_line", parent=parent)
         self._card, self._reading = card, reading
         verdict = card.verdict
-        lay = column(self, (14, 10, 12, 12), 0)
+        lay = column(self, (12, 10, 11, 12), 0)
         beside = Words("ui.finding.agrees", {"badge": card.agrees_with}) if card.agrees_with else Words("ui.finding.not_yours")
         lay.addWidget(header(card, "ai", dashed=verdict is None, beside=beside))
         lay.addSpacing(10)
@@ -107,7 +107,7 @@ class AiCard(Card):
     def _add_verdicts(self, lay: object) -> None:
         finding_id = self._card.finding.finding_id
         given = self._card.verdict.decision if self._card.verdict is not None else None
-        buttons = row(gap=12)
+        buttons = row(gap=8)
         accept = Button(Words("ui.accept"), OUTLINE, key=key_of("reading", "accept"), height=36, checkable=True)
         modify = Button(Words("ui.modify"), OUTLINE, key=key_of("reading", "modify"), height=36, checkable=True)
         self.reject = Button(Words("ui.reject"), OUTLINE, key=key_of("reading", "reject"), height=36, checkable=True)

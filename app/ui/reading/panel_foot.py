@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -133,6 +133,7 @@ class RevealedFoot(QWidget):
         foot.addWidget(self._bars)
         line = row()
         self._text = Text("", "body", "medium", wrap=True)
+        self._text.setAlignment(Qt.AlignmentFlag.AlignVCenter)
         self._next = Button(Words("ui.next"), OUTLINE, key=key_of("reading", "next_unanswered"))
         self._next.clicked.connect(self.next_wanted)
         self.report = Button(Words("ui.panel.to_report"), PRIMARY, key=key_of("reading", "commit"), height=40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.session.views import NOTHING, Words
@@ -52,7 +53,7 @@ class ToolsRow(Surface):
         lay.addSpacing(6)
         lay.addWidget(Line(vertical=True, length=20))
         lay.addSpacing(6)
-        self._crosshair = self._toggle("crosshair-simple", "toggle_crosshair", Words("ui.reading.crosshair"))
+        self._crosshair = self._toggle("crosshair", "toggle_crosshair", Words("ui.reading.crosshair"))
         self._linking = self._toggle("link-simple-horizontal", "toggle_linking", Words("ui.reading.linking"))
         lay.addWidget(self._crosshair)
         lay.addWidget(self._linking)
@@ -65,7 +66,7 @@ class ToolsRow(Surface):
         self._stage = note("")
         lay.addWidget(self._hung)
         lay.addSpacing(6)
-        lay.addWidget(self._protocol, 10)
+        lay.addWidget(self._protocol)
         lay.addSpacing(6)
         lay.addWidget(self._stage)
         lay.addSpacing(6)
@@ -77,6 +78,13 @@ class ToolsRow(Surface):
         self._why.clicked.connect(lambda: show_menu(self._why, self._why_menu()))
         for button in (self._back, self._next, self._why):
             lay.addWidget(button)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        roomy = self.width() >= 1000
+        self._hung.setVisible(roomy)
+        self._stage.setVisible(roomy)
+        self._protocol.setVisible(self.width() >= 860)
+        super().resizeEvent(event)
 
     @property
     def unfold(self) -> Button:

@@ -93,7 +93,7 @@ class Button(QAbstractButton):
             return ("title", "semibold")
         return ("body", "medium") if self._kind == OUTLINE or self.value_text() else ("body", "regular")
 
-    def _parts(self) -> list[tuple[str, float]]:
+    def _parts(self, tight: bool = False) -> list[tuple[str, float]]:
         size, weight = self._face()
         parts: list[tuple[str, float]] = []
         if self._icon:
@@ -103,7 +103,7 @@ class Button(QAbstractButton):
         if self.value_text():
             parts.append(("value", text_width(self.value_text(), font(size, weight))))
         if self._key and self._kind != TOOL:
-            parts.append(("key", key_cap_width(self._key)))
+            parts.append(("letter", text_width(self._key, font("small"))) if tight else ("key", key_cap_width(self._key)))
         if self._caret:
             parts.append(("caret", 16.0))
         return parts
@@ -115,15 +115,17 @@ class Button(QAbstractButton):
             return 6
         return 10 if self._kind == QUIET else 14 if self._kind == OUTLINE else 20
 
-    def natural_width(self) -> int:
-        parts = self._parts()
-        return round(sum(w for _, w in parts) + 8 * max(len(parts) - 1, 0) + 2 * self._margin() + 1)
+    def natural_width(self, tight: bool = False) -> int:
+        """``tight``: the key without its cap and narrower gaps, for rows where the words of a language are long."""
+        parts = self._parts(tight)
+        gap, margin = (6, min(self._margin(), 8)) if tight else (8, self._margin())
+        return round(sum(w for _, w in parts) + gap * max(len(parts) - 1, 0) + 2 * margin + 1)
 
     def sizeHint(self) -> QSize:
         return QSize(max(self.natural_width(), 28 if self._kind != LINK else 0), self._height)
 
     def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+        return QSize(max(self.natural_width(True), 28 if self._kind != LINK else 0), self._height)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -136,8 +138,9 @@ class Button(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect())
         ink = self._paint_ground(painter, box)
-        parts = self._parts()
-        total = sum(w for _, w in parts) + 8 * max(len(parts) - 1, 0)
+        tight = self.width() < self.natural_width()
+        parts, gap = self._parts(tight), 6 if tight else 8
+        total = sum(w for _, w in parts) + gap * max(len(parts) - 1, 0)
         x = (self.width() - total) / 2 if self._kind != LINK else 0.0
         if self._kind in (QUIET, TOOL) and self._caret:
             x = self._margin()
@@ -153,12 +156,14 @@ class Button(QAbstractButton):
                 paint_text(painter, area, self.text(), role, size, "regular" if valued else weight)
             elif part == "value":
                 paint_text(painter, area, self.value_text(), ink if self.isEnabled() else "disabled", size, weight)
+            elif part == "letter":
+                paint_text(painter, area, self._key, "secondary" if self._kind != PRIMARY else ink, "small")
             elif part == "key":
                 edge = "control_edge" if self._kind == PRIMARY else "edge"
                 paint_key_cap(painter, x, middle, self._key, ink if self._kind == PRIMARY else "secondary", edge)
             else:
                 paint_icon(painter, "caret-down", round(x), round(middle - 8), "secondary" if self.isEnabled() else "disabled", 16)
-            x += width + 8
+            x += width + gap
         if self._kind == LINK:
             painter.setPen(QPen(colour("control_edge"), 1))
             painter.drawLine(QPointF(0, self.height() - 2.5), QPointF(self.width(), self.height() - 2.5))
