@@ -114,6 +114,7 @@ class Library:
             raise
         try:
             library._introduce(demo=demo, device=device)
+            objects.sweep(library.remove_unreferenced)
         except BaseException:
             library.close()
             raise

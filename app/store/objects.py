@@ -12,10 +12,11 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,10 +26,11 @@ from typing import BinaryIO
 from app.domain.problem import ProblemError, fail
 from app.store import cipher
 from app.store.errors import told
-from app.store.process_slot import ProcessSlot, is_alive, sweep
+from app.store.process_slot import LOCK_NAME, ProcessSlot, dead, is_alive
 
 CHUNK_BYTES = 1 << 20
 SCHEME = "object:"
+_JOURNAL = "journal"
 _MAGIC = b"EKOBJ\x00\r\n"
 _VERSION = 1
 _FIXED = struct.Struct(">8sHIQ12s")
@@ -72,7 +74,6 @@ class ObjectStore:
         self._slots = folder / "tmp"
         with told():
             folder.mkdir(parents=True, exist_ok=True)
-            self.swept = sweep(self._slots)
             self._slot = ProcessSlot.take(self._slots)
 
     @property
@@ -82,6 +83,22 @@ class ObjectStore:
 
     def owner_lives(self, owner: str) -> bool:
         return owner == self._slot.name or is_alive(self._slots, owner)
+
+    def sweep(self, abandoned: Callable[[Sequence[str]], object] | None = None) -> int:
+        """Removes what dead processes left half-written; returns how many files that were.
+
+        ``abandoned`` is told the names of the whole objects that they had put: some may be in no index yet.
+        """
+        removed = 0
+        with told():
+            for folder in dead(self._slots):
+                journal = folder / _JOURNAL
+                names = journal.read_text("ascii", "replace").split() if journal.exists() else []
+                if abandoned is not None and names:
+                    abandoned([name for name in names if _is_name(name)])
+                removed += sum(1 for f in folder.iterdir() if f.name not in (_JOURNAL, LOCK_NAME))
+                shutil.rmtree(folder, ignore_errors=True)
+        return removed
 
     def close(self) -> None:
         self._slot.release()
@@ -113,6 +130,7 @@ class ObjectStore:
                     self._write(file, content, digest, size)
                     file.flush()
                     os.fsync(file.fileno())
+                self._remember(name)
                 os.replace(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -120,6 +138,14 @@ class ObjectStore:
             if new_folder:
                 _sync_folder(self.folder)
             return stored
+
+    def _remember(self, name: str) -> None:
+        """Before the object appears, so that whoever sweeps after our death can ask whether it came into an index."""
+        descriptor = os.open(self._slot.folder / _JOURNAL, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, f"{name}\n".encode())
+        finally:
+            os.close(descriptor)
 
     def _write(self, file: BinaryIO, content: bytes | Path, digest: bytes, size: int) -> None:
         key = secrets.token_bytes(cipher.KEY_BYTES)
@@ -256,9 +282,13 @@ class ObjectStore:
         return self.folder / name[:2] / name[2:]
 
 
+def _is_name(name: str) -> bool:
+    return len(name) == 64 and all(c in "0123456789abcdef" for c in name)
+
+
 def _name(locator: str) -> str:
     name = locator.removeprefix(SCHEME)
-    if name == locator or len(name) != 64 or not all(c in "0123456789abcdef" for c in name):
+    if name == locator or not _is_name(name):
         raise fail("store.not_an_object", next_step="next.tell_support")
     return name
 

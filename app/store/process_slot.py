@@ -14,6 +14,8 @@ from typing import IO
 
 from app.domain.problem import fail
 
+LOCK_NAME = "lock"
+
 
 def _try_lock(file: IO[bytes]) -> bool:
     """An exclusive lock that the operating system drops when the process dies, however it dies."""
@@ -64,10 +66,10 @@ class ProcessSlot:
             folder = root / name
             folder.mkdir()
             try:
-                lock = open(folder / "lock", "wb")  # noqa: SIM115 - held for the life of the slot
+                lock = open(folder / LOCK_NAME, "wb")  # noqa: SIM115 - held for the life of the slot
             except FileNotFoundError:
                 continue  # a sweeper took the new folder before it was locked
-            if _try_lock(lock) and (folder / "lock").exists():
+            if _try_lock(lock) and (folder / LOCK_NAME).exists():
                 return cls(folder, name, lock)
             lock.close()
 
@@ -79,20 +81,15 @@ class ProcessSlot:
 def is_alive(root: Path, name: str) -> bool:
     """True while the process that took this slot runs."""
     try:
-        file = open(root / name / "lock", "r+b")  # noqa: SIM115 - closed below
+        file = open(root / name / LOCK_NAME, "r+b")  # noqa: SIM115 - closed below
     except OSError:
         return False
     with file:
         return not _try_lock(file)
 
 
-def sweep(root: Path) -> int:
-    """Removes what dead processes left half-written; returns how many files that were."""
-    removed = 0
-    if not root.is_dir():
-        return 0
-    for folder in root.iterdir():
+def dead(root: Path) -> Iterator[Path]:
+    """Folders of processes that ended without releasing them."""
+    for folder in root.iterdir() if root.is_dir() else ():
         if folder.is_dir() and not is_alive(root, folder.name):
-            removed += sum(1 for f in folder.iterdir() if f.name != "lock")
-            shutil.rmtree(folder, ignore_errors=True)
-    return removed
+            yield folder

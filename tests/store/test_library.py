@@ -287,6 +287,27 @@ def test_objects_that_nobody_names_are_found_and_removed(library: Library) -> No
     assert code_of(caught) == "store.object_missing"
 
 
+def test_what_an_interrupted_import_copied_is_removed_at_the_next_start(home: Path, clock: HandClock) -> None:
+    script = (
+        "import dataclasses, os, sys; from pathlib import Path\n"
+        "from app.store.library import Library; from tests.store.conftest import FixedKey, HandClock\n"
+        "from tests.store import made\n"
+        "l = Library.open(Path(sys.argv[1]), FixedKey(), HandClock())\n"
+        "s = made.study(count=1); stored = l.objects.put(b'indexed')\n"
+        "i = dataclasses.replace(s.series[0].instances[0], locator=stored.locator, sha256=stored.sha256)\n"
+        "s = dataclasses.replace(s, series=(dataclasses.replace(s.series[0], instances=(i,)),))\n"
+        "l.write(lambda tx: l.studies.import_study(tx, s)); l.objects.put(b'not yet indexed'); os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(home)], cwd=ROOT, check=False).returncode == 9
+    with Library.open(home, FixedKey(), clock) as library:
+        (name,) = library.objects.names()
+        assert library.objects.read(f"object:{name}") == b"indexed"
+        assert library.unreferenced() == ()
+        mine = library.objects.put(b"of a living process")
+        with Library.open(home, FixedKey(), clock):
+            assert library.objects.exists(mine.name)
+
+
 def test_the_driver_is_sqlcipher() -> None:
     connection = sqlite.connect(":memory:")
     assert connection.execute("PRAGMA cipher_version").fetchone()[0] >= "4."

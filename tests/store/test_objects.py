@@ -30,7 +30,7 @@ def made(size: int) -> bytes:
 
 
 def all_files(folder: Path) -> list[Path]:
-    return [f for f in folder.rglob("*") if f.is_file() and f.name != "lock"]
+    return [f for f in folder.rglob("*") if f.is_file() and f.name not in ("lock", "journal")]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -207,13 +207,13 @@ def test_what_a_dead_process_left_is_swept_and_the_living_are_spared(tmp_path: P
     owner = other.stdout.readline().strip()
     first = ObjectStore(folder, bytes(32))
     assert first.owner_lives(owner)
-    assert (first.swept, len(all_files(folder))) == (0, 1)
+    assert (first.sweep(), len(all_files(folder))) == (0, 1)
     first.close()
     other.kill()
     other.wait()
     other.stdout.close()
     second = ObjectStore(folder, bytes(32))
     assert not second.owner_lives(owner)
-    assert second.swept == 1
+    assert second.sweep() == 1
     assert all_files(folder) == []
     second.close()
