@@ -258,6 +258,8 @@ def load_reader(name: str, test_code: Path | None = None) -> Reader:
         reader = cast(Reader, module.READER)
     except (ImportError, AttributeError) as error:
         raise fail("ai.reader.missing", reader=name) from error
+    if reader.name != name:
+        raise fail("ai.reader.missing", reader=name)
     return reader
 
 

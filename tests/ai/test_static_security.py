@@ -54,7 +54,7 @@ def test_the_worker_side_has_no_network(file: Path) -> None:
 
 
 def test_nothing_in_the_product_chooses_test_code() -> None:
-    """``test_code`` may be handed through by name; no file has a command-line word or an environment name for it, or a value."""
+    """``test_code`` may be handed through by name; no file has a word of the command line or the environment for it."""
     for file in sorted((ROOT / "app").rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         inside = file.parent.name == "ai" and file.name in ("worker.py", "worker_process.py")

@@ -24,9 +24,10 @@ def export_onnx(module: torch.nn.Module, spec: NetworkSpec) -> bytes:
 
     example = torch.zeros((1, *spec.input_shape))
     axes: dict[int, str] = {0: "n"}
-    with torch.no_grad():
-        same_rank = module(example).ndim == example.ndim
+    same_rank = False
     if spec.dynamic:
+        with torch.no_grad():
+            same_rank = module(example).ndim == example.ndim
         axes.update({axis: f"s{axis}" for axis in range(2, example.ndim)})
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
