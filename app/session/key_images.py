@@ -45,7 +45,7 @@ def key_image(
         layer = room.frame_layer(shown)
         if layer is None:
             return None
-        view = _framed(layer, shown.view, finding, size)
+        view = framed(layer, shown.view, finding, size)
         request = PictureRequest(
             pane_id="key-image",
             view=view,
@@ -64,7 +64,7 @@ def key_image(
     return None
 
 
-def _framed(layer: ImageLayer, view: ViewState, finding: Finding, size: Size) -> ViewState:
+def framed(layer: ImageLayer, view: ViewState, finding: Finding, size: Size) -> ViewState:
     """The finding in the middle, about 110 mm wide; films without calibration at twice the fit."""
     geometry = geometry_of(layer, view)
     zoom = max(1.0, size[0] / SHOWN_MM / fit_scale(view, size, geometry)) if geometry.calibrated else 2.0

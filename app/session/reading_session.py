@@ -194,7 +194,7 @@ class ReadingSession:
                 lines += [
                     Words(
                         "hanging.rule_held" if rule.passed else "hanging.rule_failed",
-                        {"rule": rule.text, "found": rule.found or "–"},
+                        {"rule": f"{rule.rule.attribute} {rule.rule.test} {rule.rule.expected}", "found": rule.found or "–"},
                     )
                     for rule in considered.rules
                 ]
