@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import struct
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -129,7 +130,7 @@ class ObjectStore:
                 with open(temporary, "xb") as file:
                     self._write(file, content, digest, size)
                     file.flush()
-                    os.fsync(file.fileno())
+                    _sync(file.fileno())
                 self._remember(name)
                 os.replace(temporary, target)
             finally:
@@ -351,12 +352,22 @@ def _digest(content: bytes | Path) -> tuple[bytes, int]:
     return seen.digest(), size
 
 
+def _sync(descriptor: int) -> None:
+    """Down to the disk itself: on macOS fsync alone stops at the drive's cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        return
+    os.fsync(descriptor)
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes the new name durable; Windows has no such call and needs none."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     finally:
         os.close(descriptor)

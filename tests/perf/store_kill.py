@@ -2,8 +2,8 @@
 
 ``python -m tests.perf.store_kill [N]``: N rounds. In each, two writers share a home; one gets SIGKILL after a random time, a
 third one comes and tidies up after it, then all get theirs. A writer notes a thing in its own plain list only after the
-store has said that it is durable; all that is noted must be there afterwards, whole, with an unbroken event chain, and nothing
-half-written beside it. This proves the death of a process, not of the power.
+store has said that it is durable; all that is noted must be there afterwards, whole, with an unbroken event chain, and
+nothing half-written beside it. This proves the death of a process, not of the power.
 """
 
 from __future__ import annotations
