@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from app.domain.messages import sentence, translate
 from app.domain.problem import Problem
 from app.session.views import Words
 
 _language = "en"
+_MESSAGE_ID = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z0-9_]*)+")
 
 NATIVE_NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
 """Each language in its own words; never translated."""
@@ -32,7 +35,12 @@ def tr(words: Words | str, **params: object) -> str:
 
 
 def _inner(value: object) -> object:
-    return tr(value) if isinstance(value, Words) else value
+    """A parameter may itself be words, a message id, or several ids with spaces between them."""
+    if isinstance(value, Words):
+        return tr(value)
+    if isinstance(value, str) and value and all(_MESSAGE_ID.fullmatch(part) for part in value.split(" ")):
+        return ", ".join(translate(_language, part) for part in value.split(" "))
+    return value
 
 
 def tr_problem(problem: Problem) -> str:

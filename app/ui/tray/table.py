@@ -15,6 +15,8 @@ from app.ui.widgets.boxes import column
 from app.ui.widgets.paint import CENTRE, RIGHT, paint_text, rounded, text_width
 from app.ui.widgets.row_list import ListHeader, Row, RowList, Section, paint_status, paint_two_lines
 
+GUTTER = 24.0
+"""Between the size, which ends at the right, and the first target."""
 GROUPS = ("needs_you", "moving", "waits", "proven")
 _FILTER_GROUPS = {"everything": set(GROUPS), "needs_you": {"needs_you"}, "proven": {"proven"}}
 
@@ -38,11 +40,11 @@ class TrayTable(QWidget):
     def columns(self, width: float) -> list[tuple[float, float]]:
         count = max(len(self._targets), 1)
         shares = [268.0, 200.0, 64.0, *([204.0] + [196.0] * (count - 1))[:count], 414.0 if count > 1 else 510.0]
-        scale = max(width - 32, 500) / sum(shares)
+        scale = max(width - 32 - GUTTER, 500) / sum(shares)
         made, x = [], 16.0
-        for share in shares:
+        for number, share in enumerate(shares):
             made.append((x, share * scale))
-            x += share * scale
+            x += share * scale + (GUTTER if number == 2 else 0)
         return made
 
     def _titles(self) -> list[tuple[Words, bool]]:
@@ -95,13 +97,13 @@ class TrayTable(QWidget):
         cells = [QRectF(rect.left() + x, rect.top(), w - 12, rect.height()) for x, w in self.columns(rect.width())]
         paint_two_lines(painter, cells[0], row.patient_name, tr(row.patient_line), weight="semibold", second_role=quiet)
         paint_two_lines(painter, cells[1], row.title, tr(row.contents), second_role=quiet)
-        size = cells[2].adjusted(-12, 0, 12, 0)
+        size = cells[2].adjusted(0, 0, 12, 0)
         number, unit = file_size(row.size_bytes)
         taken = paint_text(painter, size, unit, "third", "small", align=RIGHT)
         paint_text(painter, size.adjusted(0, 0, -taken - 4, 0), number, "text", "body", "medium", RIGHT)
         for cell, target in zip(cells[3:-1], self._targets, strict=False):
-            paint_status(painter, cell.adjusted(12, 0, 0, 0), self._status(row, target.name), selected=selected)
-        area = cells[-1].adjusted(12, 0, 12, 0)
+            paint_status(painter, cell, self._status(row, target.name), selected=selected)
+        area = cells[-1].adjusted(0, 0, 12, 0)
         button = self._button(area, row)
         if row.action:
             rounded(painter, button, "on" if self._pressed == row.report_id else None, "control_edge")
@@ -121,7 +123,7 @@ class TrayTable(QWidget):
             return None
         rect = self.list.rect_of(found.key)
         x, w = self.columns(rect.width())[-1]
-        area = QRectF(rect.left() + x, rect.top(), w - 12, rect.height()).adjusted(12, 0, 12, 0)
+        area = QRectF(rect.left() + x, rect.top(), w - 12, rect.height()).adjusted(0, 0, 12, 0)
         return found.payload if self._button(area, found.payload).contains(point) else None
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:

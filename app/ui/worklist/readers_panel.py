@@ -30,7 +30,7 @@ class _ReaderRow(QWidget):
         reader = self._reader
         if reader.problem is not None:
             return tr_problem(reader.problem)
-        return " · ".join(t for t in (f"{reader.name} {reader.version}".strip(), tr(reader.detail)) if t)
+        return tr(reader.detail) or f"{reader.name} {reader.version}".strip()
 
     def sizeHint(self) -> QSize:
         return QSize(300, 56)
@@ -100,8 +100,8 @@ class ReadersPanel(Surface):
         line.addLayout(words, 1)
         lay.addLayout(line)  # type: ignore[attr-defined]
 
-    def show_readers(self, machine: Sequence[str], readers: Sequence[ReaderOnThisPc]) -> None:
-        self._machine.say(" · ".join(machine))
+    def show_readers(self, machine: Sequence[Words | str], readers: Sequence[ReaderOnThisPc]) -> None:
+        self._machine.say(" · ".join(tr(m) if isinstance(m, Words) else m for m in machine))
         clear(self._rows)
         for reader in readers:
             self._rows.addWidget(_ReaderRow(reader))
