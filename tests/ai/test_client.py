@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.ai.catalogue import Catalogue
 from app.ai.client import JobHandle, SecondReaderClient
 from app.ai.package import Limits
 from app.ai.read_job import PRIORITY_STROKE, OutcomeState, ProgressNote, ReadJob, ReadOutcome
@@ -105,9 +106,9 @@ def test_golden_mismatch_is_refused(options: WorkerOptions, tmp_path: Path) -> N
     with pytest.raises(ProblemError) as caught:
         self_test_now(wrong.path, options)
     assert caught.value.problem.code == "ai.package.golden_mismatch"
-    with pytest.raises(ProblemError) as caught:
-        read_now(_job(wrong), options)
-    assert caught.value.problem.code == "ai.package.golden_mismatch"
+    assert options.cache is not None
+    kept = Catalogue([tmp_path], [wrong.trust_path]).installed()[0].digest[:32]
+    assert not (options.cache / kept / "engines.json").exists()
 
 
 @pytest.mark.parametrize(
