@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom.codecs import imagecodecs_adapter
+from app.dicom.codecs.isolated import second_opinion
 from app.dicom.codecs.stream_info import StreamInfo, broken, check_against, cut, jpeg2000_info, jpeg_info
 from app.dicom.native_pixels import clean_bits, frame_shape, native_frame, stored_dtype
 from app.dicom.transfer_syntaxes import name_of, syntax_of
 from app.domain.pixels import PixelFormat
-from app.domain.problem import fail
+from app.domain.problem import ProblemError, fail
 
 Array = npt.NDArray[np.generic]
 
@@ -37,15 +38,24 @@ def decode_stream(stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> 
     if not info.complete:
         # Several decoders fill a cut stream up in silence; the end marker decides.
         raise cut()
+    try:
+        return _finished(_fast(stream, info), fmt, info)
+    except ProblemError as refusal:
+        # A stream that is whole by its own words may be odd only to the fast decoder.
+        found = second_opinion.decode(stream, fmt, transfer_syntax_uid)
+        if found is None or not found.any():
+            raise refusal from None
+        return _finished(found, fmt, info)
+
+
+def _fast(stream: bytes, info: StreamInfo) -> Array:
     if info.kind == "jpegls":
-        values = imagecodecs_adapter.jpegls(stream)
-    elif info.kind == "jpeg":
-        values = imagecodecs_adapter.jpeg(stream, info)
-    elif info.high_throughput and info.reversible:
-        values = imagecodecs_adapter.htj2k(stream)
-    else:
-        values = imagecodecs_adapter.jpeg2000(stream)
-    return _finished(values, fmt, info)
+        return imagecodecs_adapter.jpegls(stream)
+    if info.kind == "jpeg":
+        return imagecodecs_adapter.jpeg(stream, info)
+    if info.high_throughput and info.reversible:
+        return imagecodecs_adapter.htj2k(stream)
+    return imagecodecs_adapter.jpeg2000(stream)
 
 
 def _jpeg_or_other(stream: bytes) -> StreamInfo:
