@@ -76,3 +76,10 @@ class LungNoduleNet(nn.Module):
         size = torch.log(weight.mean((1, 2, 3, 4)) + 1e-3)[:, None]
         features = [pooled(deep, w3), deep.amax((2, 3, 4)), pooled(mid, w2), pooled(high, w1), field, size]
         return self.describe(torch.cat(features, 1))
+
+
+def lung_nodule_v1(widths: tuple[int, ...] = (16, 32, 64, 96), inputs: int = 3, traits: int = len(TRAITS)) -> nn.Module:
+    return LungNoduleNet(tuple(widths), inputs, traits)
+
+
+ARCHITECTURES = {"lung_nodule_v1": lung_nodule_v1}

@@ -33,8 +33,8 @@ class Settings:
     rate: float = 2e-3
     seed: int = 7
     threads: int = 1
-    minutes: float | None = None
-    """Only for the log: the schedule is fixed by ``epochs`` so that a run can be repeated."""
+    mirrored: bool = True
+    """Beyond the cut the mirrored mask is the aim; otherwise nothing is asked there."""
 
 
 def targets_of(nodule: Nodule) -> np.ndarray:
@@ -93,12 +93,14 @@ def loss_of(out: torch.Tensor, mask: torch.Tensor, inside: torch.Tensor, traits:
     return cross + overlap + 0.3 * odds + 0.7 * ratings
 
 
-def train(nodules: Sequence[Nodule], settings: Settings, log: bool = True) -> LungNoduleNet:
-    """The network after ``settings.epochs``, its weights averaged over the last steps."""
+def train(
+    nodules: Sequence[Nodule], settings: Settings, start: LungNoduleNet | None = None, log: bool = True
+) -> LungNoduleNet:
+    """The network after ``settings.epochs`` more from ``start``, its weights averaged over the last steps."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
-    net = LungNoduleNet().to(memory_format=torch.channels_last_3d)
+    net = (copy.deepcopy(start) if start is not None else LungNoduleNet()).to(memory_format=torch.channels_last_3d)
     mean = copy.deepcopy(net).eval()
     steps = settings.epochs * (len(nodules) // settings.batch)
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.02)
@@ -110,6 +112,10 @@ def train(nodules: Sequence[Nodule], settings: Settings, log: bool = True) -> Lu
         for first in range(0, len(order) - settings.batch + 1, settings.batch):
             parts = [augmented(nodules[n], rng) for n in order[first : first + settings.batch]]
             x, mask, inside, traits = (torch.from_numpy(np.stack(p).astype(np.float32)) for p in zip(*parts, strict=True))
+            if settings.mirrored:
+                inside = torch.ones_like(inside)
+            else:
+                mask = mask * inside
             with torch.autocast("cpu", torch.bfloat16):
                 out = net(x.contiguous(memory_format=torch.channels_last_3d))
             loss = loss_of(out, mask, inside, traits)

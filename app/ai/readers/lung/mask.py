@@ -43,25 +43,15 @@ def close_by_ball(mask: npt.NDArray[np.bool_], radius_mm: float, step_mm: Triple
 def find_lungs(values: npt.NDArray[np.float32], step_mm: Triple, ball_mm: float = 13.0) -> LungMask:
     """Lungs on a coarse grid of HU (about 2.5 mm steps). Empty when there is no lung-sized air inside a body."""
     air = values < AIR_HU
-    labels, count = ndimage.label(air)
     empty = LungMask(np.zeros(values.shape, np.uint8), np.zeros(values.shape, bool), (0.0, 0.0))
-    if count == 0:
-        return empty
-    outside = set(np.unique(np.concatenate([labels[:, [0, -1]].ravel(), labels[:, :, [0, -1]].ravel()])).tolist())
-    sizes = np.bincount(labels.ravel()).astype(float) * float(np.prod(step_mm)) / 1000.0
-    sizes[0] = 0
-    for n in outside:
-        sizes[n] = 0
-    largest = sizes.max()
-    if largest < SMALLEST_LUNG_ML:
-        return empty
-    # Bowel gas is small beside a lung and is not lung-coloured; a lung's mean lies between -950 and -600 HU.
-    keep = list(np.nonzero(sizes >= max(SMALLEST_LUNG_ML, 0.08 * largest))[0])
-    means = ndimage.mean(values, labels, keep)
-    keep = [n for n, m in zip(keep, means, strict=True) if -960 < m < -550]
-    if not keep:
-        return empty
-    lung = np.isin(labels, keep)
+    lung = _lung_air(values, air, step_mm)
+    if lung is None:
+        # A thin or broken wall joins the lung to the air outside, or the field of view ends in the lung: part by eroding.
+        core = np.asarray(ndimage.distance_transform_edt(air, step_mm) > 4.0)
+        kept = _lung_air(values, core, step_mm, border=True)
+        if kept is None:
+            return empty
+        lung = _ball_dilate(kept, 5.0, step_mm) & air
     left_out = _airway(values, lung, step_mm)
     lung &= ~left_out
     sides = _split(lung, step_mm)
@@ -78,6 +68,30 @@ def find_lungs(values: npt.NDArray[np.float32], step_mm: Triple, ball_mm: float 
         part[filled & (part == 0)] = side
     voxel = float(np.prod(step_mm)) / 1000.0
     return LungMask(closed, lung, (float((closed == 1).sum()) * voxel, float((closed == 2).sum()) * voxel))
+
+
+def _lung_air(
+    values: npt.NDArray[np.float32], air: npt.NDArray[np.bool_], step_mm: Triple, border: bool = False
+) -> npt.NDArray[np.bool_] | None:
+    """Components of ``air`` that are as large and as dense as lungs; those at the lateral border only when ``border``."""
+    labels, count = ndimage.label(air)
+    if count == 0:
+        return None
+    sizes = np.bincount(labels.ravel()).astype(float) * float(np.prod(step_mm)) / 1000.0
+    sizes[0] = 0
+    if not border:
+        edges = np.concatenate([labels[:, [0, -1]].ravel(), labels[:, :, [0, -1]].ravel()])
+        sizes[np.unique(edges)] = 0
+    if sizes.max() < SMALLEST_LUNG_ML:
+        return None
+    keep = list(np.nonzero(sizes >= SMALLEST_LUNG_ML)[0])
+    # Outside air is nearly pure; lung's mean lies between -950 and -550 HU.
+    means = ndimage.mean(values, labels, keep)
+    keep = [n for n, m in zip(keep, means, strict=True) if -955 < m < -550]
+    # Bowel gas is small beside a lung.
+    largest = max((sizes[n] for n in keep), default=0.0)
+    keep = [n for n in keep if sizes[n] >= 0.08 * largest]
+    return np.isin(labels, keep) if keep else None
 
 
 def _airway(values: npt.NDArray[np.float32], lung: npt.NDArray[np.bool_], step_mm: Triple) -> npt.NDArray[np.bool_]:

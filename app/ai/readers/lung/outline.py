@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from app.ai.reader_api import Networks
-from app.ai.readers.lung.window import COARSE_FIELD_MM, GRID, Window, field_for, make_window, sample, to_array
+from app.ai.readers.lung.window import COARSE_FIELD_MM, GRID, Window, field_for, inside, make_window, sample, to_array
 
 POINTS = GRID[0] * GRID[1] * GRID[2]
 Floats = npt.NDArray[np.float32]
@@ -62,7 +62,9 @@ def _look(
     for n, window in enumerate(windows):
         rows = out[n * len(flips) : (n + 1) * len(flips)]
         maps = [np.flip(_logistic(r[:POINTS].reshape(GRID)), [a - 1 for a in f]) for r, f in zip(rows, flips, strict=True)]
-        found.append((window, np.mean(maps, 0, dtype=np.float32), rows[:, POINTS:].mean(0)))
+        # Beyond the array there is only a mirror image: nothing is found there.
+        probability = np.mean(maps, 0, dtype=np.float32) * inside(window, voxels.shape)
+        found.append((window, probability.astype(np.float32), rows[:, POINTS:].mean(0)))
     return found
 
 

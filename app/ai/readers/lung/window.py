@@ -66,13 +66,18 @@ def sample(values: npt.NDArray[np.generic], window: Window) -> Floats:
     return np.stack([image, distance, np.full(GRID, np.clip(step, 0, 4) / 2.0, np.float32)]).astype(np.float32)
 
 
+def inside(window: Window, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """True on the grid points that lie in an array of ``shape``."""
+    within = np.ones(GRID, bool)
+    for axis, n in enumerate(shape):
+        within &= (window.coordinates[axis] > -0.6) & (window.coordinates[axis] < n - 0.4)
+    return within
+
+
 def sample_mask(mask: npt.NDArray[np.generic], window: Window) -> tuple[Floats, Floats]:
-    """(soft mask, inside) on the grid; ``inside`` is 0 where the array holds nothing."""
-    soft = ndimage.map_coordinates(mask.astype(np.float32), window.coordinates, np.float32, order=1, mode="nearest")
-    inside = np.ones(GRID, bool)
-    for axis, n in enumerate(mask.shape):
-        inside &= (window.coordinates[axis] > -0.6) & (window.coordinates[axis] < n - 0.4)
-    return soft * inside, inside.astype(np.float32)
+    """(soft mask, inside) on the grid; beyond the array the mask is mirrored like the image, and ``inside`` is 0."""
+    soft = ndimage.map_coordinates(mask.astype(np.float32), window.coordinates, np.float32, order=1, mode="mirror")
+    return soft, inside(window, mask.shape).astype(np.float32)
 
 
 def to_array(grid_values: Floats, window: Window, shape: tuple[int, int, int], fill: float = 0.0) -> Floats:

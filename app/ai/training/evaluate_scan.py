@@ -1,0 +1,151 @@
+"""Detection on whole scans: ``python -m app.ai.training.evaluate_scan {phantom,nlst} [--data DIR] [--json]``.
+
+*phantom*: generated held-out chests (own seeds) with generated nodules and, where ``--data`` has them, real nodules of
+patients whom no network saw, blended in: FROC with the nodule's radius as hit radius. *nlst*: the real chest CT with its
+boxed lesion: rank and false findings, with the shipped package and with weights that never saw the lung in question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.ai.reader_api import Networks, ReaderJob
+from app.ai.readers.lung.candidates import find_candidates, prepare
+from app.ai.readers.lung.detect import detect
+from app.ai.readers.lung_ct import READER
+from app.ai.training.evaluation.common import Opened, open_reader
+from app.ai.training.lidc import Nodule, load_nodules
+from app.ai.training.lung_scans import Scan, blended, generated_scan, hits, real_scan
+from app.domain.finding import ReaderIdentity
+from app.domain.geometry import VolumeGeometry
+from app.domain.ports import SilentProgress
+from app.domain.scoring import Interval, Mark, cpm, cpm_interval, froc
+from app.domain.volume import Volume
+
+HELD_OUT_SEED = 700_000
+"""Training uses seeds below 100,000."""
+SMALLEST_MM = 4.0
+
+
+def held_out_scan(number: int, nodules: Sequence[Nodule]) -> Scan:
+    """The number-th held-out chest: one to eight generated nodules, and three real ones where there are any."""
+    scan = generated_scan(HELD_OUT_SEED + number)
+    rng = np.random.default_rng([HELD_OUT_SEED, number])
+    return blended(scan, nodules, 3, rng) if nodules else scan
+
+
+def marks_on(scan: Scan, nets: Networks, number: int, most: int = 60) -> tuple[list[Mark], int, int]:
+    """(marks, nodules, nodules among the candidates) of one scan; hits by the nodule's radius."""
+    field = prepare(scan.voxels, scan.spacing_mm)
+    found = detect(scan.voxels, scan.spacing_mm, field, nets)
+    lesion = hits(found, scan.truth, scan.spacing_mm)  # type: ignore[arg-type]
+    ignored = hits(found, scan.ignored, scan.spacing_mm)  # type: ignore[arg-type]
+    marks = [
+        Mark(number, float(found.score[n]), int(lesion[n]) if lesion[n] >= 0 else None)
+        for n in range(min(most, len(found)))
+        if lesion[n] >= 0 or ignored[n] < 0
+    ]
+    seen = set(hits(find_candidates(field), scan.truth, scan.spacing_mm).tolist()) - {-1}
+    return marks, len(scan.truth), len(seen)
+
+
+def phantom_figures(nets: Networks, nodules: Sequence[Nodule], scans: int, log: bool = False) -> dict[str, Any]:
+    """CPM with its interval, sensitivities, candidate sensitivity; by origin of the nodules."""
+    marks: list[Mark] = []
+    lesions, seen, by_kind = [], 0, {"generated": [0, 0], "real": [0, 0]}
+    for number in range(scans):
+        scan = held_out_scan(number, nodules)
+        found, count, among = marks_on(scan, nets, number)
+        marks += found
+        lesions.append(count)
+        seen += among
+        best = sorted((m.score for m in found if m.lesion is None), reverse=True)
+        cut = best[0] if best else -np.inf  # at one false mark on this scan or fewer
+        hit = {m.lesion for m in found if m.lesion is not None and m.score >= cut}
+        for n, truth in enumerate(scan.truth):
+            part = by_kind["generated" if truth.source == "generated" else "real"]
+            part[0] += n in hit
+            part[1] += 1
+        if log:
+            print(f"scan {number}: {count} nodules, {len(hit)} above every false mark", flush=True)
+    curve = froc(marks, lesions)
+    interval: Interval = cpm_interval(marks, lesions, 500)
+    return {
+        "cpm": round(cpm(curve), 4),
+        "cpm_ci": [round(interval.low, 4), round(interval.high, 4)],
+        "n": scans,
+        "nodules": int(sum(lesions)),
+        "sensitivity_at": {str(r): round(curve.at(r), 4) for r in (0.125, 0.25, 0.5, 1, 2, 4, 8)},
+        "candidate_sensitivity": round(seen / max(1, sum(lesions)), 4),
+        "before_first_false": {k: [v[0], v[1]] for k, v in by_kind.items()},
+        "curve": [curve.false_per_scan.tolist(), curve.sensitivity.tolist()],
+        "marks": [[m.scan, round(m.score, 4), m.lesion is not None] for m in marks],
+    }
+
+
+def read_scan(scan: Scan, opened: Opened) -> tuple[list[tuple[float, float, bool]], float]:
+    """([(probability, gap in mm to the lesion, hit)] of the findings, best first; seconds)."""
+    geometry = VolumeGeometry.axial(scan.voxels.shape, scan.spacing_mm)  # type: ignore[arg-type]
+    volume = Volume(scan.voxels, geometry, "HU")
+    job = ReaderJob("1.2.3", ReaderIdentity("lung_ct", opened.package.card.version, opened.package.digest), volume)
+    started = time.monotonic()
+    out = READER.run(job, opened.nets, opened.parameters, SilentProgress())
+    seconds = time.monotonic() - started
+    lesion = scan.ignored[0]
+    rows = []
+    for finding in out.findings:
+        assert finding.location.centre_lps_mm is not None
+        index = geometry.to_index(finding.location.centre_lps_mm)
+        gap = float(np.linalg.norm((np.asarray(index) - lesion.kji) * scan.spacing_mm))
+        rows.append((float(finding.probability or 0.0), round(gap, 1), gap <= lesion.diameter_mm / 2))
+    return sorted(rows, key=lambda r: -r[0]), seconds
+
+
+def nlst_figures(folder: Path, opened: Opened) -> dict[str, Any]:
+    scan = real_scan(folder)
+    rows, seconds = read_scan(scan, opened)
+    rank = next((n + 1 for n, r in enumerate(rows) if r[2]), None)
+    return {
+        "rank": rank,
+        "findings": len(rows),
+        "false_findings": sum(not r[2] for r in rows),
+        "probabilities": [round(r[0], 3) for r in rows],
+        "seconds": round(seconds, 1),
+        "slices": int(scan.voxels.shape[0]),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m app.ai.training.evaluate_scan")
+    parser.add_argument("what", choices=["phantom", "nlst"])
+    parser.add_argument("--data", type=Path, help="phantom: the labelled nodules; nlst: the folder of the chest CT")
+    parser.add_argument("--scans", type=int, default=24)
+    parser.add_argument("--package", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    opened = open_reader("lung_ct", given.package, given.threads)
+    if given.what == "phantom":
+        nodules = load_nodules(given.data, "test") if given.data else []
+        result = phantom_figures(opened.nets, nodules, given.scans, not given.json)
+        result.pop("curve")
+        result.pop("marks")
+    else:
+        if given.data is None:
+            parser.error("--data is needed")
+        result = nlst_figures(given.data, opened)
+    result["package_sha256"] = opened.package.digest
+    result["engine"] = opened.engine
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

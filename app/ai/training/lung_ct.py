@@ -1,0 +1,170 @@
+"""Trains and packs the lung reader: ``python -m app.ai.training.lung_ct --data DIR --out resources/models/lung_ct.ekmodel``.
+
+DIR is the folder of the shared data (``labelled/lung-nodule-voi``, ``dicom/ct-chest-nlst``; without it no real scan is
+used). Seeds are fixed. Each stage keeps its result in ``--work``, so that a run that was cut off goes on:
+
+1. *nodule*: the outline network on the train nodules, then on train and validation nodules with the mirrored border;
+2. *examples*: scans with known nodules (``lung_scans``);
+3. *candidate*: the network that sorts candidates, and two more that each never saw one lung of the real scan;
+4. *figures*: calibration on held-out generated scans, the malignancy weights on validation nodules, the card's figures;
+5. *package*: weights, card, calibration and golden cases, signed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.ai.engines.torch_engine import TorchEngine, golden_cases, load_module, module_arrays
+from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
+from app.ai.training.lung_card import VERSION, lung_card
+from app.ai.weights_file import Arrays, read_tensors, write_tensors
+from app.domain.model_card import CalibrationBand, Metric
+
+if TYPE_CHECKING:
+    import torch
+
+PACKAGE_ID = "org.ekinshi.lung_ct"
+NETWORKS = {
+    "lung_nodule": NetworkSpec("lung_nodule_v1", {"widths": [16, 32, 64, 96]}, (3, 24, 48, 48)),
+    "lung_candidate": NetworkSpec("lung_candidate_v1", {"widths": [24, 48, 88]}, (2, 32, 32, 32)),
+}
+STAGES = ("nodule", "examples", "candidate", "figures", "package")
+LABELLED, REAL = Path("labelled/lung-nodule-voi"), Path("dicom/ct-chest-nlst")
+
+
+def save(path: Path, module: torch.nn.Module) -> None:
+    path.write_bytes(write_tensors(module_arrays(module, half=False)))
+
+
+def load(path: Path, network: str) -> torch.nn.Module:
+    return load_module(NETWORKS[network], read_tensors(path.read_bytes()))
+
+
+class PlainNetworks:
+    """Networks straight from modules, for the stages before there is a package."""
+
+    def __init__(self, modules: Mapping[str, torch.nn.Module]) -> None:
+        self._engines = {name: TorchEngine(module) for name, module in modules.items()}
+
+    def run(self, name: str, batch: np.ndarray) -> np.ndarray:
+        parts = [self._engines[name].run(batch[n : n + 24]) for n in range(0, len(batch), 24)]
+        return np.concatenate(parts)
+
+
+def train_nodule(data: Path, work: Path, threads: int) -> None:
+    from app.ai.training import lung_nodule
+    from app.ai.training.lidc import load_nodules
+
+    first, last = load_nodules(data / LABELLED, "train"), load_nodules(data / LABELLED, "val")
+    net = lung_nodule.train(first, lung_nodule.Settings(epochs=34, threads=threads, seed=7, mirrored=False))
+    more = lung_nodule.Settings(epochs=17, rate=1.5e-3, threads=threads, seed=8)
+    save(work / "nodule.safetensors", lung_nodule.train(first + last, more, net))
+
+
+def make_examples(data: Path, work: Path) -> None:
+    from app.ai.training.lidc import load_nodules
+    from app.ai.training.lung_scans import build_examples, real_scan
+
+    nodules = load_nodules(data / LABELLED, "train") + load_nodules(data / LABELLED, "val")
+    real = real_scan(data / REAL) if (data / REAL).is_dir() else None
+    made = build_examples(nodules, real)
+    np.savez(work / "examples.npz", cubes=made.cubes, truth=made.truth, side=made.side, origin=made.origin)
+
+
+def train_candidate(work: Path, threads: int) -> None:
+    from app.ai.training import lung_candidate
+    from app.ai.training.lung_scans import Examples, allowed_without
+
+    with np.load(work / "examples.npz") as z:
+        data = Examples(z["cubes"], z["truth"], z["side"], z["origin"])
+    everything = np.arange(len(data.truth))
+    plan = {
+        "candidate": (everything, lung_candidate.Settings(threads=threads)),
+        "candidate_without_1": (allowed_without(data, 1), lung_candidate.Settings(threads=threads)),
+        "candidate_without_2": (allowed_without(data, 2), lung_candidate.Settings(threads=threads)),
+        "candidate_ring": (everything, lung_candidate.Settings(threads=threads, ring_only=True)),
+    }
+    for name, (chosen, settings) in plan.items():
+        if not (work / f"{name}.safetensors").exists():
+            save(work / f"{name}.safetensors", lung_candidate.train(data, chosen, settings))
+
+
+def parameters(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """``pipeline.json``."""
+    return {
+        "mirrors": 8,
+        "mask_threshold": figures.get("mask_threshold", 0.5),
+        "most_findings": 12,
+        "bands": figures.get("bands", [0.5, 0.8]),
+        "malignancy": figures.get(
+            "malignancy", {"traits": [1.0] + [0.0] * 8, "log_diameter": 0.0, "bias": 0.0, "shown": False}
+        ),
+    }
+
+
+def package(work: Path, figures: Mapping[str, Any]) -> bytes:
+    from app.ai.training.signing_key import private_key
+
+    arrays: dict[str, Arrays] = {
+        "lung_nodule": module_arrays(load(work / "nodule.safetensors", "lung_nodule")),
+        "lung_candidate": module_arrays(load(work / "candidate.safetensors", "lung_candidate")),
+    }
+    bands = [CalibrationBand(**b) for b in figures.get("calibration_bands", [])]
+    metrics = [Metric(**m) for m in figures.get("metrics", [])]
+    card = lung_card(
+        metrics,
+        bands,
+        float(figures.get("threshold", 0.3)),
+        str(figures.get("operating_point", "")),
+        figures.get("seconds"),
+    )
+    parts = PackageParts(
+        PACKAGE_ID,
+        card,
+        parameters(figures),
+        NETWORKS,
+        arrays,
+        figures.get("calibration"),
+        golden_cases(NETWORKS, arrays),
+        Limits(ram_mb=3000),
+        "Ekinshi developers",
+    )
+    return build_package(parts, private_key())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m app.ai.training.lung_ct")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("build/lung_ct"))
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 2)))
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
+    given = parser.parse_args(arguments)
+    given.work.mkdir(parents=True, exist_ok=True)
+    if "nodule" in given.stages and not (given.work / "nodule.safetensors").exists():
+        train_nodule(given.data, given.work, given.threads)
+    if "examples" in given.stages and not (given.work / "examples.npz").exists():
+        make_examples(given.data, given.work)
+    if "candidate" in given.stages:
+        train_candidate(given.work, given.threads)
+    if "figures" in given.stages:
+        from app.ai.training.lung_figures import figures_of
+
+        (given.work / "figures.json").write_text(json.dumps(figures_of(given.data, given.work), indent=1), encoding="utf-8")
+    if "package" in given.stages:
+        known = given.work / "figures.json"
+        figures = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
+        given.out.write_bytes(package(given.work, figures))
+        print(f"{given.out}: version {VERSION}, {given.out.stat().st_size / 2**20:.2f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
