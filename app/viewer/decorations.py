@@ -303,11 +303,13 @@ def _scale_bar(resolved: ResolvedView, texts: Texts, style: Style) -> list[Primi
 
 def _colour_bar(resolved: ResolvedView, lut: str, threshold: float, texts: Texts, style: Style) -> list[Primitive]:
     w, h = resolved.size
-    height = min(160.0 * style.scale, h * 0.28)
+    # Below the letter at the right edge and above the corner's lines; a pane without that room shows none.
+    bottom = h - style.margin - 6.0 * style.line
+    height = min(160.0 * style.scale, bottom - h / 2 - 3.0 * style.line)
     if height < 60 * style.scale or w < 220 * style.scale:
         return []
     bar = 12.0 * style.scale
-    x, y = w - style.margin - bar, h * 0.55
+    x, y = w - style.margin - bar, bottom - height
     plate_w = bar + 52 * style.scale
     out: list[Primitive] = [
         Plate(
