@@ -203,8 +203,6 @@ def build_header(raw: RawFile, locator: str, size: int, repairs: list[Problem]) 
     if not sop_instance:
         sop_instance = uid_for("instance", series.series_instance_uid, locator.rsplit("/", 1)[-1], str(size))
     pixel_format = _pixel_format(raw, repairs)
-    if pixel_format is None and raw.truncated:
-        raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
     native = raw.pixel is not None and raw.pixel.length is not None and raw.inflated is None
     if pixel_format is not None and raw.pixel is not None:
         pixel_format = _checked_length(raw, pixel_format, repairs)
@@ -348,9 +346,9 @@ def _pixel_format(raw: RawFile, repairs: list[Problem]) -> PixelFormat | None:
     rows, columns = unsigned(d, tags.ROWS), unsigned(d, tags.COLUMNS)
     allocated = unsigned(d, tags.BITS_ALLOCATED)
     if raw.pixel is None:
+        if raw.truncated:
+            raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
         if rows and columns and allocated:
-            if raw.truncated:
-                raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
             raise fail("dicom.pixels_missing", kept_safe="kept.original", next_step="dicom.next.ask_again")
         if (code(d, tags.SOP_CLASS_UID) or code(d, tags.MEDIA_STORAGE_SOP_CLASS_UID)) in IMAGE_CLASSES:
             raise fail("dicom.pixels_missing", kept_safe="kept.original", next_step="dicom.next.ask_again")
