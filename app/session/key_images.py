@@ -53,7 +53,7 @@ def key_image(
             size=size,
             info=room.info(shown, layer, room.plain_overlay()),
             texts=texts,
-            style=Style(1.5, text_width),
+            style=Style(1.5, text_width, corner_texts=False),
             cache=SampleCache(),
             marks=(ShownMark(finding, MarkLook(label, lines=(" ",))),),
         )

@@ -16,7 +16,19 @@ from app.domain.study_lookup import instances_by_uid
 from app.session.second_read import Plan, Refused
 from app.store.library import Library
 
-_NOT_ITS_KIND = frozenset({"ai.scope.modality", "ai.scope.kind", "ai.scope.body_part", "ai.scope.other_series_chosen"})
+_NOT_ITS_KIND = frozenset(
+    f"ai.scope.{reason}"
+    for reason in (
+        "modality",
+        "not_a_stack",
+        "not_a_film",
+        "no_images",
+        "body_part",
+        "localizer",
+        "derived",
+        "other_series_chosen",
+    )
+)
 """Reasons that only say "this reader is for something else": not worth a word in the worklist."""
 
 

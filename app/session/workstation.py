@@ -584,6 +584,10 @@ class Workstation:
         images = self._images.busy() if self._images is not None else False
         return self._tasks.running() or self._reads.busy() or images or self._pictures.busy()
 
+    def images_busy(self) -> bool:
+        """Frames, volumes or thumbnails are still being made."""
+        return self._pictures.busy() or (self._images is not None and self._images.busy())
+
     def shutdown(self) -> None:
         """Ends everything in order; what was confirmed is on disk already."""
         if self._closed:
