@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,6 +61,13 @@ class ScriptedServer:
         self.posts: list[Step] = []
         self.gets: list[Step] = []
         self.seen: list[Seen] = []
+        self.keep_bodies = True
+        self.sent_again: list[str] = []
+        """UIDs that were sent although they were here already."""
+        self.other_bytes: list[str] = []
+        """UIDs that were sent with two different contents."""
+        self.usually: Callable[[], Step] = lambda: Step("good")
+        """What it does when no step is prescribed."""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -98,11 +105,11 @@ class ScriptedServer:
 
     def _note(self, handler: BaseHTTPRequestHandler, body: bytes, length: int) -> None:
         headers = {k.lower(): v for k, v in handler.headers.items()}
-        self.seen.append(Seen(handler.command, handler.path, headers, length, body))
+        self.seen.append(Seen(handler.command, handler.path, headers, length, body if self.keep_bodies else b""))
 
     def _post(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers.get("Content-Length", 0))
-        step = self.posts.pop(0) if self.posts else Step("good")
+        step = self.posts.pop(0) if self.posts else self.usually()
         if step.kind == "drop_mid_body":
             self._note(handler, handler.rfile.read(length // 2), length)
             _hang_up(handler)
@@ -111,6 +118,9 @@ class ScriptedServer:
         self._note(handler, body, length)
         parts = [content for _, content in multipart.decode(body, handler.headers["Content-Type"])]
         uids = [object_uids(part)[2] for part in parts]
+        for uid, part in zip(uids, parts, strict=True):
+            if uid in self.stored:
+                (self.sent_again if self.stored[uid] == part else self.other_bytes).append(uid)
         if step.kind in ("good", "store_then_drop", "wait"):
             for uid, part in zip(uids, parts, strict=True):
                 self.times_stored[uid] = self.times_stored.get(uid, 0) + 1
