@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -82,7 +82,8 @@ def geometry_of(layer: ImageLayer, view: ViewState) -> ImageGeometry:
     if view.plane is Plane.STACK:
         k = min(max(view.frame_index, 0), layer.volume.geometry.shape[0] - 1)
         return ImageGeometry.of_plane(layer.volume.geometry.plane(k), interpolated=layer.volume.interpolated)
-    return mpr_geometry(layer.volume.geometry, view)
+    geometry = mpr_geometry(layer.volume.geometry, view)
+    return replace(geometry, interpolated_plane=True) if layer.volume.interpolated else geometry
 
 
 def _where(view: ViewState) -> tuple[Any, ...]:
@@ -305,7 +306,7 @@ def render(
             if cover is not None:
                 pixels = _with_mask(pixels, layer, cover)
     cache.forget_other_than(slots)
-    return Picture(_on_black(pixels, offset, size), whole, shown, sampled.exact, draft)
+    return Picture(_on_black(pixels, offset, size), whole, shown, sampled.exact and not whole.interpolated, draft)
 
 
 def _on_black(pixels: npt.NDArray[np.uint8], offset: tuple[int, int], size: Size) -> npt.NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from app.viewer.hanging_rules import (
     RuleResult,
     candidates,
     evaluate,
+    is_localizer,
     set_attributes,
     study_attributes,
 )
@@ -77,7 +78,7 @@ class Hanging:
 
 def _match(selector: Selector, pool: Sequence[Candidate]) -> Candidate | None:
     scored: list[tuple[float, int, Candidate]] = []
-    for order, candidate in enumerate(pool):
+    for order, candidate in enumerate(sorted(pool, key=is_localizer)):
         score, _ = evaluate(selector.rules, set_attributes(candidate))
         if score is not None:
             scored.append((-score, order, candidate))
@@ -157,7 +158,7 @@ def _one_scale(panes: list[HungPane], specs: Sequence[PaneSpec], found: Sequence
 
 def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Sequence[Candidate]) -> tuple[HungStage, ...]:
     if protocol.grid:
-        shown = list(current)[:MAX_GRID]
+        shown = sorted(current, key=is_localizer)[:MAX_GRID]
         layout = grid_for(len(shown))
         cells = layout_cells(layout)
         spec = PaneSpec((), link="grid", start="middle")
@@ -168,7 +169,7 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
     pool = [*current, *priors]
     out: list[HungStage] = []
     for stage in protocol.stages:
-        if stage.needs_prior and not priors:
+        if (stage.needs_prior and not priors) or (stage.otherwise and out):
             continue
         cells = layout_cells(stage.layout)
         found: list[Candidate | None] = []
@@ -178,8 +179,8 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
             name, candidate = hits[0] if hits else ("", None)
             found.append(candidate)
             panes.append(_hang_pane(spec, cell, candidate, name))
-        if not any(c is not None for c in found):
-            continue
+        if 2 * sum(c is not None for c in found) <= len(found):
+            continue  # a stage that is half empty is no arrangement
         panes = _one_scale(panes, stage.panes, found)
         panes += [HungPane(cell, ViewState()) for cell in cells[len(panes) :]]
         out.append(HungStage(stage.name, stage.layout, tuple(panes)))

@@ -56,6 +56,8 @@ class StageSpec:
     layout: str
     panes: tuple[PaneSpec, ...]
     needs_prior: bool = False
+    otherwise: bool = False
+    """Only when no stage before it found enough to hang."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,15 @@ def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
         panes = tuple(_pane(p, names) for p in entry["pane"])
         if len(panes) > len(layout_cells(entry["layout"])):
             raise ValueError(f"stage {entry['name']!r} has more panes than its layout")
-        stages.append(StageSpec(entry["name"], entry["layout"], panes, bool(entry.get("needs_prior", False))))
+        stages.append(
+            StageSpec(
+                entry["name"],
+                entry["layout"],
+                panes,
+                bool(entry.get("needs_prior", False)),
+                bool(entry.get("otherwise", False)),
+            )
+        )
     grid = bool(data.get("grid", False))
     rules = tuple(rule_from(r) for r in data.get("match", []))
     if not rules or not (stages or grid):

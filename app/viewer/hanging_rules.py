@@ -108,6 +108,16 @@ def candidates(study: Study, display_sets: Sequence[DisplaySet], prior: bool) ->
     return out
 
 
+_LOCALIZERS = ("localizer", "localiser", "scout", "topogram", "pilot", "surview", "survey")
+
+
+def is_localizer(candidate: Candidate) -> bool:
+    """Planning pictures hang after everything that was made to be read."""
+    image_type = candidate.instance.image_type if candidate.instance is not None else ()
+    description = candidate.series.description.casefold() if candidate.series is not None else ""
+    return "LOCALIZER" in image_type or any(word in description for word in _LOCALIZERS)
+
+
 def plane_of(candidate: Candidate) -> str:
     """axial, coronal, sagittal, oblique, or "" without a position."""
     instance = candidate.instance
