@@ -57,11 +57,15 @@ def image(values: np.ndarray, **changes: Any) -> Dataset:
 
 def save(d: Dataset, path: Path, syntax: str = EXPLICIT, big: bool = False) -> Path:
     d.file_meta = FileMetaDataset()
-    d.file_meta.TransferSyntaxUID = syntax
+    # pydicom writes only the syntaxes it knows: JPEG XL goes out under a name of the same length.
+    known = syntax.replace(".4.110", ".4.201")
+    d.file_meta.TransferSyntaxUID = known
     d.file_meta.MediaStorageSOPClassUID = d.get("SOPClassUID", CT)
     d.file_meta.MediaStorageSOPInstanceUID = d.get("SOPInstanceUID", "2.25.99")
     path.parent.mkdir(parents=True, exist_ok=True)
     dcmwrite(path, d, enforce_file_format=True)
+    if known != syntax:
+        path.write_bytes(path.read_bytes().replace(known.encode(), syntax.encode(), 1))
     return path
 
 
