@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from app.dicom.frame_pixels import frame_pixels
 from app.domain.finding import Finding
-from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
+from app.domain.pixels import FramePixels
+from app.domain.ports import ByteSource
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Study
+from app.domain.study_lookup import instances_by_uid
 from app.session.images import Images
 from app.session.panes import PaneState
 from app.session.reading_room import ReadingRoom
@@ -111,13 +115,27 @@ def thumbnail(images: Images, display_set: DisplaySet, size_px: int = THUMBNAIL_
     instance = images.instance(ref.sop_instance_uid) if ref is not None else None
     if ref is None or instance is None or instance.pixel_format is None:
         return None
-    frame = images.now(ref)
+    return _small(images.now(ref), instance, ref, display_set, size_px)
+
+
+def study_thumbnail(
+    study: Study, display_set: DisplaySet, source: ByteSource, size_px: int = THUMBNAIL_PX
+) -> npt.NDArray[np.uint8] | None:
+    """Like ``thumbnail`` for a study that is not open."""
+    ref = thumbnail_frame(display_set)
+    instance = instances_by_uid(study).get(ref.sop_instance_uid) if ref is not None else None
+    if ref is None or instance is None or instance.pixel_format is None:
+        return None
+    return _small(frame_pixels(instance, ref.frame, source), instance, ref, display_set, size_px)
+
+
+def _small(
+    frame: FramePixels, instance: Instance, ref: FrameRef, display_set: DisplaySet, size_px: int
+) -> npt.NDArray[np.uint8]:
     geometry = image_geometry(instance, ref.frame, display_set.modality)
     appearance = Appearance()
-    if frame.unit == "HU" and not frame.windows and (found := preset("soft_tissue")) is not None:
+    if frame.unit == "HU" and not frame.windows and (found := preset("mediastinum")) is not None:
         appearance = Appearance(window=found.window)
     layer = ImageLayer(appearance, frame=frame, geometry=geometry, sop_instance_uid=ref.sop_instance_uid)
     pixels = render(ViewState(display_set.display_set_id), (layer,), (size_px, size_px)).pixels
-    if pixels.ndim == 3:
-        return _rgb(pixels)
-    return pixels
+    return _rgb(pixels) if pixels.ndim == 3 else pixels

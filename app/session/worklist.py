@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from app.domain.problem import Problem
-from app.domain.study import Study
 from app.session.clock import arrived, dicom_date
 from app.session.people import patient_line
 from app.session.views import HistoryEntry, Status, Words, WorklistQuery, WorklistRow, WorklistView
@@ -146,7 +145,6 @@ def build(
     facts: Callable[[StudyRow], AiFacts],
     me: str,
     names: Callable[[str], str],
-    site: Callable[[StudyRow], str],
     today: date,
     demonstration: bool,
 ) -> WorklistView:
@@ -180,7 +178,7 @@ def build(
             title=study_title(row),
             subtitle=Words("worklist.images", {"n": row.instance_count}),
             arrived=arrived(row.study_datetime, today) or at,
-            site=site(row),
+            site=row.institution,
             ai=ai_status(facts(row)),
             reading=reading_status(row.reading_state, names(row.reading_person), ""),
             storage=storage_status(dict(row.sync_states), row.reading_state in ("signed", "addended")),
@@ -225,7 +223,3 @@ def history_entry(row: StudyRow, facts: AiFacts, site: str, signed_by: str, curr
         role=status.role,
         current=current,
     )
-
-
-def site_of(study: Study) -> str:
-    return study.institution

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -21,13 +21,13 @@ from app.domain.messages import templates
 from app.domain.outbox import OutboxState
 from app.domain.person import Person
 from app.domain.ports import Clock, MainLoop, Progress
-from app.domain.problem import ProblemError
+from app.domain.problem import Problem, ProblemError
 from app.domain.study import DisplaySet, DisplaySetKind, Study
 from app.domain.verdict import Decision
 from app.samples.catalogue import write_samples
 from app.session import tray as tray_data
 from app.session.clock import dicom_date_time, local_hms
-from app.session.crops import thumbnail
+from app.session.crops import study_thumbnail, thumbnail
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
 from app.session.importing import ImportSummary, import_paths
@@ -56,12 +56,16 @@ from app.session.views import (
 )
 from app.session.worklist import AiFacts, ai_status, build, history_entry, study_title
 from app.store.database import Tx
+from app.store.events import ChainReport
 from app.store.hlc import utc_iso
 from app.store.library import Library
-from app.store.sealed import SealState
+from app.store.sealed import SealedResult, SealState
 from app.store.studies import StudyRow
 
 _HISTORY_SHOWN = 12
+_LISTED = 5000
+_OF_STUDY = "study/"
+_WITH_PICTURE = (DisplaySetKind.STACK, DisplaySetKind.IMAGES, DisplaySetKind.CINE)
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Workstation:
         self._thumbnails: dict[str, npt.NDArray[np.uint8] | None] = {}
         self._thumbnails_asked: set[str] = set()
         self._pictures = Images(parts.library.objects, parts.loop, lambda: None, threads=1)
-        self._answer_counts: dict[str, dict[str, int]] = {}
+        self._chain_checked, self._chain_checking, self._chain_intact = -1, False, True
         self._summary: ImportSummary | None = None
         self._images: Images | None = None
         self.reading: ReadingSession | None = None
@@ -170,22 +174,24 @@ class Workstation:
     # -- worklist --------------------------------------------------------------------------------------------------
 
     def worklist(self, query: WorklistQuery) -> WorklistView:
-        rows = self._library.studies.search(limit=5000)
+        rows = self._library.studies.search(limit=_LISTED)
         found = None
         if query.text.strip():
-            found = {r.study_instance_uid for r in self._library.studies.search(query.text, limit=5000)}
+            found = {r.study_instance_uid for r in self._library.studies.search(query.text, limit=_LISTED)}
+        runs = self._library.sealed.by_study()
+        committed = self._library.opinions.committed_studies(self.person.person_id)
         view = build(
             rows,
             found,
             query,
-            self._ai_facts,
+            lambda row: self._ai_facts(row, runs.get(row.study_instance_uid, ()), row.study_instance_uid in committed),
             self.person.person_id,
             self._person_name,
-            lambda row: self._study(row.study_instance_uid).institution,
             date.today(),
             self.is_demo,
         )
-        shown = tuple(replace(r, thumbnail=self._best_set(r.study_instance_uid)) for r in view.rows)
+        # The picture is found out when a row is painted: a long list must not read every study's headers.
+        shown = tuple(replace(r, thumbnail=f"{_OF_STUDY}{r.study_instance_uid}") for r in view.rows)
         return replace(view, rows=shown)
 
     def _person_name(self, person_id: str) -> str:
@@ -208,41 +214,35 @@ class Workstation:
 
     def _picture_sets(self, uid: str) -> list[DisplaySet]:
         """Display sets that have a picture, the most telling first: longest stack, then films in order."""
-        sets = [
-            d
-            for d in self._display_sets(uid)
-            if d.kind in (DisplaySetKind.STACK, DisplaySetKind.IMAGES, DisplaySetKind.CINE)
-        ]
+        sets = [d for d in self._display_sets(uid) if d.kind in _WITH_PICTURE]
         return sorted(sets, key=lambda d: -len(d.frames))
 
-    def _best_set(self, uid: str) -> str:
-        sets = self._picture_sets(uid)
-        return sets[0].display_set_id if sets else ""
-
-    def _ai_facts(self, row: StudyRow) -> AiFacts:
-        results = self._reads.results(row.study_instance_uid)
+    def _ai_facts(self, row: StudyRow, results: Sequence[SealedResult], mine: bool) -> AiFacts:
+        """``mine``: this person has given a first opinion; only then is a word said about what was found."""
         told = next((r for r in results if r.problems), None)
         sealed = next((r for r in results if r.state is SealState.SEALED), None)
-        mine = self._library.opinions.is_committed(row.study_instance_uid, self.person.person_id)
+        shown = mine and row.revealed
         return AiFacts(
             states=row.ai_states,
-            revealed=mine and row.revealed,
+            revealed=shown,
             fraction=self._reads.fraction(row.study_instance_uid),
             problem=told.problems[0] if told else None,
             ready_at=local_hms(utc_iso(sealed.hlc))[:5] if sealed else "",
-            counts=self._answers(row.study_instance_uid) if mine and row.revealed else None,
+            counts=self._answers(row.study_instance_uid) if shown else None,
         )
 
+    def _facts_of(self, row: StudyRow) -> AiFacts:
+        uid = row.study_instance_uid
+        mine = self._library.opinions.is_committed(uid, self.person.person_id)
+        return self._ai_facts(row, self._reads.results(uid), mine)
+
     def _answers(self, uid: str) -> dict[str, int]:
-        """Answers given, and how many findings are open; only ever asked for after this person's own reveal."""
+        """Verdicts by kind, and how many findings of the open study wait for one. After this person's own reveal only."""
         verdicts = self._library.verdicts.current(uid)
-        if uid not in self._answer_counts:
-            found = self._reads.opened(uid, self.person.person_id)
-            self._answer_counts[uid] = {"all": sum(len(r.findings) for r in found)}
-            if self.reading is None or self.reading.study.study_instance_uid != uid:
-                self._reads.forget(uid)
         counts = {d.value: sum(v.decision is d for v in verdicts.values()) for d in Decision}
-        return {**counts, "open": max(0, self._answer_counts[uid]["all"] - len(verdicts))}
+        if self.reading is not None and self.reading.study.study_instance_uid == uid:
+            counts["open"] = len(self.reading.desk.unanswered())
+        return counts
 
     def preview(self, study_instance_uid: str) -> StudyPreview | None:
         row = self._library.studies.row(study_instance_uid)
@@ -256,7 +256,7 @@ class Workstation:
         if study.accession_number:
             facts.append((Words("preview.accession"), study.accession_number))
         facts.append((Words("preview.series"), f"{row.series_count} · {row.instance_count}"))
-        ai = self._ai_facts(row)
+        ai = self._facts_of(row)
         readers = [f"{r.reader} {r.reader_version}" for r in self._reads.results(study_instance_uid)]
         sets = self._picture_sets(study_instance_uid)
         return StudyPreview(
@@ -280,8 +280,8 @@ class Workstation:
             entries.append(
                 history_entry(
                     row,
-                    self._ai_facts(row),
-                    self._study(row.study_instance_uid).institution,
+                    self._facts_of(row),
+                    row.institution,
                     self._person_name(signed.person_id) if signed else "",
                     row.study_instance_uid == uid,
                 )
@@ -289,11 +289,23 @@ class Workstation:
         return tuple(entries)
 
     def chain_intact(self) -> bool:
-        """Checked again only when the log has grown."""
+        """What the last check of the whole log said; a longer log is checked again beside, never on this thread."""
         count = self._library.events.count()
-        if getattr(self, "_chain", (0, False))[0] != count:
-            self._chain = (count, self._library.events.verify_chain().intact)
-        return self._chain[1]
+        if self._chain_checked != count and not self._chain_checking:
+            self._chain_checking = True
+            self._pictures.beside(lambda: self._library.events.verify_chain(), self._chain_came)
+        return self._chain_intact
+
+    def _chain_came(self, report: ChainReport | None) -> None:
+        self._chain_checking = False
+        if report is None:
+            return
+        changed = report.intact != self._chain_intact
+        self._chain_checked, self._chain_intact = report.length, report.intact
+        if not report.intact:
+            self._say(Notice(Problem("library.chain_broken", {"at": report.broken_at}, next_step="next.tell_support")))
+        if changed:
+            self._announce(Changes(worklist=True, tray=True))
 
     # -- this PC ---------------------------------------------------------------------------------------------------
 
@@ -342,13 +354,33 @@ class Workstation:
             return Thumbnail(display_set_id, pixels) if pixels is not None else None
         if display_set_id in self._thumbnails_asked:
             return None
-        found = next((d for sets in self._sets.values() for d in sets if d.display_set_id == display_set_id), None)
-        if found is None:
-            return None
         self._thumbnails_asked.add(display_set_id)
-        chosen = found
-        self._pictures.beside(lambda: thumbnail(self._pictures, chosen), lambda p: self._thumbnail_came(display_set_id, p))
+        if display_set_id.startswith(_OF_STUDY):
+            work = self._study_thumbnail(display_set_id.removeprefix(_OF_STUDY))
+        else:
+            found = next((d for sets in self._sets.values() for d in sets if d.display_set_id == display_set_id), None)
+            if found is None:
+                return None
+            chosen = found
+
+            def work() -> npt.NDArray[np.uint8] | None:
+                return thumbnail(self._pictures, chosen)
+
+        self._pictures.beside(work, lambda p: self._thumbnail_came(display_set_id, p))
         return None
+
+    def _study_thumbnail(self, uid: str) -> Callable[[], npt.NDArray[np.uint8] | None]:
+        """The picture that stands for a study; its headers are read on the decode thread."""
+
+        def work() -> npt.NDArray[np.uint8] | None:
+            study = self._library.studies.load(uid)
+            sets = display_sets(study)
+            best = max((d for d in sets if d.kind in _WITH_PICTURE), key=lambda d: len(d.frames), default=None)
+            if best is None:
+                return None
+            return study_thumbnail(study, best, self._library.objects)
+
+        return work
 
     def _thumbnail_came(self, display_set_id: str, pixels: npt.NDArray[np.uint8] | None) -> None:
         self._thumbnails[display_set_id] = pixels
@@ -490,7 +522,6 @@ class Workstation:
         self._images = None
         self.reading = None
         self._reads.forget(uid)
-        self._answer_counts.pop(uid, None)
         person = self.person.person_id
         self._library.write_async(lambda tx: self._library.recovery.clear(tx, person))
         self._announce(Changes(study=True, layout=True, worklist=True))

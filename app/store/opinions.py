@@ -83,6 +83,11 @@ class Opinions(Repository):
         sql = "SELECT 1 FROM first_opinions WHERE study = ? AND (? = '' OR person = ?)"
         return self._read(lambda t: t.one(sql, (study_uid, person_id, person_id)), tx) is not None
 
+    def committed_studies(self, person_id: str, tx: Tx | None = None) -> frozenset[str]:
+        """Studies that this person has given a first opinion on."""
+        rows = self._read(lambda t: t.all("SELECT study FROM first_opinions WHERE person = ?", (person_id,)), tx)
+        return frozenset(str(row[0]) for row in rows)
+
     def revealed(self, study_uid: str, person_id: str, tx: Tx | None = None) -> Reveal | None:
         sql = "SELECT hlc, readers FROM reveals WHERE study = ? AND person = ?"
         row = self._read(lambda t: t.one(sql, (study_uid, person_id)), tx)

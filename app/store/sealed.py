@@ -83,6 +83,14 @@ class Sealed(Repository):
         sql = "SELECT * FROM sealed_results WHERE study = ? ORDER BY reader"
         return tuple(_result(row) for row in self._read(lambda t: t.all(sql, (study_uid,)), tx))
 
+    def by_study(self, tx: Tx | None = None) -> dict[str, tuple[SealedResult, ...]]:
+        """Every run of the library, for a whole worklist at once."""
+        found: dict[str, list[SealedResult]] = {}
+        for row in self._read(lambda t: t.all("SELECT * FROM sealed_results ORDER BY study, reader"), tx):
+            result = _result(row)
+            found.setdefault(result.study_instance_uid, []).append(result)
+        return {study: tuple(results) for study, results in found.items()}
+
     def unfinished(self, tx: Tx | None = None) -> tuple[SealedResult, ...]:
         """Runs that were waiting or under way, to be queued again after a crash; oldest first."""
         sql = "SELECT * FROM sealed_results WHERE state IN ('waiting', 'running') ORDER BY hlc"

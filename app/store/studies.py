@@ -51,6 +51,7 @@ class StudyRow:
     revealed: bool
     sync_states: tuple[tuple[str, int], ...]
     """(outbox state, number of items)."""
+    institution: str = ""
 
 
 class Studies(Repository):
@@ -285,6 +286,7 @@ def _row(row: Row) -> StudyRow:
         ai_states=tuple(_pairs(ai)),
         revealed=bool(revealed),
         sync_states=tuple((name, int(count)) for name, count in _pairs(sync)),
+        institution=study.institution,
     )
 
 
