@@ -180,7 +180,9 @@ def import_(options: argparse.Namespace) -> int:
         )
         for refused in document["refused"]:
             print(f"refused: {refused['path']}: {refused['reason']}")
-    return FAILED if document["refused"] else OK
+        if document["stopped"]:
+            print(f"ekinshi: {document['stopped']['reason']}", file=sys.stderr)
+    return FAILED if document["refused"] or document["stopped"] else OK
 
 
 def sync(options: argparse.Namespace) -> int:

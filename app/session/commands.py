@@ -61,6 +61,7 @@ def import_into_library(paths: Sequence[Path], progress: Progress) -> dict[str, 
         "repaired": summary.repaired,
         "refused": [{"path": r.path, "code": r.problem.code, "reason": sentence("en", r.problem)} for r in summary.refused],
         "remarks": [sentence("en", p) for p in summary.remarks],
+        "stopped": {"code": stopped.code, "reason": sentence("en", stopped)} if (stopped := summary.stopped) else None,
     }
 
 

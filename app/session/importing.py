@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -139,9 +139,7 @@ def _import_study(
     tally.added += len(outcome.added)
     tally.known += len(outcome.known)
     by_uid = {i.sop_instance_uid: i.locator for s in study.series for i in s.instances}
-    tally.refused += [
-        dataclasses.replace(r, path=_shown(by_uid.get(r.sop_instance_uid, r.path))) for r in outcome.refused
-    ]
+    tally.refused += [dataclasses.replace(r, path=_shown(by_uid.get(r.sop_instance_uid, r.path))) for r in outcome.refused]
     if outcome.added:
         tally.new_studies.append(study.study_instance_uid)
     elif outcome.known:
@@ -150,7 +148,7 @@ def _import_study(
 
 def _copies(
     library: Library, source: ByteSource, instances: Sequence[Instance], copied: list[str]
-) -> Iterator[tuple[Instance, Instance | Problem]]:
+) -> Generator[tuple[Instance, Instance | Problem], None, None]:
     """Each instance with its copy in the library, in order, several at a time; or with why its file could not be read.
 
     The name of every object written comes into ``copied``, also when nobody takes the answer any more. Raises

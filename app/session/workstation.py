@@ -25,6 +25,7 @@ from app.domain.problem import Problem, ProblemError
 from app.domain.study import DisplaySet, DisplaySetKind, Study
 from app.domain.verdict import Decision
 from app.samples.catalogue import write_samples
+from app.security.redaction import REDACTOR
 from app.session import tray as tray_data
 from app.session.clock import dicom_date_time, local_hms
 from app.session.crops import study_thumbnail, thumbnail
@@ -66,6 +67,13 @@ _HISTORY_SHOWN = 12
 _LISTED = 5000
 _OF_STUDY = "study/"
 _WITH_PICTURE = (DisplaySetKind.STACK, DisplaySetKind.IMAGES, DisplaySetKind.CINE)
+
+
+def _identifiers(study: Study) -> tuple[str, ...]:
+    """What must not be written into a log once a study is open."""
+    patient, name = study.patient, study.patient.name
+    names = (name.alphabetic, name.ideographic, name.phonetic, name.display())
+    return (*names, patient.patient_id, patient.birth_date, study.accession_number, study.referring_physician)
 
 
 @dataclass(frozen=True)
@@ -404,6 +412,8 @@ class Workstation:
         for uid in summary.studies:
             self._forget_headers(uid)
         self._announce(Changes(worklist=True, tasks=True))
+        if summary.stopped is not None:
+            self._say(Notice(summary.stopped))
         for uid in summary.studies:
             try:
                 self._reads.arrived(uid)
@@ -418,8 +428,8 @@ class Workstation:
         folder, person = self._parts.samples_folder, self.person.person_id
 
         def work(progress: Progress) -> ImportSummary:
-            write_samples(folder, progress)
-            return import_paths(self._library, [folder], progress, person)
+            samples = write_samples(folder, progress)
+            return import_paths(self._library, [s.folder for s in samples], progress, person)
 
         return self._tasks.start(Words("task.samples"), work, self._imported, lambda problem: self._say(Notice(problem)))
 
@@ -444,6 +454,7 @@ class Workstation:
                 return self.reading
             self.close_study()
         current = OpenStudy(self._study(study_instance_uid), self._display_sets(study_instance_uid))
+        REDACTOR.know(_identifiers(current.study))
         priors = [
             OpenStudy(self._study(r.study_instance_uid), self._display_sets(r.study_instance_uid))
             for r in self._library.studies.of_patient(study_instance_uid)
