@@ -7,9 +7,9 @@ nothing but its reader, its state and the name of a padded, encrypted object.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -100,6 +100,7 @@ class SecondReads:
         keys: SealKeys,
         loop: MainLoop,
         announce: Callable[[str], None],
+        say: Callable[[Problem], None] = lambda problem: None,
     ) -> None:
         """``announce(study)`` is called on the main thread when a state changed. ``client`` None: no reader can run."""
         self._library = library
@@ -108,15 +109,40 @@ class SecondReads:
         self._keys = keys
         self._loop = loop
         self._announce = announce
+        self._say = say
         self._queue = _Queue()
         self._opened: dict[tuple[str, str], ReadResult] = {}
         self._closed = False
+        self._planning = 0
+        self._work = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-read-input")
 
     # -- reading in the background ---------------------------------------------------------------------------------
 
     def arrived(self, study: str, *, first: bool = False) -> None:
-        """Plans a study that was imported or changed; readers that finished it already are left alone."""
-        plan = self._planner.plan(study)
+        """Plans a study that was imported or changed, beside the main thread; readers that finished it are left alone."""
+        self._planning += 1
+
+        def plan() -> None:
+            found, problem = None, None
+            try:
+                found = self._planner.plan(study)
+            except ProblemError as error:
+                problem = error.problem
+            except Exception as error:  # a bug of ours: the study stays readable, and the log names what failed
+                _log.exception("a study could not be planned")
+                problem = Problem("second_read.plan_failed", {"kind": type(error).__name__}, next_step="next.retry")
+            self._loop.post(lambda: self._planned(study, found, problem, first))
+
+        self._work.submit(plan)
+
+    def _planned(self, study: str, plan: Plan | None, problem: Problem | None, first: bool) -> None:
+        self._planning -= 1
+        if self._closed:
+            return
+        if plan is None:
+            if problem is not None:
+                self._say(problem)
+            return
         done = {r.reader: r for r in self._library.sealed.for_study(study) if r.state is SealState.SEALED}
         for refused in plan.refused:
             if refused.card.reader_name not in done:
@@ -173,7 +199,7 @@ class SecondReads:
         self._queue.running = run
         self._put(run.study, run.accepted.card, SealState.RUNNING)
         self._announce(run.study)
-        threading.Thread(target=self._prepare, args=(run,), name="ekinshi-read-input", daemon=True).start()
+        self._work.submit(self._prepare, run)
 
     def _prepare(self, run: _Run) -> None:
         """Decodes the images for the worker (not on the main thread), then hands the job over on it."""
@@ -231,10 +257,11 @@ class SecondReads:
         return running.fraction if running is not None and running.study == study else None
 
     def busy(self) -> bool:
-        return self._queue.running is not None or bool(self._queue.waiting)
+        return self._planning > 0 or self._queue.running is not None or bool(self._queue.waiting)
 
     def close(self) -> None:
         self._closed = True
+        self._work.shutdown(wait=True, cancel_futures=True)
         running = self._queue.running
         if running is not None and running.handle is not None and self._client is not None:
             self._client.cancel(running.handle)

@@ -21,7 +21,7 @@ from app.domain.messages import templates
 from app.domain.outbox import OutboxState
 from app.domain.person import Person
 from app.domain.ports import Clock, MainLoop, Progress
-from app.domain.problem import Problem, ProblemError
+from app.domain.problem import Problem
 from app.domain.study import DisplaySet, DisplaySetKind, Study
 from app.domain.verdict import Decision
 from app.samples.catalogue import write_samples
@@ -115,6 +115,7 @@ class Workstation:
             parts.seal_keys,
             parts.loop,
             self._read_changed,
+            lambda problem: self._say(Notice(problem)),
         )
         self._sets: dict[str, tuple[DisplaySet, ...]] = {}
         self._studies: dict[str, Study] = {}
@@ -415,10 +416,7 @@ class Workstation:
         if summary.stopped is not None:
             self._say(Notice(summary.stopped))
         for uid in summary.studies:
-            try:
-                self._reads.arrived(uid)
-            except ProblemError as error:
-                self._say(Notice(error.problem))
+            self._reads.arrived(uid)
 
     def last_import_summary(self) -> ImportSummary | None:
         return self._summary
