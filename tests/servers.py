@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -55,7 +56,8 @@ class Seen:
 class ScriptedServer:
     """A DICOMweb archive in memory that misbehaves as told: ``posts`` and ``gets`` are taken from the front."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.stored: dict[str, bytes] = {}
         self.times_stored: dict[str, int] = {}
         self.posts: list[Step] = []
@@ -76,6 +78,14 @@ class ScriptedServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
+            def handle(self) -> None:
+                with contextlib.suppress(OSError):  # a client that does not trust us hangs up
+                    super().handle()
+
+            def finish(self) -> None:
+                with contextlib.suppress(OSError):
+                    super().finish()
+
             def do_POST(self) -> None:
                 server._post(self)
 
@@ -84,13 +94,16 @@ class ScriptedServer:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
+        if tls is not None:
+            # The handshake belongs to the connection's own thread, else one bad client stops the listener.
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.port = int(self._http.server_address[1])
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/dicom-web"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/dicom-web"
 
     def close(self) -> None:
         self._http.shutdown()

@@ -20,6 +20,7 @@ from app.domain.problem import ProblemError, fail
 from app.domain.study import Study
 
 _LEVELS = 255
+_LEAST_VALUE = 0.01
 PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 
 
@@ -38,8 +39,9 @@ def heatmap_pm(
 ) -> bytes:
     """``heatmap`` as a float Parametric Map. Quantity (122157, DCM, "Probability"), or Saliency for activation maps.
 
-    Values stay on their absolute scale 0..1. ``evidence``: SOP Instance UIDs of the images it was computed from.
-    Raises ``dicom.evidence_missing`` or ``dicom.map_not_finite``.
+    Values stay on their absolute scale 0..1; margins in which all are below 0.01 are left out, and the object says so.
+    ``evidence``: SOP Instance UIDs of the images it was computed from. Raises ``dicom.evidence_missing`` or
+    ``dicom.map_not_finite``.
     """
     import highdicom as hd
 
@@ -56,7 +58,8 @@ def heatmap_pm(
     )
     if heatmap.geometry is None:
         raise ValueError("a parametric map needs a geometry; films go through heatmap_object")
-    planes = grids.plane_arguments(heatmap.geometry)
+    geometry, values = _without_emptiness(heatmap.geometry, values)
+    planes = grids.plane_arguments(geometry)
     sources = evidence_of(study, evidence or (heatmap.sop_instance_uid or first_image(study),))
     ds = hd.pm.ParametricMap(
         source_images=sources,
@@ -80,7 +83,24 @@ def heatmap_pm(
         **planes,
     )
     ds.Laterality = ""  # type 2C that the writer leaves out
+    if geometry is not heatmap.geometry:
+        ds.ImageComments = f"Outside of this box every value is below {_LEAST_VALUE}"
     return finished(ds, study, header)
+
+
+def _without_emptiness(
+    geometry: VolumeGeometry, values: npt.NDArray[np.float32]
+) -> tuple[VolumeGeometry, npt.NDArray[np.float32]]:
+    """The smallest box that holds all values of at least ``_LEAST_VALUE`` (the highest one when there are none)."""
+    there = values >= min(_LEAST_VALUE, float(values.max(initial=0.0)))
+    slices = []
+    for axis in range(3):
+        along = np.flatnonzero(there.any(axis=tuple(a for a in range(3) if a != axis)))
+        slices.append(slice(int(along[0]), int(along[-1]) + 1))
+    k, j, i = slices
+    if values[k, j, i].shape == values.shape:
+        return geometry, values
+    return geometry.cropped(k, j, i), np.ascontiguousarray(values[k, j, i])
 
 
 def _film_map(study: Study, heatmap: Heatmap, reader: ReaderIdentity, header: ObjectHeader) -> bytes:

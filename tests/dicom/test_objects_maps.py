@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.dicom import coding
-from app.dicom.parametric_map import PARAMETRIC_MAP, heatmap_object, read_heatmap, read_pm
+from app.dicom.parametric_map import PARAMETRIC_MAP, heatmap_object, heatmap_pm, read_heatmap, read_pm
 from app.dicom.segmentation import finding_masks_seg, read_seg
 from app.domain.finding import Finding, Heatmap, Location, ReadResult, ReadState, SegmentMask, Source
 from app.domain.geometry import VolumeGeometry
@@ -120,6 +120,20 @@ def test_a_volume_heatmap_keeps_values_and_place(is_probability: bool, quantity:
     assert back.quantity == quantity
     assert back.geometry is not None
     np.testing.assert_allclose(back.geometry.affine, grid.affine, atol=1e-6)
+
+
+def test_empty_margins_are_left_out_and_said(tmp_path: Path) -> None:
+    values = np.full(GEOMETRY.shape, 0.005, np.float16)
+    values[2, 4:7, 5] = (0.25, 0.001, 0.5)
+    data = heatmap_pm(ct_study(), Heatmap(NODULE, values, GEOMETRY), READER, header("pm"))
+    assert iod_errors(data, tmp_path) == []
+    assert b"every value is below 0.01" in data
+    back = read_pm(data)
+    assert back.geometry is not None
+    np.testing.assert_array_equal(back.values, values[2:3, 4:7, 5:6].astype(np.float32))
+    np.testing.assert_allclose(back.geometry.origin_mm, GEOMETRY.to_patient((2.0, 4.0, 5.0)), atol=1e-5)
+    nothing = heatmap_pm(ct_study(), Heatmap(NODULE, np.zeros(GEOMETRY.shape, np.float16), GEOMETRY), READER, header("pm"))
+    assert read_pm(nothing).values.max() == 0.0
 
 
 def test_a_film_heatmap_keeps_its_own_resolution(tmp_path: Path) -> None:
