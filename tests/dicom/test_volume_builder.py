@@ -25,6 +25,10 @@ def built(folder: Path, **options) -> Volume:
     return build_volume(study, sets[0], FileByteSource(), **options)
 
 
+def flat(value_hu: int) -> np.ndarray:
+    return np.full((6, 8), 1024 + value_hu, np.uint16)
+
+
 def refused(folder: Path) -> str:
     with pytest.raises(ProblemError) as caught:
         built(folder)
@@ -95,9 +99,7 @@ def test_tilt_is_corrected_and_named(tmp_path: Path) -> None:
 
 
 def test_unequal_steps_are_resampled_and_named(tmp_path: Path) -> None:
-    volume = built(
-        series(tmp_path, [0.0, 1.0, 2.5, 4.0, 6.0], lambda k: np.full((6, 8), 1024 + [0, 10, 25, 40, 60][k], np.uint16))
-    )
+    volume = built(series(tmp_path, [0.0, 1.0, 2.5, 4.0, 6.0], lambda k: flat([0, 10, 25, 40, 60][k])))
     assert volume.interpolated
     assert volume.geometry.spacing_mm[0] == pytest.approx(1.0)
     assert volume.voxels[:, 2, 2].tolist() == [0, 10, 20, 30, 40, 50, 60]
@@ -105,9 +107,7 @@ def test_unequal_steps_are_resampled_and_named(tmp_path: Path) -> None:
 
 
 def test_gaps(tmp_path: Path) -> None:
-    one = built(
-        series(tmp_path / "one", [0.0, 1.0, 2.0, 4.0, 5.0], lambda k: np.full((6, 8), 1024 + [0, 1, 2, 4, 5][k], np.uint16))
-    )
+    one = built(series(tmp_path / "one", [0.0, 1.0, 2.0, 4.0, 5.0], lambda k: flat([0, 1, 2, 4, 5][k])))
     assert one.voxels[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
     assert one.interpolated
     assert {p.code for p in one.remarks} == {"stack.missing_slices", "volume.gap_filled"}
