@@ -226,7 +226,7 @@ class ReportDesk:
             out.append(Problem("report.blocked.unanswered", {"n": waiting}, next_step="next.give_verdicts"))
         if self._signer.certificate_file() is None:
             out.append(Problem("report.blocked.no_certificate", next_step="next.choose_certificate"))
-        if not self._sync.targets():
+        if not self._sync.names():
             out.append(Problem("report.blocked.no_target", next_step="next.configure_target"))
         if self._signing:
             out.append(Problem("report.blocked.signing"))
@@ -376,7 +376,7 @@ class ReportDesk:
         )
         signature = sign_manifest(manifest, identity)
         progress.report(0.9, "sign.stage.queueing")
-        targets = [t.name for t in self._sync.targets()]
+        targets = self._sync.names()
 
         def work(tx: Tx) -> None:
             self._library.reports.sign(

@@ -93,17 +93,21 @@ class SyncService:
     def stop(self) -> None:
         self._worker.stop()
 
+    def names(self) -> tuple[str, ...]:
+        return tuple(t.name for t in self._configured)
+
     def targets(self) -> tuple[TargetView, ...]:
         """How every configured target stands, by what its items last met."""
         views = []
         for target in self._configured:
-            items = self._library.outbox.items(target=target.name, limit=5000)
-            counts = {state: sum(i.state is state for i in items) for state in OutboxState}
+            counts = self._library.outbox.counts(target.name)
             problem = self._problems.get(target.name)
-            told = next((i for i in items if i.last_problem and i.state is not OutboxState.VERIFIED), None)
+            stuck = [s for s in OutboxState if s is not OutboxState.VERIFIED and counts[s]]
+            open_items = self._library.outbox.items(target=target.name, states=stuck, limit=200) if stuck else ()
+            told = next((i for i in open_items if i.last_problem), None)
             if problem is None and told is not None:
                 problem = Problem(told.last_problem, told.last_params)
-            proven = any(i.state in (OutboxState.VERIFIED, OutboxState.ACCEPTED) for i in items)
+            proven = counts[OutboxState.VERIFIED] + counts[OutboxState.ACCEPTED] > 0
             down = counts[OutboxState.WAITING] > 0 or counts[OutboxState.AUTH] > 0
             up = False if down or target.name in self._problems else True if proven else None
             views.append(

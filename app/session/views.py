@@ -326,6 +326,15 @@ class ProofView:
 
 
 @dataclass(frozen=True)
+class QueueView:
+    """What the top bar says of the outbox; cheap enough to ask for at every change."""
+
+    waiting: int
+    proven_today: int
+    line_down_since: str
+
+
+@dataclass(frozen=True)
 class TrayView:
     line_down_since: str
     waiting: int

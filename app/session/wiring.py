@@ -52,6 +52,8 @@ class Options:
     threads: int = 0
     model_folders: tuple[Path, ...] = ()
     """Further packages, for tests."""
+    own_models: bool = True
+    """False: without the packages of the program and the site."""
     trust: tuple[Path, ...] = ()
     test_code: Path | None = None
     """Readers that only tests have."""
@@ -78,7 +80,8 @@ def open_workstation(options: Options, loop: MainLoop, clock: Clock | None = Non
         if library.is_demo and signer.certificate_file() is None:
             signer.make_demo(person.display_name, DEMO_PIN)
         trust = (*trust_lists(options.home), *options.trust)
-        catalogue = Catalogue((*model_folders(options.home), *options.model_folders), trust)
+        folders = (*(model_folders(options.home) if options.own_models else ()), *options.model_folders)
+        catalogue = Catalogue(folders, trust)
         client = None
         if options.second_readers:
             worker = WorkerOptions(

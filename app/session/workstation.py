@@ -18,7 +18,7 @@ from app.ai.client import SecondReaderClient
 from app.dicom.display_sets import display_sets
 from app.domain.event import EventKind
 from app.domain.messages import templates
-from app.domain.outbox import OutboxState
+from app.domain.outbox import OutboxItem, OutboxState
 from app.domain.person import Person
 from app.domain.ports import Clock, MainLoop, Progress
 from app.domain.problem import Problem
@@ -46,6 +46,7 @@ from app.session.views import (
     HistoryEntry,
     Notice,
     ProofView,
+    QueueView,
     ReaderOnThisPc,
     StudyPreview,
     TaskView,
@@ -65,6 +66,7 @@ from app.store.studies import StudyRow
 
 _HISTORY_SHOWN = 12
 _LISTED = 5000
+_TRAY_ITEMS = 1000
 _OF_STUDY = "study/"
 _WITH_PICTURE = (DisplaySetKind.STACK, DisplaySetKind.IMAGES, DisplaySetKind.CINE)
 
@@ -537,8 +539,7 @@ class Workstation:
 
     # -- tray ------------------------------------------------------------------------------------------------------
 
-    def _sent(self) -> list[tray_data.Sent]:
-        items = self._library.outbox.items(limit=5000)
+    def _sent(self, items: Sequence[OutboxItem]) -> list[tray_data.Sent]:
         sent = []
         for report_id in dict.fromkeys(i.report_id for i in items):
             mine = tuple(i for i in items if i.report_id == report_id)
@@ -560,24 +561,28 @@ class Workstation:
             )
         return sent
 
-    def tray(self) -> TrayView:
-        targets = self._parts.sync.targets()
-        items = self._library.outbox.items(limit=5000)
-        rows = tray_data.rows(self._sent(), [t.name for t in targets], self._parts.clock.wall_s())
+    def queue(self) -> QueueView:
+        """The top bar's words: three small queries."""
         counts = self._library.outbox.counts()
-        waiting = sum(counts[s] for s in OutboxState if s not in (OutboxState.VERIFIED, OutboxState.ACCEPTED))
-        today = datetime.now().astimezone().date()
-        proven = [
-            i
-            for i in items
-            if i.state is OutboxState.VERIFIED
-            and datetime.fromisoformat(utc_iso(i.updated_hlc).replace("Z", "+00:00")).astimezone().date() == today
-        ]
-        down = tray_data.line_problem(items)
-        return TrayView(
+        midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        waits = self._library.outbox.items(states=(OutboxState.WAITING,), limit=200) if counts[OutboxState.WAITING] else ()
+        down = tray_data.line_problem(waits)
+        return QueueView(
+            waiting=sum(counts[s] for s in OutboxState if s not in (OutboxState.VERIFIED, OutboxState.ACCEPTED)),
+            proven_today=self._library.outbox.reports_proven_since(int(midnight.timestamp() * 1000)),
             line_down_since=local_hms(down[0]) if down else "",
-            waiting=waiting,
-            proven_today=len({i.report_id for i in proven}),
+        )
+
+    def tray(self) -> TrayView:
+        """The latest items; the bar's figures are those of the whole outbox."""
+        targets = self._parts.sync.targets()
+        items = self._library.outbox.items(limit=_TRAY_ITEMS)
+        rows = tray_data.rows(self._sent(items), [t.name for t in targets], self._parts.clock.wall_s())
+        queue = self.queue()
+        return TrayView(
+            line_down_since=queue.line_down_since,
+            waiting=queue.waiting,
+            proven_today=queue.proven_today,
             targets=targets,
             rows=rows,
             counts=tray_data.counts(rows),
@@ -587,7 +592,7 @@ class Workstation:
         )
 
     def proof(self, report_id: str) -> ProofView | None:
-        sent = next((s for s in self._sent() if s.report_id == report_id), None)
+        sent = next(iter(self._sent(self._library.outbox.items(report_id=report_id))), None)
         return tray_data.proof(sent) if sent is not None else None
 
     def retry_item(self, report_id: str) -> None:
@@ -607,7 +612,7 @@ class Workstation:
     def try_now(self) -> None:
         """Everything that waits for a line or a password is tried at once."""
         person = self.person.person_id
-        names = [t.name for t in self._parts.sync.targets()]
+        names = self._parts.sync.names()
 
         def work(tx: Tx) -> None:
             for name in names:

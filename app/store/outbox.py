@@ -193,11 +193,18 @@ class Outbox(Repository):
         row = self._read(lambda t: t.one(f"SELECT {_COLUMNS} FROM outbox WHERE item_id = ?", (item_id,)), tx)
         return _item(row) if row else None
 
-    def counts(self, tx: Tx | None = None) -> dict[OutboxState, int]:
-        """Number of items in every state, zeros included."""
-        rows = self._read(lambda t: t.all("SELECT state, count(*) FROM outbox GROUP BY state"), tx)
+    def counts(self, target: str = "", tx: Tx | None = None) -> dict[OutboxState, int]:
+        """Items by state, all states named; of one target where it is given."""
+        sql = "SELECT state, count(*) FROM outbox WHERE ? IN ('', target) GROUP BY state"
+        rows = self._read(lambda t: t.all(sql, (target,)), tx)
         found = {OutboxState(state): int(count) for state, count in rows}
         return {state: found.get(state, 0) for state in OutboxState}
+
+    def reports_proven_since(self, wall_ms: int, tx: Tx | None = None) -> int:
+        """Reports with an object that was proven at or after a moment."""
+        sql = "SELECT count(DISTINCT report_id) FROM outbox WHERE state = 'verified' AND updated_hlc >= ?"
+        row = self._read(lambda t: t.one(sql, (f"{wall_ms:015d}",)), tx)
+        return int(row[0]) if row else 0
 
     def due_at(self, target: str, tx: Tx | None = None) -> float | None:
         """Wall clock seconds when something of this target may go: 0 for now, None for nothing."""

@@ -50,7 +50,9 @@ class AppWindow(QWidget):
         self.resize(1920, 1080)
         self.setAcceptDrops(True)
         lay = column(self)
-        self.top_bar = TopBar([(s, Words(f"ui.screen.{s}")) for s in SCREENS], workstation.person.display_name, workstation.is_demo)
+        self.top_bar = TopBar(
+            [(s, Words(f"ui.screen.{s}")) for s in SCREENS], workstation.person.display_name, workstation.is_demo
+        )
         self.top_bar.chosen.connect(self.go)
         self.top_bar.language_chosen.connect(workstation.set_language)
         self.top_bar.keys_wanted.connect(self.show_keys)
@@ -141,7 +143,7 @@ class AppWindow(QWidget):
         self.go("reading")
 
     def _show_bar(self) -> None:
-        tray = self._workstation.tray()
+        tray = self._workstation.queue()
         self.top_bar.show_queue(tray.waiting, tray.proven_today, bool(tray.line_down_since))
         reading = self._workstation.reading
         for name in ("reading", "report"):
@@ -195,7 +197,7 @@ class AppWindow(QWidget):
                 self.show_import_summary()
 
     def show_import_summary(self) -> None:
-        """Says what came when something deserves a word: refusals, doubles, remarks. A clean import only shows its studies."""
+        """Says what came where something deserves a word: refusals, doubles, remarks. A clean import shows its studies."""
         summary = self._workstation.last_import_summary()
         if summary is None or not (summary.refused or summary.remarks or summary.known):
             return

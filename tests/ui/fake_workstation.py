@@ -18,6 +18,7 @@ from app.session.views import (
     Notice,
     ProofStep,
     ProofView,
+    QueueView,
     ReaderOnThisPc,
     Status,
     StudyPreview,
@@ -34,16 +35,116 @@ from app.session.views import (
 )
 
 PEOPLE = (
-    ("Серікбаева Әлия Маратқызы", "F · 64 y · 620314 4•• •27", "CT", "LDCT chest, screening", "143 images · 2 priors", "09:42", "sealed", "unread", ""),
-    ("Ахметова Алия Тимуровна", "F · 51 y · 750803 4•• •61", "MG", "Mammography, screening", "4 views · 1 prior", "08:57", "revealed", "committed", "queued"),
-    ("NURGALIYEVA Aliya", "F · 29 y · passport N•••• 418", "PX", "Panoramic film", "1 image", "08:20", "revealed", "signed", "proven"),
-    ("Ли Виктор Сергеевич", "M · 70 y · 551130 3•• •08", "CT", "Head, trauma", "28 images", "10:05", "refused", "unread", "queued"),
-    ("Қасымов Серік Ермекұлы", "M · 56 y · 700617 3•• •92", "DX", "Chest PA", "1 image · 1 prior", "10:18", "waiting", "unread", ""),
-    ("Төлегенова Айгерім Болатқызы", "F · 47 y · 790212 4•• •35", "MG", "Mammography, screening", "4 views · 2 priors", "09:58", "running", "in_progress", ""),
-    ("Иванов Пётр Алексеевич", "M · 66 y · 600905 3•• •70", "CT", "Chest with contrast", "412 images · 1 prior", "09:15", "revealed", "committed", "sending"),
-    ("Нұрланов Ерлан Асқарұлы", "M · 61 y · 650127 3•• •44", "MR", "Prostate", "5 series", "09:08", "no_reader", "unread", ""),
-    ("Петренко Андрей Викторович", "M · 44 y · 820714 3•• •19", "CT", "Head without contrast", "168 images", "07:44", "revealed", "addended", "sent"),
-    ("Абенова Сәуле Жанатқызы", "F · 46 y · 800226 4•• •50", "DX", "Chest PA", "1 image", "07:31", "failed", "signed", "conflict"),
+    (
+        "Серікбаева Әлия Маратқызы",
+        "F · 64 y · 620314 4•• •27",
+        "CT",
+        "LDCT chest, screening",
+        "143 images · 2 priors",
+        "09:42",
+        "sealed",
+        "unread",
+        "",
+    ),
+    (
+        "Ахметова Алия Тимуровна",
+        "F · 51 y · 750803 4•• •61",
+        "MG",
+        "Mammography, screening",
+        "4 views · 1 prior",
+        "08:57",
+        "revealed",
+        "committed",
+        "queued",
+    ),
+    (
+        "NURGALIYEVA Aliya",
+        "F · 29 y · passport N•••• 418",
+        "PX",
+        "Panoramic film",
+        "1 image",
+        "08:20",
+        "revealed",
+        "signed",
+        "proven",
+    ),
+    (
+        "Ли Виктор Сергеевич",
+        "M · 70 y · 551130 3•• •08",
+        "CT",
+        "Head, trauma",
+        "28 images",
+        "10:05",
+        "refused",
+        "unread",
+        "queued",
+    ),
+    (
+        "Қасымов Серік Ермекұлы",
+        "M · 56 y · 700617 3•• •92",
+        "DX",
+        "Chest PA",
+        "1 image · 1 prior",
+        "10:18",
+        "waiting",
+        "unread",
+        "",
+    ),
+    (
+        "Төлегенова Айгерім Болатқызы",
+        "F · 47 y · 790212 4•• •35",
+        "MG",
+        "Mammography, screening",
+        "4 views · 2 priors",
+        "09:58",
+        "running",
+        "in_progress",
+        "",
+    ),
+    (
+        "Иванов Пётр Алексеевич",
+        "M · 66 y · 600905 3•• •70",
+        "CT",
+        "Chest with contrast",
+        "412 images · 1 prior",
+        "09:15",
+        "revealed",
+        "committed",
+        "sending",
+    ),
+    (
+        "Нұрланов Ерлан Асқарұлы",
+        "M · 61 y · 650127 3•• •44",
+        "MR",
+        "Prostate",
+        "5 series",
+        "09:08",
+        "no_reader",
+        "unread",
+        "",
+    ),
+    (
+        "Петренко Андрей Викторович",
+        "M · 44 y · 820714 3•• •19",
+        "CT",
+        "Head without contrast",
+        "168 images",
+        "07:44",
+        "revealed",
+        "addended",
+        "sent",
+    ),
+    (
+        "Абенова Сәуле Жанатқызы",
+        "F · 46 y · 800226 4•• •50",
+        "DX",
+        "Chest PA",
+        "1 image",
+        "07:31",
+        "failed",
+        "signed",
+        "conflict",
+    ),
 )
 AI = {
     "sealed": Status("sealed", Words("Sealed"), Words("ready 09:47"), "ai"),
@@ -98,7 +199,15 @@ class FakeWorkstation:
         self.asked: list[tuple] = []
         self.running: tuple[TaskView, ...] = ()
         self._summary = SimpleNamespace(
-            studies=("a", "b"), known_studies=("c",), patients=2, added=942, known=28, repaired=1, remarks=(), bytes_read=1_960_000_000, files_seen=977,
+            studies=("a", "b"),
+            known_studies=("c",),
+            patients=2,
+            added=942,
+            known=28,
+            repaired=1,
+            remarks=(),
+            bytes_read=1_960_000_000,
+            files_seen=977,
             refused=(
                 RefusedFile("OLD/IM000213.dcm", Problem("Cut short: 31,744 of 524,288 pixel bytes.")),
                 RefusedFile("GE/4410_1.img", Problem("Private transfer syntax 1.2.840.113619.5.2.")),
@@ -112,10 +221,14 @@ class FakeWorkstation:
     def worklist(self, query: WorklistQuery) -> WorklistView:
         rows = [] if self.empty else [self._row(i, query.text) for i in range(len(PEOPLE))]
         rows.sort(key=lambda r: not r.matched)
-        counts = {"all": len(rows), "mine": 4, "unread": 5, "sealed": 2, "to_sign": 2, "signed": 3, "refused": 1} if rows else {}
+        counts = (
+            {"all": len(rows), "mine": 4, "unread": 5, "sealed": 2, "to_sign": 2, "signed": 3, "refused": 1} if rows else {}
+        )
         modalities = {"CT": 4, "MG": 2, "DX": 2, "PX": 1, "MR": 1} if rows else {}
         matches = sum(r.matched for r in rows)
-        return WorklistView(tuple(rows), len(rows), counts, modalities, matches, ("Әлия", "Алия", "Aliya") if query.text else ())
+        return WorklistView(
+            tuple(rows), len(rows), counts, modalities, matches, ("Әлия", "Алия", "Aliya") if query.text else ()
+        )
 
     def _row(self, number: int, text: str) -> WorklistRow:
         name, line, modality, title, subtitle, arrived, ai, reading, storage = PEOPLE[number]
@@ -125,19 +238,76 @@ class FakeWorkstation:
             found = next(w for w in ("Әлия", "Алия", "Aliya") if w in name)
             match = (name.index(found), len(found))
         return WorklistRow(
-            f"1.2.{number}", name, Words(line), match, modality, title, Words(subtitle), arrived, "Ақтөбе, clinic 4",
-            AI[ai], READING[reading], STORAGE[storage], matched, True, f"ds{number}",
+            f"1.2.{number}",
+            name,
+            Words(line),
+            match,
+            modality,
+            title,
+            Words(subtitle),
+            arrived,
+            "Ақтөбе, clinic 4",
+            AI[ai],
+            READING[reading],
+            STORAGE[storage],
+            matched,
+            True,
+            f"ds{number}",
         )
 
     def preview(self, uid: str) -> StudyPreview | None:
         row = self._row(int(uid.rsplit(".", 1)[1]), "")
         history = (
-            HistoryEntry(uid, "LDCT chest", "17.11.2026", "Ақтөбе, clinic 4", "sealed", Words("Sealed"), Words("waits for your first opinion"), "ai", True),
-            HistoryEntry("1", "LDCT chest", "09.09.2025", "Ақтөбе, clinic 4", "check", Words("1 mark, accepted"), Words("Signed by Жақсыбекова А. Е."), "ai"),
-            HistoryEntry("2", "Chest film", "21.02.2024", "Қандыағаш", "x", Words("1 mark, rejected"), Words("Not present: vessel seen end-on"), "ai"),
+            HistoryEntry(
+                uid,
+                "LDCT chest",
+                "17.11.2026",
+                "Ақтөбе, clinic 4",
+                "sealed",
+                Words("Sealed"),
+                Words("waits for your first opinion"),
+                "ai",
+                True,
+            ),
+            HistoryEntry(
+                "1",
+                "LDCT chest",
+                "09.09.2025",
+                "Ақтөбе, clinic 4",
+                "check",
+                Words("1 mark, accepted"),
+                Words("Signed by Жақсыбекова А. Е."),
+                "ai",
+            ),
+            HistoryEntry(
+                "2",
+                "Chest film",
+                "21.02.2024",
+                "Қандыағаш",
+                "x",
+                Words("1 mark, rejected"),
+                Words("Not present: vessel seen end-on"),
+                "ai",
+            ),
         )
-        facts = ((Words("Study"), row.title), (Words("Acquired"), "17.11.2026 09:42 · Ақтөбе, clinic 4"), (Words("Series"), "4 · 143 thin slices, 2.0 mm"))
-        return StudyPreview(uid, row.patient_name, Words("F · 14.03.1962 · 64 y · IIN 620314 4•• •27"), row.title, facts, ("ds0", "ds1"), row.ai, "lung_ct 1.3.0", history, 11, True)
+        facts = (
+            (Words("Study"), row.title),
+            (Words("Acquired"), "17.11.2026 09:42 · Ақтөбе, clinic 4"),
+            (Words("Series"), "4 · 143 thin slices, 2.0 mm"),
+        )
+        return StudyPreview(
+            uid,
+            row.patient_name,
+            Words("F · 14.03.1962 · 64 y · IIN 620314 4•• •27"),
+            row.title,
+            facts,
+            ("ds0", "ds1"),
+            row.ai,
+            "lung_ct 1.3.0",
+            history,
+            11,
+            True,
+        )
 
     def readers_on_this_pc(self) -> tuple[ReaderOnThisPc, ...]:
         return (ReaderOnThisPc("lung_ct", "1.0.0", "Nodules, chest CT", "CT", Words("thin slices, ≤ 3 mm"), 14.0, "ready"),)
@@ -185,16 +355,68 @@ class FakeWorkstation:
     def close_study(self) -> None:
         self.reading = None
 
+    def queue(self) -> QueueView:
+        tray = self.tray()
+        return QueueView(tray.waiting, tray.proven_today, tray.line_down_since)
+
     def tray(self) -> TrayView:
         counts = {"everything": 5, "needs_you": 1, "queued": 2, "sending": 1, "sent": 0, "proven": 1}
         if self.empty:
             return TrayView("", 0, 0, self._targets(True), (), {}, 0, 0, True)
         both = lambda a, b: (("archive", STORAGE[a]), ("region", STORAGE[b]))  # noqa: E731
         rows = (
-            TrayRow("r1", "1.2.9", "Байжанова Гүлнар Сейітқызы", Words("F · 69 y · 570911 4•• •03"), "LDCT report, version 2", Words("PDF, SR, AI history"), 1_900_000, "needs_you", both("conflict", "queued"), Words("Compare the two copies"), "resend"),
-            TrayRow("r2", "1.2.6", "Егоров Николай Петрович", Words("M · 71 y · 550402 3•• •18"), "Chest CT report", Words("PDF, SR, SEG"), 92_400_000, "moving", both("sending", "queued"), Words("Nothing to do"), ""),
-            TrayRow("r3", "1.2.7", "Мұқанов Ержан Талғатұлы", Words("M · 62 y · 640120 3•• •77"), "LDCT report", Words("PDF, SR"), 18_400_000, "waits", both("proven", "queued"), Words("Nothing to do"), "retry"),
-            TrayRow("r4", "1.2.8", "Әбдірахман Аружан Бекқызы", Words("F · 34 y · 920627 4•• •29"), "Chest film report", Words("PDF, SR"), 700_000, "proven", both("proven", "proven"), Words("Nothing to do"), ""),
+            TrayRow(
+                "r1",
+                "1.2.9",
+                "Байжанова Гүлнар Сейітқызы",
+                Words("F · 69 y · 570911 4•• •03"),
+                "LDCT report, version 2",
+                Words("PDF, SR, AI history"),
+                1_900_000,
+                "needs_you",
+                both("conflict", "queued"),
+                Words("Compare the two copies"),
+                "resend",
+            ),
+            TrayRow(
+                "r2",
+                "1.2.6",
+                "Егоров Николай Петрович",
+                Words("M · 71 y · 550402 3•• •18"),
+                "Chest CT report",
+                Words("PDF, SR, SEG"),
+                92_400_000,
+                "moving",
+                both("sending", "queued"),
+                Words("Nothing to do"),
+                "",
+            ),
+            TrayRow(
+                "r3",
+                "1.2.7",
+                "Мұқанов Ержан Талғатұлы",
+                Words("M · 62 y · 640120 3•• •77"),
+                "LDCT report",
+                Words("PDF, SR"),
+                18_400_000,
+                "waits",
+                both("proven", "queued"),
+                Words("Nothing to do"),
+                "retry",
+            ),
+            TrayRow(
+                "r4",
+                "1.2.8",
+                "Әбдірахман Аружан Бекқызы",
+                Words("F · 34 y · 920627 4•• •29"),
+                "Chest film report",
+                Words("PDF, SR"),
+                700_000,
+                "proven",
+                both("proven", "proven"),
+                Words("Nothing to do"),
+                "",
+            ),
         )
         return TrayView("08:12", 2, 41, self._targets(False), rows, counts, 305_000_000, 3139, True)
 
@@ -203,8 +425,24 @@ class FakeWorkstation:
         one = {OutboxState.VERIFIED: 22, OutboxState.SENDING: 1, OutboxState.ACCEPTED: 1}
         two = {OutboxState.VERIFIED: 1, OutboxState.QUEUED: 13, OutboxState.REFUSED: 1}
         return (
-            TargetView("archive", "Archive of the site", "folder", Words("Folder archive with DICOMDIR"), True, {} if up else one, None),
-            TargetView("region", "Storage, Ақтөбе region", "dicomweb", Words("DICOMweb · TLS 1.3"), up, {} if up else two, None if up else Problem("sync.line_down")),
+            TargetView(
+                "archive",
+                "Archive of the site",
+                "folder",
+                Words("Folder archive with DICOMDIR"),
+                True,
+                {} if up else one,
+                None,
+            ),
+            TargetView(
+                "region",
+                "Storage, Ақтөбе region",
+                "dicomweb",
+                Words("DICOMweb · TLS 1.3"),
+                up,
+                {} if up else two,
+                None if up else Problem("sync.line_down"),
+            ),
         )
 
     def proof(self, report_id: str) -> ProofView | None:
@@ -214,7 +452,10 @@ class FakeWorkstation:
             ProofStep(Words("Read back"), Words("4 objects, 702 kB fetched again"), "07:45:11", "check"),
             ProofStep(Words("SHA-256 equal, 4 of 4"), Words("only now is it called proven"), "07:45:12", "proven", "ok"),
         )
-        objects = (("Report, PDF/A", 214_000, "3fd27336aa00" * 5 + "af8a", True), ("Findings, SR", 38_000, "37036297" * 8, True))
+        objects = (
+            ("Report, PDF/A", 214_000, "3fd27336aa00" * 5 + "af8a", True),
+            ("Findings, SR", 38_000, "37036297" * 8, True),
+        )
         facts = ((Words("Server clock"), "07:45:10, 1.2 s behind ours"),)
         return ProofView(report_id, Words("Proven"), "Әбдірахман Аружан Бекқызы", "Chest film report", steps, objects, facts)
 
