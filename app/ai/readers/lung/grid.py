@@ -83,7 +83,7 @@ def cube(
         valid = ((centres > -0.75) & (centres < n - 0.25)).astype(np.float32)
         inside = inside * valid.reshape([-1 if a == axis else 1 for a in range(3)])
     block = voxels[tuple(slices)].astype(np.float32)
-    out = np.tensordot(matrices[0], block, (1, 0))
-    out = np.matmul(matrices[1], out)
-    out = np.matmul(out, matrices[2].T)
+    # Stacks of small products: one large product would wake the threads of the linear algebra library for every cube.
+    out = np.matmul(np.matmul(matrices[1], block), matrices[2].T)
+    out = np.matmul(matrices[0], np.ascontiguousarray(out.transpose(1, 0, 2))).transpose(1, 0, 2)
     return np.asarray(out * inside + fill * (1 - inside), np.float32)
