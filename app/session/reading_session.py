@@ -242,7 +242,7 @@ class ReadingSession:
     def window_presets(self) -> tuple[tuple[str, Words, str], ...]:
         return tuple((p.name, Words(f"preset.{p.name}"), p.key) for p in self._room.presets())
 
-    def command(self, name: str, **arguments: object) -> None:
+    def command(self, name: str, /, **arguments: object) -> None:
         """A verb by its shortcut's name; unknown names raise ``KeyError`` (a bug of the caller)."""
         room, view = self._room, self._room.pane(self._room.active).view
         verbs: dict[str, Callable[[], object]] = {
