@@ -1,0 +1,69 @@
+"""Makes the pictures in docs/images: the whole path played through the real window, once in each language.
+
+    .venv/bin/python docs/make_images.py [--language en --language ru --language kk] [--keep DIR]
+
+Needs no screen. Studies, verdicts and the certificate are the demonstration's; nothing is painted or retouched here, the
+pictures are only brought to a palette of 256 colours so that the repository stays small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+LANGUAGES = ("en", "ru", "kk")
+KEPT = {
+    "1-first-run": "first-run",
+    "2-worklist": "worklist",
+    "3-reading-sealed": "reading-sealed",
+    "4-reading-revealed": "reading-revealed",
+    "6-report": "report",
+    "7-tray": "tray",
+}
+"""Picture of the demonstration -> name in docs/images; those that the documents show."""
+
+
+def perform(language: str, out: Path) -> None:
+    """Plays the demonstration in a process of its own: one language, one window, one throw-away library."""
+    code = "import sys; from pathlib import Path; from app.demo import perform; perform(Path(sys.argv[1]), sys.argv[2])"
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    subprocess.run([sys.executable, "-c", code, str(out), language], cwd=ROOT, env=environment, check=True)
+
+
+def shrink(source: Path, target: Path) -> int:
+    """Writes ``source`` as a palette PNG; returns its size in bytes."""
+    from PIL import Image
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(source) as picture:
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
+    return target.stat().st_size
+
+
+def make(language: str, keep: Path | None) -> int:
+    """All pictures of one language; returns their size in bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = keep / language if keep else Path(folder)
+        perform(language, out)
+        return sum(shrink(out / "screens" / f"{name}.png", IMAGES / language / f"{kept}.png") for name, kept in KEPT.items())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--language", action="append", choices=LANGUAGES, help="only this one; may be repeated")
+    parser.add_argument("--keep", type=Path, help="leave everything that the demonstration writes in this folder")
+    options = parser.parse_args()
+    total = sum(make(language, options.keep) for language in options.language or LANGUAGES)
+    print(f"{total / 2**20:.1f} MiB in {IMAGES.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
