@@ -10,6 +10,7 @@ import base64
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +20,8 @@ from typing import Any
 from app.domain.problem import ProblemError
 from app.report.signature import MANIFEST_SCHEMA, run_async
 from app.security.certificates import DEMO_MARK
+
+log = logging.getLogger("ekinshi.report")
 
 RECEIPT_SCHEMA = "ekinshi.receipt/1"
 
@@ -112,7 +115,7 @@ def verify_pdf(pdf: bytes, *, trust: Sequence[bytes] = ()) -> VerificationResult
             )
 
         found = signatures[number]
-        one = _judged(judge, found.signer_cert, found.other_embedded_certs, found.self_reported_timestamp, trust, "pdf")
+        one = _judged(judge, found.signed_data, found, found.self_reported_timestamp, trust, "pdf")
         if result is None or not one.valid:
             result = one
     return result or VerificationResult(Answer.NOT_SIGNED, "verify.not_signed", "pdf")
@@ -144,7 +147,7 @@ def verify_manifest(
             key_usage_settings=_key_usage(),
         )
 
-    result = _judged(judge, certificates.signer_cert, certificates.other_certs, claimed, trust, "manifest")
+    result = _judged(judge, signed_data, certificates, claimed, trust, "manifest")
     result = _named(result, report_id=str(content.get("report_id", "")))
     for uid, data in (objects or {}).items():
         if uid in named and hashlib.sha256(data).hexdigest() != named[uid]:
@@ -219,13 +222,22 @@ def _load(certificate: bytes) -> Any:
     return x509.Certificate.load(certificate)
 
 
+def _computable(signed_data: Any) -> bool:
+    """False for algorithms that no library here knows, such as GOST 34.10-2015 under its Kazakh identifiers."""
+    signer = signed_data["signer_infos"][0]
+    names = (str(signer["signature_algorithm"]["algorithm"].native), str(signer["digest_algorithm"]["algorithm"].native))
+    return not any(name[:1].isdigit() for name in names)  # an unknown one has no name, only its number
+
+
 def _judged(
-    judge: Any, certificate: Any, others: Any, claimed: Any, trust: Sequence[bytes], kind: str
+    judge: Any, signed_data: Any, certificates: Any, claimed: Any, trust: Sequence[bytes], kind: str
 ) -> VerificationResult:
     """Runs the validation against the trusted authorities, then, to tell why it fails, against the signature's own.
 
     The moment is the one that the signer claims: without a time stamp there is no better one, and the result says so.
     """
+    certificate = certificates.signer_cert
+    others: Any = getattr(certificates, "other_embedded_certs", None) or getattr(certificates, "other_certs", ())
     subject = certificate.subject.native
     demonstration = DEMO_MARK in str(subject.get("organizational_unit_name", ""))
     own = [c for c in (*others, certificate) if c.self_issued]
@@ -239,9 +251,9 @@ def _judged(
         "signed_at": claimed.isoformat() if claimed is not None else "",
     }
     # A demonstration certificate is checked against its own test authority, and always labelled.
-    status, error = _try(judge, [*trusted, *(own if demonstration else [])], claimed)
-    if error is not None and "lgorithm" in type(error).__name__ + str(error):
+    if not _computable(signed_data):
         return VerificationResult(Answer.NOT_VERIFIABLE, "verify.not_verifiable", **about)
+    status = _try(judge, [*trusted, *(own if demonstration else [])], claimed)
     if status is not None and status.timestamp_validity is not None and status.timestamp_validity.valid:
         about["time_stamped"] = True
     if status is not None and status.bottom_line:
@@ -250,17 +262,19 @@ def _judged(
         answer, code = Answer.EXPIRED, "verify.expired"
     else:
         answer, code = Answer.UNTRUSTED, "verify.untrusted"
-    with_own, _ = _try(judge, [*trusted, *own, certificate], certificate.not_valid_before)
+    with_own = _try(judge, [*trusted, *own, certificate], certificate.not_valid_before)
     if with_own is None or not with_own.bottom_line:
         answer, code = Answer.CHANGED, "verify.changed"
     return VerificationResult(answer, code, **about)
 
 
-def _try(judge: Any, roots: Sequence[Any], moment: Any) -> tuple[Any, Exception | None]:
+def _try(judge: Any, roots: Sequence[Any], moment: Any) -> Any:
+    """The library's status, or None: whatever fails about a signature from outside, it is not valid."""
     try:
-        return run_async(lambda: judge(roots, moment)), None
-    except Exception as error:  # a signature from outside: whatever fails, it is not valid
-        return None, error
+        return run_async(lambda: judge(roots, moment))
+    except Exception as error:
+        log.info("a signature could not be judged: %s", type(error).__name__)
+        return None
 
 
 def receipt_document(

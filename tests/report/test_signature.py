@@ -17,7 +17,7 @@ from app.report.signature import build_manifest, canonical_json, sign_manifest, 
 from app.report.verification import Answer, receipt_document, verify_file, verify_manifest
 from app.security.certificates import SigningIdentity, load_pkcs12, make_demo_certificate
 from tests.dicom.objects_phantom import ct_study, header
-from tests.report.authority import certificate_of
+from tests.report.authority import certificate_of, site_of
 from tests.report.report_phantom import full_report, signature_block
 
 AT = datetime(2026, 11, 17, 5, 34, 8, tzinfo=UTC)
@@ -203,3 +203,38 @@ def test_a_receipt_is_proven_only_by_equal_bytes(demo: SigningIdentity) -> None:
     forged = receipt(demo)
     forged["manifest"] = base64.b64encode(base64.b64decode(str(forged["manifest"])).replace(b"1.2.3", b"1.2.9")).decode()
     assert not verify_file(json.dumps(forged).encode()).valid
+
+
+def test_a_time_stamp_and_revocation_data_make_it_last(pdf: bytes) -> None:
+    site = site_of("Ахметов Ержан")
+    stamped = sign_report(pdf, site.identity, time_stamper=site.time_stamper)
+    assert stamped.level == "B-T"
+    result = verify_file(stamped.pdf, trust=[site.authority_der])
+    assert (result.valid, result.time_stamped) == (True, True)
+    lasting = sign_report(pdf, site.identity, time_stamper=site.time_stamper, crls=[site.crl_der])
+    assert lasting.level == "B-LT"
+    assert b"/DSS" in lasting.pdf
+    result = verify_file(lasting.pdf, trust=[site.authority_der])
+    assert (result.valid, result.time_stamped) == (True, True)
+    manifest = manifest_for(site.identity)
+    signature = sign_manifest(manifest, site.identity, time_stamper=site.time_stamper)
+    assert verify_manifest(manifest, signature, trust=[site.authority_der]).time_stamped
+
+
+def test_signed_after_the_certificate_ended(pdf: bytes) -> None:
+    past = datetime.now(UTC) - timedelta(days=400)
+    site = site_of("Ахметов Ержан", at=past)
+    result = verify_file(sign_report(pdf, site.identity, now=past).pdf, trust=[site.authority_der])
+    assert (result.answer, result.code) == (Answer.EXPIRED, "verify.expired")
+
+
+def test_an_algorithm_that_we_cannot_compute_is_neither_valid_nor_invalid(doctor: tuple[SigningIdentity, bytes]) -> None:
+    from asn1crypto import cms
+
+    identity, authority = doctor
+    manifest = manifest_for(identity)
+    info = cms.ContentInfo.load(sign_manifest(manifest, identity))
+    signer = info["content"]["signer_infos"][0]
+    signer["signature_algorithm"] = cms.SignedDigestAlgorithm({"algorithm": "1.2.398.3.10.1.1.2.3.1"})  # GOST of Kazakhstan
+    result = verify_manifest(manifest, info.dump(force=True), trust=[authority])
+    assert (result.answer, result.code) == (Answer.NOT_VERIFIABLE, "verify.not_verifiable")
