@@ -33,7 +33,9 @@ _CODECS = {
 }
 _LOOSE = re.compile(r"^ISO[ _-]?(2022)?[ _-]?IR[ _-]?(\d+)$", re.IGNORECASE)
 _CYRILLIC = re.compile(r"^[\x00-\x7fЁёІіҒғҚқҢңҮүҰұҺһӘәӨөА-я№«»–—]*$")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_ESCAPES = re.compile(r"\x1b[\x20-\x2f]+[\x30-\x7e]")
+"""ISO 2022 designations that the decoder left in (G1 sets such as IR 58)."""
 
 
 class Decoded(NamedTuple):
@@ -103,6 +105,7 @@ def _extended(raw: bytes, terms: tuple[str, ...], name: bool) -> Decoded:
         except (LookupError, UnicodeError, ValueError):
             guess = _guessed(raw)
             return Decoded(_clean(guess.text), guess.repaired)
+    text = _ESCAPES.sub("", text)
     return Decoded(_clean(text), "code extension" if caught and "�" in text else "")
 
 

@@ -150,7 +150,7 @@ class _Keeper:
 
     def _start(self) -> None:
         self._pipe, theirs = self._context.Pipe()
-        self._process = self._context.Process(target=_worker, args=(theirs,), daemon=True)
+        self._process = self._context.Process(target=_worker, args=(theirs,))
         self._process.start()
         theirs.close()
 

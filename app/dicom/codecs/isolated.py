@@ -33,6 +33,8 @@ class IsolatedDecoder:
 
     def decode(self, stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> Array | None:
         """Stored values, or None when no decoder there opens the stream. Raises ``ProblemError`` when the process dies."""
+        if multiprocessing.current_process().daemon:
+            return None  # such a process may have no children; it is expendable itself
         head = {
             "rows": fmt.rows,
             "columns": fmt.columns,
