@@ -41,11 +41,17 @@ def run_window(paths: Sequence[Path] = (), samples: bool = False, language: str 
         if temporary is not None:
             options = Options(temporary.path, temporary.keys, demo=True, language=language)
         else:
-            from app.security.keys import default_key_provider
             from app.session.homes import home_folder
+            from app.ui.passphrase_dialog import keys_for
 
             home = home_folder()
-            options = Options(home, default_key_provider(home), language=language)
+            try:
+                keys = keys_for(home)
+            except ProblemError as error:
+                return _refuse(error)
+            if keys is None:
+                return FAILED
+            options = Options(home, keys, language=language)
         try:
             workstation = open_workstation(options, loop)
         except ProblemError as error:
@@ -53,11 +59,13 @@ def run_window(paths: Sequence[Path] = (), samples: bool = False, language: str 
         try:
             window = AppWindow(workstation)
             window.showMaximized()
+            sys.excepthook = lambda _kind, error, _trace: window.unexpected(error)
             if samples:
                 QTimer.singleShot(0, window, window.open_samples)
             if paths:
                 QTimer.singleShot(0, window, lambda: window.import_paths(list(paths)))
             code = qt.exec()
+            sys.excepthook = sys.__excepthook__
             window.deleteLater()
             return code
         finally:
