@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
-from app.domain.problem import ProblemError
+from app.domain.problem import Problem, ProblemError
 from app.session.views import Changes, Notice, TaskState, Words
 from app.ui import i18n
 from app.ui.icons import application_icon
@@ -26,6 +27,8 @@ from app.ui.worklist.screen import WorklistScreen
 
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
+
+_log = logging.getLogger(__name__)
 
 SCREENS = ("worklist", "reading", "report", "tray")
 
@@ -226,6 +229,20 @@ class AppWindow(QWidget):
         if not command:
             super().keyPressEvent(event)
             return
+        try:
+            self._run_command(command)
+        except Exception as error:  # an exception that leaves a Qt handler can end the process; a person must not lose it
+            self.unexpected(error)
+
+    def unexpected(self, error: BaseException) -> None:
+        """A bug of ours: written down, said on the status line, and the work goes on."""
+        _log.error("unexpected", exc_info=error)
+        problem = Problem(
+            "ui.unexpected", {"kind": type(error).__name__}, kept_safe="ui.unexpected.safe", next_step="ui.unexpected.next"
+        )
+        self._noticed(Notice(problem))
+
+    def _run_command(self, command: str) -> None:
         current = self._built[self._screen]
         if current.command(command):  # type: ignore[attr-defined]
             return

@@ -56,6 +56,7 @@ NAMED = {
     "lock-key": "lock-simple",
     "hourglass": "hourglass-medium",
     "circle-fill": "circle",
+    "crosshair-simple": "crosshair",
 }
 """Words of the programme to files of the set."""
 

@@ -87,7 +87,9 @@ class StatusLine(QWidget):
         self._bar.setVisible(running)
         self._percent.setVisible(running)
         self._stop.setVisible(running)
-        self._again.setVisible((notice is not None and bool(notice.retry)) or (notice is None and task is not None and not running))
+        self._again.setVisible(
+            (notice is not None and bool(notice.retry)) or (notice is None and task is not None and not running)
+        )
         self._close.setVisible(notice is not None or (task is not None and not running))
         if notice is not None:
             note = notice.problem.severity is Severity.NOTE
@@ -113,5 +115,3 @@ class StatusLine(QWidget):
         painter.fillRect(self.rect(), colour("raised"))
         painter.fillRect(QRectF(0, 0, self.width(), 1), colour("line"))
         painter.end()
-
-

@@ -1,4 +1,4 @@
-"""Tokens of ``resources/theme.toml`` as colours, fonts and sizes. No other module of ``ui`` names a colour or a size of type."""
+"""Tokens of ``resources/theme.toml`` as colours, fonts and sizes; no other module of ``ui`` names a colour or a size."""
 
 from __future__ import annotations
 

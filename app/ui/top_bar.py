@@ -153,7 +153,9 @@ class _Queue(QWidget):
         self._state = (waiting, proven, down)
         html = coloured(queued, "text" if down else "secondary", "medium" if down else "regular")
         if proven and not self._narrow:
-            html += coloured(" · ", "third") + coloured(tr("ui.top.proven_today", n=proven), "secondary" if down else "text", "medium")
+            html += coloured(" · ", "third") + coloured(
+                tr("ui.top.proven_today", n=proven), "secondary" if down else "text", "medium"
+            )
         self._text.say(html)
         self.update()
 

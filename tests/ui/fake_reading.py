@@ -13,7 +13,6 @@ from app.domain.problem import Problem
 from app.domain.report import KeyImage, Origin, Report, ReportLine, ReportSection
 from app.domain.verdict import Decision, FirstOpinion, ImageQuality, Overall, RejectReason, Verdict
 from app.session.views import (
-
     AiState,
     Changes,
     FindingCard,
@@ -37,11 +36,21 @@ SIZES = (
 
 def _finding(number: int, source: Source) -> Finding:
     reader = ReaderIdentity("lung_ct", "1.0.0", "0" * 64) if source is Source.AI else None
-    return Finding(f"2.25.{number}", source, NODULE, Location((10.0, 20.0, float(number))), reader=reader, attributes=(("composition", "solid"),), confidence=None if reader else 4)
+    return Finding(
+        f"2.25.{number}",
+        source,
+        NODULE,
+        Location((10.0, 20.0, float(number))),
+        reader=reader,
+        attributes=(("composition", "solid"),),
+        confidence=None if reader else 4,
+    )
 
 
 def _card(number: int, badge: str, title: str, region: str, source: Source, **kw: object) -> FindingCard:
-    return FindingCard(_finding(number, source), badge, Words(title), Words(region), SIZES, Words("Se 2 · Im 18 · z 1178.0"), **kw)  # type: ignore[arg-type]
+    return FindingCard(
+        _finding(number, source), badge, Words(title), Words(region), SIZES, Words("Se 2 · Im 18 · z 1178.0"), **kw
+    )  # type: ignore[arg-type]
 
 
 class FakeReading:
@@ -49,15 +58,23 @@ class FakeReading:
         self._ws = workstation
         self.study = SimpleNamespace(study_instance_uid="1.2.0")
         self.room = SimpleNamespace(
-            crosshair=True, linked=True, active="pane-0", text_width=None, presets=lambda: (), pane=lambda _i: SimpleNamespace(appearance=SimpleNamespace(window=None))
+            crosshair=True,
+            linked=True,
+            active="pane-0",
+            text_width=None,
+            presets=lambda: (),
+            pane=lambda _i: SimpleNamespace(appearance=SimpleNamespace(window=None)),
         )
-        self.own = [_card(1, "1", "Solid nodule", "Right upper lobe · posterior S2", Source.MINE), _card(2, "2", "Ground-glass nodule", "Right lower lobe · superior S6", Source.MINE)]
-        self.desk = SimpleNamespace(own_findings=lambda: [], marks=(), mark=lambda _id: None)
+        self.own = [
+            _card(1, "1", "Solid nodule", "Right upper lobe · posterior S2", Source.MINE),
+            _card(2, "2", "Ground-glass nodule", "Right lower lobe · superior S6", Source.MINE),
+        ]
+        self.desk = SimpleNamespace(own_findings=list, marks=(), mark=lambda _id: None)
         self.selected_finding = "2.25.1"
         self.active_tool = "bidirectional"
         self.opinion: FirstOpinion | None = None
         self.verdicts: dict[str, Verdict] = {}
-        self.heat = dict(visible=True, opacity=0.6, threshold=0.3)
+        self.heat = {"visible": True, "opacity": 0.6, "threshold": 0.3}
         self.asked: list[tuple] = []
         self.shape = ONE_AND_THREE
         self.language = "en"
@@ -68,7 +85,9 @@ class FakeReading:
 
     def series_cards(self) -> tuple[SeriesCard, ...]:
         names = ("Scout", "Lung 2.0", "Med. 2.0", "Cor 3.0")
-        return tuple(SeriesCard(f"ds{n}", str(n + 1), name, 143, "CT", "stack", None, (), n == 1) for n, name in enumerate(names))
+        return tuple(
+            SeriesCard(f"ds{n}", str(n + 1), name, 143, "CT", "stack", None, (), n == 1) for n, name in enumerate(names)
+        )
 
     def prior_cards(self) -> tuple[SeriesCard, ...]:
         return (SeriesCard("ds8", "", "LDCT chest", 141, "CT", "stack", None, (), False, "09.09.2025"),)
@@ -90,7 +109,11 @@ class FakeReading:
         return (Words("CT of the chest"),)
 
     def layout(self) -> object:
-        return SimpleNamespace(name="1+3" if len(self.shape) == 4 else "1x1", panes=tuple(SimpleNamespace(pane_id=p, x=x, y=y, w=w, h=h) for p, x, y, w, h in self.shape), active="pane-0")
+        return SimpleNamespace(
+            name="1+3" if len(self.shape) == 4 else "1x1",
+            panes=tuple(SimpleNamespace(pane_id=p, x=x, y=y, w=w, h=h) for p, x, y, w, h in self.shape),
+            active="pane-0",
+        )
 
     def layouts(self) -> tuple[str, ...]:
         return ("1x1", "2x2", "1+3")
@@ -127,14 +150,22 @@ class FakeReading:
                 Text(x + 60, y - 50, "1", Anchor.LEFT, Role.MINE, f, True, framed=True),
             ]
             if revealed:
-                marks += [Ellipse(width * 0.6, y, 30, 26, 0, Role.AI, 1.5, True), ColourBar(width - 40, y, 14, 200, "inferno", 0.3)]
-            return SimpleNamespace(pane_id=pane_id, pixels=image, decorations=tuple(marks), loading=False, fraction=0.0, problem=None)
+                marks += [
+                    Ellipse(width * 0.6, y, 30, 26, 0, Role.AI, 1.5, True),
+                    ColourBar(width - 40, y, 14, 200, "inferno", 0.3),
+                ]
+            return SimpleNamespace(
+                pane_id=pane_id, pixels=image, decorations=tuple(marks), loading=False, fraction=0.0, problem=None
+            )
 
         return make
 
     def tools(self) -> tuple[object, ...]:
         names = ("window", "zoom", "pan", "scroll", "probe", "length", "bidirectional", "angle", "ellipse", "rectangle")
-        return tuple(SimpleNamespace(name=n, title=Words(n.capitalize()), icon=n, group="look", active=n == self.active_tool) for n in names)
+        return tuple(
+            SimpleNamespace(name=n, title=Words(n.capitalize()), icon=n, group="look", active=n == self.active_tool)
+            for n in names
+        )
 
     def set_tool(self, name: str) -> None:
         self.active_tool = name
@@ -145,24 +176,69 @@ class FakeReading:
     def window_presets(self) -> tuple[tuple[str, Words, str], ...]:
         return (("lung", Words("Lung"), "1"), ("mediastinum", Words("Mediastinum"), "2"))
 
-    def command(self, name: str, **kw: object) -> None:
+    def command(self, name: str, /, **kw: object) -> None:
         self.asked.append(("command", name, kw))
         if name == "toggle_ai":
             self.set_heatmap(visible=not self.heat["visible"])
 
     def second_read(self) -> SecondReadView:
         committed = self.opinion is not None
-        ai = tuple(
-            _card(10 + n, f"A{n + 1}", "Solid nodule", region, Source.AI, verdict=self.verdicts.get(f"2.25.{10 + n}"), of_100=72, of_100_data="LIDC test", of_100_interval=(64, 79), band_range=(0.8, 0.9))
-            for n, region in enumerate(("Left upper lobe · apicoposterior S1+2", "Left lower lobe"))
-        ) if committed else ()
-        agreed = (_card(20, "A3", "Solid nodule", "Right upper lobe", Source.AI, verdict=self.verdicts.get("2.25.20"), agrees_with="1"),) if committed else ()
+        ai = (
+            tuple(
+                _card(
+                    10 + n,
+                    f"A{n + 1}",
+                    "Solid nodule",
+                    region,
+                    Source.AI,
+                    verdict=self.verdicts.get(f"2.25.{10 + n}"),
+                    of_100=72,
+                    of_100_data="LIDC test",
+                    of_100_interval=(64, 79),
+                    band_range=(0.8, 0.9),
+                )
+                for n, region in enumerate(("Left upper lobe · apicoposterior S1+2", "Left lower lobe"))
+            )
+            if committed
+            else ()
+        )
+        agreed = (
+            (
+                _card(
+                    20,
+                    "A3",
+                    "Solid nodule",
+                    "Right upper lobe",
+                    Source.AI,
+                    verdict=self.verdicts.get("2.25.20"),
+                    agrees_with="1",
+                ),
+            )
+            if committed
+            else ()
+        )
         state = AiState.REVEALED if committed else AiState.SEALED
         answered = sum(c.finding.finding_id in self.verdicts for c in (*ai, *agreed))
         total = len(ai) + len(agreed)
         return SecondReadView(
-            state, "lung_ct", "1.0.0", None, None, "09:47", "second", "10:29:42" if committed else "", tuple(self.own), ai, (self.own[1],) if committed and len(self.own) > 1 else (), agreed,
-            total - answered, total, committed, self.heat["visible"], self.heat["opacity"], self.heat["threshold"],
+            state,
+            "lung_ct",
+            "1.0.0",
+            None,
+            None,
+            "09:47",
+            "second",
+            "10:29:42" if committed else "",
+            tuple(self.own),
+            ai,
+            (self.own[1],) if committed and len(self.own) > 1 else (),
+            agreed,
+            total - answered,
+            total,
+            committed,
+            self.heat["visible"],
+            self.heat["opacity"],
+            self.heat["threshold"],
         )
 
     def regions(self) -> tuple[tuple[str, Words], ...]:
@@ -248,20 +324,56 @@ class FakeReading:
     def report(self) -> ReportView:
         _, png = cv2.imencode(".png", cv2.resize(self.finding_thumbnail("x"), (448, 296)))
         lines = (
-            ReportLine("В верхней доле левого лёгкого, в S1+2, паравертебрально, солидный очаг 11,6 × 10,8 мм (средний диаметр 11,2 мм, объём 1128 мм³), прилежит к плевре.", Origin.AI_ACCEPTED, ("2.25.10",), 1),
+            ReportLine(
+                "В верхней доле левого лёгкого, в S1+2, паравертебрально, солидный очаг 11,6 × 10,8 мм "
+                "(средний диаметр 11,2 мм, объём 1128 мм³), прилежит к плевре.",
+                Origin.AI_ACCEPTED,
+                ("2.25.10",),
+                1,
+            ),
             ReportLine("В верхней доле правого лёгкого, в S2, солидный очаг 6,2 × 5,4 мм.", Origin.BOTH, ("2.25.1",), 2),
-            ReportLine("В нижней доле правого лёгкого, в S6, очаг по типу «матового стекла» 9,0 × 7,6 мм.", Origin.MINE, ("2.25.2",), 3),
+            ReportLine(
+                "В нижней доле правого лёгкого, в S6, очаг по типу «матового стекла» 9,0 × 7,6 мм.",
+                Origin.MINE,
+                ("2.25.2",),
+                3,
+            ),
         )
-        text = (ReportLine("Трахея и крупные бронхи проходимы. Лимфатические узлы не увеличены. Выпота в плевральных полостях нет."),)
+        text = (
+            ReportLine(
+                "Трахея и крупные бронхи проходимы. Лимфатические узлы не увеличены. Выпота в плевральных полостях нет."
+            ),
+        )
         sections = (
             ReportSection("lungs", "Лёгкие", lines),
             ReportSection("mediastinum", "Средостение, плевра, кости", text),
-            ReportSection("impression", "Заключение", (ReportLine("Солидный очаг S1+2 левого лёгкого, 11,6 × 10,8 мм.", Origin.AI_ACCEPTED, ("2.25.10",), 1),)),
+            ReportSection(
+                "impression",
+                "Заключение",
+                (ReportLine("Солидный очаг S1+2 левого лёгкого, 11,6 × 10,8 мм.", Origin.AI_ACCEPTED, ("2.25.10",), 1),),
+            ),
             ReportSection("recommendation", "Рекомендации", (ReportLine("Дообследование очага S1+2 левого лёгкого."),)),
         )
-        header = {"Пациент": "Серікбаева Әлия Маратқызы", "Дата": "17.11.2026 09:42", "ИИН": "620314 4•• •27 · жен. · 14.03.1962", "Сравнение": "НДКТ 09.09.2025", "Показание": "Скрининг", "Техника": "120 кВ, 40 мАс, срез 2,0 мм"}
+        header = {
+            "Пациент": "Серікбаева Әлия Маратқызы",
+            "Дата": "17.11.2026 09:42",
+            "ИИН": "620314 4•• •27 · жен. · 14.03.1962",
+            "Сравнение": "НДКТ 09.09.2025",
+            "Показание": "Скрининг",
+            "Техника": "120 кВ, 40 мАс, срез 2,0 мм",
+        }
         images = tuple(KeyImage(n, f"S{n} слева", "1.2", 18, "2.25.10", png.tobytes()) for n in (1, 2, 3))
-        made = Report("2.25.99", "1.2.0", 1, "ru", "Низкодозная КТ органов грудной клетки", sections, images, header, demonstration=True)
+        made = Report(
+            "2.25.99",
+            "1.2.0",
+            1,
+            "ru",
+            "Низкодозная КТ органов грудной клетки",
+            sections,
+            images,
+            header,
+            demonstration=True,
+        )
         unanswered = self.second_read().unanswered
         blocked = () if self.opinion is not None and not unanswered else (Problem("ui.test.blocked", {"n": 1}),)
         storage = (
@@ -270,8 +382,17 @@ class FakeReading:
             Status("proven", Words("Proven"), Words("read back, SHA-256 equal"), "ok" if self.signed else "text"),
         )
         return ReportView(
-            made, "10:34:08", blocked, "Жақсыбекова Айнұр Ерланқызы", Words("PKCS#12 · site test CA · valid to 02.06.2027"), True, self.signed, 1,
-            (("ldct", "НДКТ органов грудной клетки"), ("plain", "Свободный текст")), "ldct", storage,
+            made,
+            "10:34:08",
+            blocked,
+            "Жақсыбекова Айнұр Ерланқызы",
+            Words("PKCS#12 · site test CA · valid to 02.06.2027"),
+            True,
+            self.signed,
+            1,
+            (("ldct", "НДКТ органов грудной клетки"), ("plain", "Свободный текст")),
+            "ldct",
+            storage,
         )
 
     def set_report_language(self, code: str) -> None:
@@ -305,5 +426,3 @@ class FakeReading:
             raise ProblemError(Problem("The PIN is wrong."))
         self.signed = "10:41:00"
         self._ws.changed.emit(Changes(report=True, tray=True))
-
-

@@ -34,12 +34,16 @@ class AiCard(Card):
 
     modify_wanted = Signal(str)
 
-    def __init__(self, card: FindingCard, reading: ReadingSession, modifying: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, card: FindingCard, reading: ReadingSession, modifying: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__("raised", "line", bar="ai_line", parent=parent)
         self._card, self._reading = card, reading
         verdict = card.verdict
         lay = column(self, (12, 10, 11, 12), 0)
-        beside = Words("ui.finding.agrees", {"badge": card.agrees_with}) if card.agrees_with else Words("ui.finding.not_yours")
+        beside = (
+            Words("ui.finding.agrees", {"badge": card.agrees_with}) if card.agrees_with else Words("ui.finding.not_yours")
+        )
         lay.addWidget(header(card, "ai", dashed=verdict is None, beside=beside))
         lay.addSpacing(10)
         lay.addLayout(self._crops())

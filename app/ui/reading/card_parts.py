@@ -130,7 +130,15 @@ class HundredBar(QWidget):
             painter.drawRoundedRect(QRectF(x, y, max(step - 2, 2), 4), 1, 1)
         right = QRectF(25 * step, 0, self.width() - 25 * step, 26)
         unit = paint_text(painter, right, words, "secondary", "body", align=Qt.AlignmentFlag.AlignRight)
-        paint_text(painter, right.adjusted(0, 0, -unit - 6, 0), str(self._lit), "text", "title", "semibold", Qt.AlignmentFlag.AlignRight)
+        paint_text(
+            painter,
+            right.adjusted(0, 0, -unit - 6, 0),
+            str(self._lit),
+            "text",
+            "title",
+            "semibold",
+            Qt.AlignmentFlag.AlignRight,
+        )
         painter.end()
 
 

@@ -45,7 +45,9 @@ class LineCard(Card):
         self._id = card.finding.finding_id
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName(f"{card.badge} {tr(card.title)} {one_line(card)} {tr(end) if isinstance(end, Words) else end}")
+        self.setAccessibleName(
+            f"{card.badge} {tr(card.title)} {one_line(card)} {tr(end) if isinstance(end, Words) else end}"
+        )
         lay = row(self, (12, 10, 12, 10), 12)
         self.crop = Crop(44)
         self.crop.setVisible(crop)
@@ -122,7 +124,9 @@ class OwnCard(Card):
         lay.addWidget(note(Words("ui.finding.composition")))
         lay.addSpacing(4)
         composition = Segments(
-            [(c, Words(f"ui.composition.{c}")) for c in COMPOSITIONS], attributes.get("composition"), name=Words("ui.finding.composition")
+            [(c, Words(f"ui.composition.{c}")) for c in COMPOSITIONS],
+            attributes.get("composition"),
+            name=Words("ui.finding.composition"),
         )
         composition.chosen.connect(lambda value: reading.edit_mark(finding.finding_id, composition=str(value)))
         lay.addWidget(composition)
@@ -142,7 +146,9 @@ class OwnCard(Card):
         finding_id = self._card.finding.finding_id
         kinds = menu.addMenu(tr("ui.finding.kind"))
         for value, words in self._reading.finding_kinds():
-            kinds.addAction(tr(words)).triggered.connect(lambda _=False, v=value: self._reading.edit_mark(finding_id, code=v))
+            kinds.addAction(tr(words)).triggered.connect(
+                lambda _=False, v=value: self._reading.edit_mark(finding_id, code=v)
+            )
         menu.addAction(tr("ui.finding.jump")).triggered.connect(lambda: self._reading.jump_to(finding_id))
         menu.addSeparator()
         menu.addAction(tr("ui.finding.remove")).triggered.connect(lambda: self._reading.remove_mark(finding_id))

@@ -53,7 +53,9 @@ class OwnList(QWidget):
         lay.addWidget(note(Words("ui.opinion.quality")))
         lay.addSpacing(4)
         self._quality = Segments(
-            [(q, Words(f"ui.opinion.{q.value}")) for q in ImageQuality], ImageQuality.DIAGNOSTIC, name=Words("ui.opinion.quality")
+            [(q, Words(f"ui.opinion.{q.value}")) for q in ImageQuality],
+            ImageQuality.DIAGNOSTIC,
+            name=Words("ui.opinion.quality"),
         )
         lay.addWidget(self._quality)
 
@@ -119,7 +121,6 @@ class RevealedList(QWidget):
         self._workstation = workstation
         self._shown: tuple[object, ...] = ()
         self._modifying = ""
-        self._agreed_open = False
         self._view: SecondReadView | None = None
         self._heatmap: HeatmapCard | None = None
         self._open_card: AiCard | None = None
@@ -135,7 +136,6 @@ class RevealedList(QWidget):
     def start(self) -> None:
         self.forget()
         self._modifying = ""
-        self._agreed_open = False
         clear(self._top)
         self._heatmap = None
 
@@ -165,9 +165,8 @@ class RevealedList(QWidget):
             self._heatmap.setVisible(view.heatmap_available)
             self._heatmap.show_view(view)
         opened = self.opened()
-        shown = (
-            view.ai_only, view.only_mine, view.agreed, view.own, view.state, view.problem, opened, self._modifying, self._agreed_open
-        )  # fmt: skip
+        cards = (view.ai_only, view.only_mine, view.agreed, view.own)
+        shown = (*cards, view.state, view.problem, opened, self._modifying, reading.selected_finding)
         if shown == self._shown:
             return
         self._shown = shown
@@ -229,9 +228,7 @@ class RevealedList(QWidget):
         verdict = card.verdict
         rejected = verdict is not None and verdict.decision is Decision.REJECTED
         icon = VERDICT_ICON[verdict.decision] if verdict is not None else ""
-        line = LineCard(
-            card, "ai", end=verdict_words(verdict), end_icon=icon, dashed=verdict is None, dim=rejected
-        )
+        line = LineCard(card, "ai", end=verdict_words(verdict), end_icon=icon, dashed=verdict is None, dim=rejected)
         line.crop.show_pixels(reading.finding_thumbnail(finding_id, "axial"))
         line.chosen.connect(reading.jump_to)
         self._body.addWidget(line)

@@ -11,8 +11,8 @@ from app.domain.problem import ProblemError
 from app.session.views import Changes, Notice
 from app.ui.pictures import Thumbnails
 from app.ui.reading.findings_panel import FindingsPanel
-from app.ui.reading.pane_grid import PaneGrid
 from app.ui.reading.paint_primitives import text_width
+from app.ui.reading.pane_grid import PaneGrid
 from app.ui.reading.strip import Strip
 from app.ui.reading.tools_row import ToolsRow
 from app.ui.widgets.boxes import column, row

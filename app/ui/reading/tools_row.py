@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 HEIGHT = 40
 MOST_USED = ("zoom", "pan", "length", "bidirectional", "ellipse")
 _LOOKS = (
-    "invert", "rotate_left", "rotate_right", "flip_h", "flip_v", "fit", "one_to_one", "reset", "undo", "redo", "toggle_overlay_text"
+    "invert", "rotate_left", "rotate_right", "flip_h", "flip_v", "fit", "one_to_one", "reset",
+    "undo", "redo", "toggle_overlay_text",
 )  # fmt: skip
 
 
@@ -36,7 +37,9 @@ class ToolsRow(Surface):
         self._unfold = Button(NOTHING, TOOL, "sidebar-simple", tip=Words("ui.reading.show_strip"), key="O")
         self._unfold.hide()
         lay.addWidget(self._unfold)
-        self._window = Button(NOTHING, TOOL, "window", tip=Words("ui.tool.window"), key=key_of("reading", "tool_window"), checkable=True)
+        self._window = Button(
+            NOTHING, TOOL, "window", tip=Words("ui.tool.window"), key=key_of("reading", "tool_window"), checkable=True
+        )
         self._window.clicked.connect(lambda: self._choose("window"))
         self._preset = Button(NOTHING, QUIET, caret=True, tip=Words("ui.reading.presets"))
         self._preset.clicked.connect(lambda: show_menu(self._preset, self._preset_menu()))
@@ -107,7 +110,9 @@ class ToolsRow(Surface):
             for name in names:
                 tool = tools[name]
                 key = key_of("reading", f"tool_{name}")
-                button = Button(NOTHING, TOOL, tool.icon if has_icon(tool.icon) else name, tip=tool.title, key=key, checkable=True)
+                button = Button(
+                    NOTHING, TOOL, tool.icon if has_icon(tool.icon) else name, tip=tool.title, key=key, checkable=True
+                )
                 button.setProperty("tool", name)
                 button.clicked.connect(lambda _=False, n=name: self._choose(n))
                 self._tools.addWidget(button)

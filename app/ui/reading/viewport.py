@@ -133,7 +133,9 @@ class Viewport(QWidget):
             width = min(200.0, box.width())
             paint_progress(painter, QRectF(box.center().x() - width / 2, middle, width, 4), fraction)
         else:
-            paint_text(painter, QRectF(box.left(), middle - 10, box.width(), 20), tr("ui.reading.empty_pane"), "third", align=CENTRE)
+            paint_text(
+                painter, QRectF(box.left(), middle - 10, box.width(), 20), tr("ui.reading.empty_pane"), "third", align=CENTRE
+            )
 
     # gestures
 

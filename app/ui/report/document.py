@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 WIDTH = 872
 PADDING = 56
-NUMBERED = {"impression"}
 
 
 class Document(QWidget):
@@ -103,15 +102,14 @@ class Document(QWidget):
         title.setLayout(top)
         self._body.addWidget(title)
         for index, line in enumerate(section.lines):
-            number = f"{index + 1}." if section.section_id in NUMBERED else ""
-            self._body.addWidget(self._line(section.section_id, index, line, number, section.title))
+            self._body.addWidget(self._line(section.section_id, index, line, section.title))
         if not section.lines:
             empty = Text(Words("ui.report.empty_section"), "body", "regular", "third")
             empty.setContentsMargins(24, 0, 0, 0)
             self._body.addWidget(empty)
 
-    def _line(self, section_id: str, index: int, line: ReportLine, number: str, name: str) -> LineEdit:
-        made = LineEdit(line, number, f"{name} {index + 1}")
+    def _line(self, section_id: str, index: int, line: ReportLine, name: str) -> LineEdit:
+        made = LineEdit(line, f"{name} {index + 1}")
         made.setProperty("place", f"{section_id}/{index}")
         made.changed.connect(lambda text: self._changed(section_id, index, text))
         made.wants_next.connect(lambda: self._next(section_id, index))

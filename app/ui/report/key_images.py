@@ -57,15 +57,13 @@ class _Picture(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         number = str(self._image.number)
-        plate = QRectF(8, 8, badge_width(number), 20)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour("black", 0.64))
-        painter.drawRoundedRect(plate, 4, 4)
+        plate = QRectF(0, 153, badge_width(number), 18)
         role = ORIGIN_ROLE.get(self._origin, "text")
         paint_badge(painter, plate, number, role, role)
-        paint_text(painter, QRectF(0, 151, 160, 20), self._image.caption, "text", "body", "medium")
+        left = plate.right() + 8
+        paint_text(painter, QRectF(left, 152, 168 - left, 20), self._image.caption, "text", "body", "medium")
         frame = tr("ui.report.image", n=self._image.frame + 1) if self._image.frame else ""
-        paint_text(painter, QRectF(160, 151, 64, 20), frame, "third", "body", align=RIGHT)
+        paint_text(painter, QRectF(168, 152, 56, 20), frame, "third", "body", align=RIGHT)
         painter.end()
 
 

@@ -73,14 +73,13 @@ class LineEdit(QWidget):
     changed = Signal(str)
     wants_next = Signal()
 
-    def __init__(self, line: ReportLine, number: str = "", name: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, line: ReportLine, name: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._line, self._number = line, number
+        self._line = line
         lay = row(self, (24, 2, 0, 2), 8)
         self.edit = _Edit()
         self.edit.setPlainText(line.text)
         self.edit.setAccessibleName(name)
-        lay.addSpacing(20 if number else 0)
         lay.addWidget(self.edit, 1)
         self._badge = 28 if line.key_image is not None else 0
         lay.addSpacing(self._badge)
@@ -126,8 +125,6 @@ class LineEdit(QWidget):
         if self.edit.hasFocus():
             rounded(painter, QRectF(16, 0, self.width() - 16, self.height()), "hover", None, 4)
         paint_origin(painter, QRectF(2, 4, 4, self.height() - 8), self._line.origin)
-        if self._number:
-            paint_text(painter, QRectF(24, 1, 20, LINE_HEIGHT), self._number, "text", "title")
         if self._line.key_image is not None:
             box = QRectF(self.width() - 24, 3, 20, 18)
             rounded(painter, box, "selected", None, 4)
@@ -151,7 +148,15 @@ class Legend(QWidget):
         x = 0.0
         for origin in (Origin.MINE, Origin.AI_ACCEPTED, Origin.BOTH):
             paint_origin(painter, QRectF(x, 3, 4, 14), origin)
-            x += 10 + paint_text(painter, QRectF(x + 10, 0, 240, 20), tr(f"ui.report.origin.{origin.value}"), "secondary", "small") + 18
+            x += (
+                10
+                + paint_text(
+                    painter, QRectF(x + 10, 0, 240, 20), tr(f"ui.report.origin.{origin.value}"), "secondary", "small"
+                )
+                + 18
+            )
         note = tr("ui.report.follows")
-        paint_text(painter, QRectF(x, 0, self.width() - x, 20), note, "secondary", "small", align=Qt.AlignmentFlag.AlignRight)
+        paint_text(
+            painter, QRectF(x, 0, self.width() - x, 20), note, "secondary", "small", align=Qt.AlignmentFlag.AlignRight
+        )
         painter.end()

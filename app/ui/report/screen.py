@@ -134,7 +134,9 @@ class ReportScreen(QWidget):
         try:
             content = path.read_bytes()
         except OSError as error:
-            problem = Problem("ui.sign.cannot_read", {"name": path.name, "why": error.strerror or ""}, next_step="ui.sign.choose_other")
+            problem = Problem(
+                "ui.sign.cannot_read", {"name": path.name, "why": error.strerror or ""}, next_step="ui.sign.choose_other"
+            )
             self._workstation.notice.emit(Notice(problem))
             return
         self._verb("choose_certificate", content, path.name)

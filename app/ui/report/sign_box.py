@@ -204,7 +204,9 @@ class RightColumn(Surface):
     def show_view(self, view: ReportView, answered: int, total: int) -> None:
         self._answered.say(tr("ui.sign.answered", n=answered, of=total) if total else "")
         self._signed.setVisible(bool(view.signed_at))
-        self._signed_text.say(Words("ui.sign.signed_at", {"time": view.signed_at, "version": view.version}) if view.signed_at else NOTHING)
+        self._signed_text.say(
+            Words("ui.sign.signed_at", {"time": view.signed_at, "version": view.version}) if view.signed_at else NOTHING
+        )
         self.box.show_view(view)
         self._after.say(Words("ui.after.now" if view.storage else "ui.after"))
         self._tray.setVisible(bool(view.storage))
@@ -220,4 +222,3 @@ class RightColumn(Surface):
         if event.type() == QEvent.Type.LanguageChange:
             self._shown = None
         super().changeEvent(event)
-

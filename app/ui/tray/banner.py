@@ -25,6 +25,12 @@ _ORDER = (
 )  # fmt: skip
 
 
+def target_title(target: TargetView) -> str:
+    """The site's own name for it, else what kind of storage it is."""
+    kind = target.kind if target.kind in ("folder", "dicomweb") else "other"
+    return target.title or tr(f"ui.tray.kind.{kind}")
+
+
 class Banner(Surface):
     try_wanted = Signal()
 
@@ -58,7 +64,9 @@ class Banner(Surface):
             self._detail.say(Words("ui.tray.on_the_way_detail"))
         else:
             self._title.say(Words("ui.tray.nothing_waits"))
-            self._detail.say(tr("ui.top.proven_today", n=view.proven_today) if view.proven_today else Words("ui.tray.nothing_detail"))
+            self._detail.say(
+                tr("ui.top.proven_today", n=view.proven_today) if view.proven_today else Words("ui.tray.nothing_detail")
+            )
         self._try.setVisible(view.waiting > 0)
         self.update()
 
@@ -78,7 +86,7 @@ class TargetCard(Card):
         lay = column(self, (12, 10, 12, 10), 4)
         top = row(gap=8)
         top.addWidget(Glyph(_KINDS.get(target.kind, "cloud"), "secondary"))
-        top.addWidget(Text(target.title, "body", "semibold"), 1)
+        top.addWidget(Text(target_title(target), "body", "semibold"), 1)
         icon, role, words = self._state(target)
         top.addWidget(Glyph(icon, role, 16))
         top.addWidget(Text(Words(words), "body", "medium", role if role != "secondary" else "secondary", elide=False))

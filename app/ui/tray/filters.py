@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.session.views import TrayView, Words
 from app.ui.i18n import file_size, tr
+from app.ui.tray.banner import target_title
 from app.ui.widgets.boxes import Surface, clear, column, row
 from app.ui.widgets.nav import NavRow
 from app.ui.widgets.text import Text, heading, note
@@ -78,7 +79,7 @@ class TrayFilters(Surface):
             self._targets_shown = names
             clear(self._targets)
             for target in view.targets:
-                tick = NavRow(target.title, "", ticks=True)
+                tick = NavRow(target_title(target), "", ticks=True)
                 tick.setChecked(target.name not in self.hidden_targets)
                 tick.toggled.connect(lambda on, n=target.name: self._tick(n, on))
                 self._targets.addWidget(tick)

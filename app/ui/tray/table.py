@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from app.session.views import NOTHING, Status, TargetView, TrayRow, TrayView, Words
 from app.ui.i18n import file_size, tr
 from app.ui.theme import font
+from app.ui.tray.banner import target_title
 from app.ui.widgets.boxes import column
 from app.ui.widgets.paint import CENTRE, RIGHT, paint_text, rounded, text_width
 from app.ui.widgets.row_list import ListHeader, Row, RowList, Section, paint_status, paint_two_lines
@@ -48,7 +49,7 @@ class TrayTable(QWidget):
         return made
 
     def _titles(self) -> list[tuple[Words, bool]]:
-        targets = [(Words("ui.tray.at", {"name": t.title}), False) for t in self._targets] or [(NOTHING, False)]
+        targets = [(Words("ui.tray.at", {"name": target_title(t)}), False) for t in self._targets] or [(NOTHING, False)]
         return [
             (Words("ui.worklist.column.patient"), False),
             (Words("ui.tray.column.what"), False),
@@ -82,7 +83,11 @@ class TrayTable(QWidget):
         groups = _FILTER_GROUPS.get(name)
         if groups is not None:
             return row.group in groups
-        wanted = {"queued": {"clock", "queued"}, "sending": {"sending", "arrows-clockwise", "circle-notch"}, "sent": {"sent", "arrow-up"}}
+        wanted = {
+            "queued": {"clock", "queued"},
+            "sending": {"sending", "arrows-clockwise", "circle-notch"},
+            "sent": {"sent", "arrow-up"},
+        }
         return any(s.icon in wanted.get(name, set()) for _, s in row.per_target)
 
     def _row(self, row: TrayRow) -> Row:

@@ -18,6 +18,8 @@ QUIET = "quiet"
 TOOL = "tool"
 LINK = "link"
 
+_LEAST_VALUE = 80.0
+"""So much of a chosen value is always seen."""
 _HEIGHT = {PRIMARY: 44, OUTLINE: 32, QUIET: 32, TOOL: 32, LINK: 20}
 
 
@@ -53,7 +55,9 @@ class Button(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus if kind == TOOL else Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred if kind != TOOL else QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(
+            QSizePolicy.Policy.Preferred if kind != TOOL else QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed
+        )
         self._retranslate()
 
     def say(self, words: Words | str, icon: str | None = None, value: Words | str | None = None) -> None:
@@ -125,7 +129,8 @@ class Button(QAbstractButton):
         return QSize(max(self.natural_width(), 28 if self._kind != LINK else 0), self._height)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(max(self.natural_width(True), 28 if self._kind != LINK else 0), self._height)
+        spare = max(0.0, text_width(self.value_text(), font(*self._face())) - _LEAST_VALUE) if self.value_text() else 0.0
+        return QSize(max(round(self.natural_width(True) - spare), 28 if self._kind != LINK else 0), self._height)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -141,6 +146,10 @@ class Button(QAbstractButton):
         tight = self.width() < self.natural_width()
         parts, gap = self._parts(tight), 6 if tight else 8
         total = sum(w for _, w in parts) + gap * max(len(parts) - 1, 0)
+        over = total - (self.width() - 2 * min(self._margin(), 8))
+        if over > 0:  # a long value gives way, its end is elided
+            parts = [(part, width - over if part == "value" else width) for part, width in parts]
+            total -= over if self.value_text() else 0
         x = (self.width() - total) / 2 if self._kind != LINK else 0.0
         if self._kind in (QUIET, TOOL) and self._caret:
             x = self._margin()
@@ -162,7 +171,9 @@ class Button(QAbstractButton):
                 edge = "control_edge" if self._kind == PRIMARY else "edge"
                 paint_key_cap(painter, x, middle, self._key, ink if self._kind == PRIMARY else "secondary", edge)
             else:
-                paint_icon(painter, "caret-down", round(x), round(middle - 8), "secondary" if self.isEnabled() else "disabled", 16)
+                paint_icon(
+                    painter, "caret-down", round(x), round(middle - 8), "secondary" if self.isEnabled() else "disabled", 16
+                )
             x += width + gap
         if self._kind == LINK:
             painter.setPen(QPen(colour("control_edge"), 1))

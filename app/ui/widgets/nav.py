@@ -15,7 +15,9 @@ from app.ui.widgets.paint import RIGHT, paint_focus, paint_text, rounded
 class NavRow(QAbstractButton):
     """A filter. ``role`` tints its icon where the icon carries a meaning."""
 
-    def __init__(self, words: Words | str, icon: str, role: str = "secondary", *, ticks: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, words: Words | str, icon: str, role: str = "secondary", *, ticks: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._words: Words | str = words
         self._icon, self._role, self._ticks = icon, role, ticks
@@ -63,10 +65,19 @@ class NavRow(QAbstractButton):
             paint_icon(painter, self._icon, 8, round(middle - 10), role)
         bright = on
         count = "" if self._count is None else str(self._count)
-        paint_text(painter, QRectF(box.width() - 56, 0, 48, box.height()), count, "secondary" if on else "third", "small", align=RIGHT)
+        paint_text(
+            painter,
+            QRectF(box.width() - 56, 0, 48, box.height()),
+            count,
+            "secondary" if on else "third",
+            "small",
+            align=RIGHT,
+        )
         room = box.width() - 36 - (14 + 7 * len(count))
         weight = "medium" if on and not self._ticks else "regular"
-        paint_text(painter, QRectF(36, 0, room, box.height()), self.text(), "text" if bright else "secondary", "body", weight)
+        paint_text(
+            painter, QRectF(36, 0, room, box.height()), self.text(), "text" if bright else "secondary", "body", weight
+        )
         if self.hasFocus():
             paint_focus(painter, box)
         painter.end()

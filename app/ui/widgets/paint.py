@@ -54,7 +54,9 @@ def key_cap_width(key: str) -> float:
     return max(20.0, text_width(key, font("small")) + 10)
 
 
-def paint_key_cap(painter: QPainter, x: float, centre_y: float, key: str, role: str = "secondary", edge: str = "edge") -> float:
+def paint_key_cap(
+    painter: QPainter, x: float, centre_y: float, key: str, role: str = "secondary", edge: str = "edge"
+) -> float:
     """The key that does the same; returns the width taken."""
     width = key_cap_width(key)
     box = QRectF(round(x), round(centre_y - 10), width, 20)
@@ -68,7 +70,13 @@ def badge_width(text: str, size: str = "small") -> float:
 
 
 def paint_badge(
-    painter: QPainter, rect: QRectF, text: str, role: str = "text", edge: str = "edge", fill: str | None = None, dashed: bool = False
+    painter: QPainter,
+    rect: QRectF,
+    text: str,
+    role: str = "text",
+    edge: str = "edge",
+    fill: str | None = None,
+    dashed: bool = False,
 ) -> None:
     """A framed short word: modality, number of a mark. Dashed while it waits for an answer."""
     painter.save()

@@ -1,4 +1,4 @@
-"""A list of painted rows with section headings: the worklist and the tray. Keyboard, accessibility and scrolling are Qt's."""
+"""A list of painted rows with section headings: worklist and tray. Keyboard, accessibility and scrolling are Qt's."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class _Model(QAbstractListModel):
         self.items: list[Section | Row] = []
 
     def set_items(self, items: Sequence[Section | Row]) -> None:
-        same_shape = [i.key if isinstance(i, Row) else "" for i in items] == [i.key if isinstance(i, Row) else "" for i in self.items]
+        same_shape = [i.key if isinstance(i, Row) else "" for i in items] == [
+            i.key if isinstance(i, Row) else "" for i in self.items
+        ]
         if same_shape:
             self.items = list(items)
             if items:
@@ -219,7 +221,15 @@ class RowList(QListView):
         paint_text(painter, area.adjusted(x - area.left(), 0, -8, 0), section.note, "third", "small")
 
 
-def paint_two_lines(painter: QPainter, rect: QRectF, first: str, second: str, role: str = "text", weight: str = "regular", second_role: str = "third") -> None:
+def paint_two_lines(
+    painter: QPainter,
+    rect: QRectF,
+    first: str,
+    second: str,
+    role: str = "text",
+    weight: str = "regular",
+    second_role: str = "third",
+) -> None:
     """Two lines, centred as a pair in ``rect``."""
     middle = rect.center().y()
     paint_text(painter, QRectF(rect.left(), middle - 18, rect.width(), 18), first, role, "body", weight)
@@ -256,7 +266,12 @@ def paint_status(painter: QPainter, rect: QRectF, status: Status, *, dim: bool =
 class ListHeader(QWidget):
     """Titles of the columns; ``columns`` is asked with the width so that header and rows always agree."""
 
-    def __init__(self, titles: Sequence[tuple[Words, bool]], columns: Callable[[float], Sequence[tuple[float, float]]], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        titles: Sequence[tuple[Words, bool]],
+        columns: Callable[[float], Sequence[tuple[float, float]]],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._titles = titles
         self._columns = columns
@@ -280,5 +295,7 @@ class ListHeader(QWidget):
         for (words, right), (x, width) in zip(self._titles, self._columns(inside), strict=True):
             if words.id:
                 area = QRectF(x, 0, width - (0 if right else 8), self.height() - 1)
-                paint_text(painter, area, tr(words), "secondary", "small", align=RIGHT if right else Qt.AlignmentFlag.AlignLeft)
+                paint_text(
+                    painter, area, tr(words), "secondary", "small", align=RIGHT if right else Qt.AlignmentFlag.AlignLeft
+                )
         painter.end()

@@ -65,7 +65,9 @@ class Select(QAbstractButton):
         rounded(painter, box, "ground", "control_edge")
         text = self._text()
         area = box.adjusted(10, 0, -34, 0)
-        paint_text(painter, area, text or tr(self._hint), "text" if text else "third", "body", "medium" if text else "regular")
+        paint_text(
+            painter, area, text or tr(self._hint), "text" if text else "third", "body", "medium" if text else "regular"
+        )
         paint_icon(painter, "caret-down", box.width() - 26, 8, "secondary", 16)
         if self.hasFocus():
             paint_focus(painter, box)

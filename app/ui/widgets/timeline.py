@@ -35,7 +35,19 @@ class Moment:
 
 def of_history(entries: Sequence[HistoryEntry]) -> tuple[Moment, ...]:
     return tuple(
-        Moment(e.title, e.date, e.site, e.icon, e.state, e.detail, e.role, e.current, e.study_instance_uid, filled=e.current, dot="text" if e.current else "control_edge")
+        Moment(
+            e.title,
+            e.date,
+            e.site,
+            e.icon,
+            e.state,
+            e.detail,
+            e.role,
+            e.current,
+            e.study_instance_uid,
+            filled=e.current,
+            dot="text" if e.current else "control_edge",
+        )
         for e in entries
     )
 
@@ -129,7 +141,9 @@ class Timeline(QWidget):
     def _paint_moment(self, painter: QPainter, top: int, moment: Moment) -> None:
         left = self._left + 12.0
         room = self.width() - left
-        taken = paint_text(painter, QRectF(left, top, room, 20), moment.when, "secondary", "small" if self._compact else "body", align=RIGHT)
+        taken = paint_text(
+            painter, QRectF(left, top, room, 20), moment.when, "secondary", "small" if self._compact else "body", align=RIGHT
+        )
         room -= taken + 10
         title = _say(moment.title)
         weight = "medium" if self._compact else "semibold"
@@ -145,7 +159,13 @@ class Timeline(QWidget):
                 paint_icon(painter, moment.icon, left, y + 2, moment.role, 16)
                 shift = 22
             size = "small" if self._compact else "body"
-            paint_text(painter, QRectF(left + shift, y, self.width() - left - shift, 20), state, "secondary" if self._compact else "text", size)
+            paint_text(
+                painter,
+                QRectF(left + shift, y, self.width() - left - shift, 20),
+                state,
+                "secondary" if self._compact else "text",
+                size,
+            )
             y += 18
         detail = _say(moment.detail)
         if detail and not self._compact:

@@ -88,7 +88,9 @@ class WayIn(Card):
 
     clicked = Signal()
 
-    def __init__(self, icon: str, title: Words, first: Words, second: Words, key: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, icon: str, title: Words, first: Words, second: Words, key: str, parent: QWidget | None = None
+    ) -> None:
         super().__init__("panel", "line", parent)
         self._key, self._title = key, title
         self.setFixedHeight(128)
@@ -159,7 +161,10 @@ class EmptyState(QWidget):
         top.addLayout(words, 1)
         top.addWidget(Glyph("globe"))
         self._languages = Segments(
-            [(c, NATIVE_NAMES.get(c, c)) for c in available_languages()], language(), name=Words("ui.top.language"), stretch=False
+            [(c, NATIVE_NAMES.get(c, c)) for c in available_languages()],
+            language(),
+            name=Words("ui.top.language"),
+            stretch=False,
         )
         self._languages.chosen.connect(lambda code: self.language_chosen.emit(str(code)))
         top.addWidget(self._languages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from app.session.views import WorklistQuery, WorklistView, Words
+from app.session.views import Words, WorklistQuery, WorklistView
 from app.ui.widgets.boxes import Surface, VScroll, clear, column
 from app.ui.widgets.nav import NavRow
 from app.ui.widgets.text import heading, note
@@ -22,7 +22,11 @@ _FILTERS = (
     ("signed", "signed", "secondary"),
     ("refused", "refused", "secondary"),
 )
-_DAYS: tuple[tuple[int | None, str], ...] = ((1, "ui.worklist.today"), (7, "ui.worklist.week"), (None, "ui.worklist.any_day"))
+_DAYS: tuple[tuple[int | None, str], ...] = (
+    (1, "ui.worklist.today"),
+    (7, "ui.worklist.week"),
+    (None, "ui.worklist.any_day"),
+)
 _MODALITIES = {"CT", "MG", "DX", "CR", "PX", "IO", "MR", "US", "XA", "NM", "PT", "SR", "OT", "RF"}
 
 

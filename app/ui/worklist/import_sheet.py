@@ -88,7 +88,12 @@ class ImportSheet(Sheet):
             (str(studies), tr("ui.import.studies", n=studies), "check", "ok"),
             (str(summary.added), tr("ui.import.images", n=summary.added), "images", "secondary"),
             (str(summary.known), tr("ui.import.known", n=summary.known), "copy", "secondary"),
-            (str(len(summary.refused)), tr("ui.import.refused", n=len(summary.refused)), "prohibit", "bad" if summary.refused else "secondary"),
+            (
+                str(len(summary.refused)),
+                tr("ui.import.refused", n=len(summary.refused)),
+                "prohibit",
+                "bad" if summary.refused else "secondary",
+            ),
             (" ".join(file_size(summary.bytes_read)), tr("ui.import.read"), "hard-drive", "secondary"),
         ):
             self._figures.addWidget(_figure(value, words, icon, role))

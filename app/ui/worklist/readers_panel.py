@@ -44,7 +44,9 @@ class _ReaderRow(QWidget):
         if self._reader.seconds is not None and not broken:
             unit = paint_text(painter, box, tr("ui.unit.s"), "third", "body", align=RIGHT)
             figure = number(self._reader.seconds, 0 if self._reader.seconds >= 10 else 1)
-            right = 4 + unit + paint_text(painter, box.adjusted(0, 0, -unit - 4, 0), figure, "text", "title", "semibold", RIGHT)
+            right = (
+                4 + unit + paint_text(painter, box.adjusted(0, 0, -unit - 4, 0), figure, "text", "title", "semibold", RIGHT)
+            )
         elif self._reader.state == "untested":
             right = paint_text(painter, box, tr("ui.readers.untested"), "third", "small", align=RIGHT)
         area = box.adjusted(44, 0, -right - 8, 0)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QWidget
 
-from app.session.views import Changes, WorklistRow, WorklistView, Words
+from app.session.views import Changes, Words, WorklistRow, WorklistView
 from app.ui.i18n import tr
 from app.ui.pictures import Thumbnails
 from app.ui.widgets.boxes import Line, Surface, column, row

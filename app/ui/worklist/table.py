@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QFontMetricsF, QImage, QPainter
 from PySide6.QtWidgets import QWidget
 
-from app.session.views import WorklistRow, WorklistView, Words
+from app.session.views import Words, WorklistRow, WorklistView
 from app.ui.i18n import tr
 from app.ui.theme import colour, font
 from app.ui.widgets.boxes import column
@@ -121,4 +121,3 @@ def fitted(image: QImage, box: QRectF, *, cover: bool = False) -> QRectF:
         inside.setLeft(box.center().x() - width / 2)
         inside.setWidth(width)
     return inside
-
