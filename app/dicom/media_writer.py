@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 DICOMDIR = "DICOMDIR"
 _ROOT = "DICOM"
 _DIRTY = "DICOMDIR.old"
+_ABANDONED_AFTER_S = 600.0
 _ITEM_HEADER = 8
 _TYPES = {
     "1.2.840.10008.5.1.4.1.1.88.59": "KEY OBJECT DOC",
@@ -116,6 +118,19 @@ class MediaFolder:
         if root.is_dir():
             yield from (p for p in sorted(root.rglob("*")) if p.is_file() and not p.name.startswith("."))
 
+    def sweep(self) -> int:
+        """Removes what a writer that was killed left half-written; returns how many files. Young ones may be alive."""
+        oldest_alive = time.time() - _ABANDONED_AFTER_S
+        removed = 0
+        for path in [*self.root.glob(".*.new"), *(self.root / _ROOT).rglob(".*.new")]:
+            try:
+                if path.stat().st_mtime < oldest_alive:
+                    path.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # its writer has finished, or another one swept it
+        return removed
+
     def write_directory(self, force: bool = False) -> bool:
         """Builds DICOMDIR from the files when something was added since; returns whether it did."""
         dirty = self.root / _DIRTY
@@ -132,7 +147,7 @@ class MediaFolder:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """All of ``data`` under ``path``, or nothing; on disk when this returns."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
     try:
         with temporary.open("wb") as stream:
             stream.write(data)

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 
 from app.domain.outbox import OutboxEvent, OutboxItem, OutboxState, Receipt
 from app.domain.problem import Problem, fail
+from app.store.database import Tx
 from app.store.library import Library
 from app.store.objects import SCHEME
+
+SLOWEST_LINE_BYTES_PER_S = 20_000
 
 
 class StoreOutbox:
@@ -23,7 +26,15 @@ class StoreOutbox:
     def claim(self, target: str, lease_s: float) -> OutboxItem | None:
         if self._library.outbox.due_at(target) is None:
             return None  # nothing waits: no writing transaction for it
-        return self._library.write(lambda tx: self._library.outbox.claim(tx, target, lease_s=lease_s))
+
+        def work(tx: Tx) -> OutboxItem | None:
+            item = self._library.outbox.claim(tx, target, lease_s=lease_s)
+            if item is not None and item.size_bytes > SLOWEST_LINE_BYTES_PER_S * lease_s / 2:
+                # Another process must not take a large object over while it still crawls up a slow line.
+                self._library.outbox.extend_lease(tx, item.item_id, lease_s + item.size_bytes / SLOWEST_LINE_BYTES_PER_S)
+            return item
+
+        return self._library.write(work)
 
     def apply(
         self,

@@ -36,7 +36,9 @@ class OutboxPort(Protocol):
         """Gives back what dead senders held."""
         ...
 
-    def claim(self, target: str, lease_s: float) -> OutboxItem | None: ...
+    def claim(self, target: str, lease_s: float) -> OutboxItem | None:
+        """The next due item under a lease of at least ``lease_s``, longer for a large one; None when there is none."""
+        ...
 
     def apply(
         self,
@@ -205,6 +207,8 @@ class SyncWorker:
         """Archives lose things: what was proven is asked for again from time to time."""
         if self._recheck_after_s is None or self._clock.monotonic_s() < self._no_recheck_before_s.get(name, 0.0):
             return
+        # Looking for what is due reads all receipts: not every minute.
+        self._no_recheck_before_s[name] = self._clock.monotonic_s() + _RECHECK_PAUSE_S
         for item in self._outbox.to_check_again(name, self._recheck_after_s)[:_RECHECKS_EACH_ROUND]:
             if self._stop.is_set():
                 return
@@ -218,9 +222,7 @@ class SyncWorker:
                 self._outbox.apply(item.item_id, OutboxEvent.DIFFERS, problem=error.problem)
                 self._on_change(name)
             except (SyncError, ProblemError):
-                # Not now; it stays proven as of its last receipt.
-                self._no_recheck_before_s[name] = self._clock.monotonic_s() + _RECHECK_PAUSE_S
-                return
+                return  # not now; it stays proven as of its last receipt
 
     def _deliver(self, target: StorageTarget, item: OutboxItem) -> OutboxItem:
         """A claimed item (``sending``) to the next state that it can reach now."""

@@ -100,3 +100,17 @@ def test_the_directory_is_built_anew_after_a_crash(tmp_path: Path) -> None:
 def test_what_is_not_dicom_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="media.not_dicom"):
         MediaFolder(tmp_path).add(b"junk")
+
+
+def test_what_a_killed_writer_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    folder = MediaFolder(tmp_path)
+    kept = folder.add(objects()[1])
+    old, young = kept.path.with_name(".AAAA.00.new"), kept.path.with_name(".BBBB.00.new")
+    old.write_bytes(b"half")
+    young.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    os.utime(kept.path, (0, 0))
+    assert folder.sweep() == 1
+    assert (old.exists(), young.exists(), kept.path.exists()) == (False, True, True)
+    folder.write_directory()
+    assert len(list(FileSet(tmp_path / "DICOMDIR"))) == 1

@@ -286,6 +286,9 @@ def finish(library: Library, archive: Path, server: ScriptedServer, tally: Tally
     for item in items:
         if item.kind == "report_pdf" and item.target == "archive" and item.sop_instance_uid in server.stored:
             tally.lost += not verify_file(server.stored[item.sop_instance_uid]).valid
+    for path in archive.rglob(".*"):
+        os.utime(path, (0, 0))  # ten minutes later...
+    FolderTarget("folder", archive, SystemClock()).check()
     tally.half_written = sum(p.name.startswith(".") for p in archive.rglob("*") if p.is_file())
 
 

@@ -248,3 +248,22 @@ def test_backoff_has_full_jitter_and_a_cap() -> None:
 def test_a_receipt_cannot_claim_proof_without_equal_bytes() -> None:
     with pytest.raises(ValueError, match="verified"):
         Receipt("i", TARGET, "1.2", "verified", "a" * 64, "b" * 64)
+
+
+def test_a_large_object_on_a_slow_line_keeps_its_lease(library: Library, clock: HandClock) -> None:
+    from app.dicom.encapsulated import encapsulate_pdf
+    from tests.dicom.objects_phantom import ct_study
+    from tests.sync.objects import stored_object
+
+    large = encapsulate_pdf(ct_study(), b"%PDF-1.4 " + bytes(6_000_000), "x", header("large"))  # five minutes at 20 kB/s
+    small = pdf_object("small")
+    for n, (name, data) in enumerate((("large", large), ("small", small))):
+        stored = stored_object(library, name, data)
+        library.write(lambda tx, s=stored, n=n: library.outbox.enqueue(tx, f"{TARGET}{n}", s))  # type: ignore[misc]
+    outbox = StoreOutbox(library)
+    assert outbox.claim(f"{TARGET}0", 120.0) is not None
+    assert outbox.claim(f"{TARGET}1", 120.0) is not None
+    clock.wall += 200
+    assert outbox.recover() == 1  # the small one only
+    clock.wall += 300
+    assert outbox.recover() == 1

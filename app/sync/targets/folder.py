@@ -28,6 +28,7 @@ class FolderTarget:
             probe = self.root / ".ekinshi-probe"
             probe.write_bytes(b"")
             probe.unlink()
+            self._media.sweep()
         except OSError as error:
             return TargetHealth(False, _disk(error).problem, self.root.name)
         return TargetHealth(True, detail=self.root.name)
@@ -63,8 +64,8 @@ class FolderTarget:
 
     def finish(self) -> None:
         try:
-            if self.root.is_dir():
-                self._media.write_directory()
+            if self.root.is_dir() and self._media.write_directory():
+                self._media.sweep()
         except OSError as error:
             raise _disk(error) from error
 
