@@ -120,6 +120,7 @@ def _volume(
     if len(geometries) != len(masks):
         raise fail("dicom.seg_mixed_grids")
     named = [uid for f in result.findings for uid in f.source_sop_instance_uids]
+    named = named or _images_of_frame(study, geometries[0].frame_of_reference_uid)
     source = grids.source_grid(study, named)
     if source is None or not all(grids.same_lattice(source.geometry, g) for g in geometries):
         target = grids.union(geometries)
@@ -132,6 +133,16 @@ def _volume(
     for n, (mask, geometry) in enumerate(zip(masks, geometries, strict=True)):
         grids.paste(pixels[..., n], target, mask.values, geometry)
     return evidence_of(study, uids), pixels, grids.plane_arguments(target)
+
+
+def _images_of_frame(study: Study, frame_of_reference_uid: str) -> list[str]:
+    """All images of a frame of reference: the sources of a reader that names none."""
+    return [
+        i.sop_instance_uid
+        for s in study.series
+        for i in s.instances
+        if i.pixel_format is not None and frame_of_reference_uid and i.frame_of_reference_uid == frame_of_reference_uid
+    ]
 
 
 def read_seg(data: bytes) -> tuple[ReadSegment, ...]:

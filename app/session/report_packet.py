@@ -96,7 +96,7 @@ def ai_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
     for result in packet.results:
         header = _ai_header(packet, result, "ai_sr", 1)
         out.append(_written("ai_sr", SR, header, ai_findings_sr(packet.study, result, header)))
-        if result.masks:
+        if any(m.values.any() for m in result.masks):
             header = _ai_header(packet, result, "seg", 2)
             out.append(_written("seg", SEG, header, finding_masks_seg(packet.study, result, header)))
         for n, heatmap in enumerate(result.heatmaps):
