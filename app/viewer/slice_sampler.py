@@ -7,6 +7,7 @@ Frames and planes along the grid of a volume are numpy views warped by OpenCV; e
 from __future__ import annotations
 
 import math
+import threading
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -311,14 +312,16 @@ def sample_grid(owner: Any, voxels: Values, geometry: VolumeGeometry, resolved: 
 
 
 _films: weakref.WeakKeyDictionary[Any, PreparedImage] = weakref.WeakKeyDictionary()
+_films_lock = threading.Lock()
 
 
 def sample_film_grid(owner: Any, values: Values, resolved: ResolvedView) -> npt.NDArray[np.float32]:
     """A grid that spans a whole film at its own resolution, on the pane; 0 beyond the film's edge."""
     rows, columns = values.shape
-    prepared_grid = _films.get(owner)
-    if prepared_grid is None:
-        prepared_grid = _films[owner] = PreparedImage(np.asarray(values, dtype=np.float32))
+    with _films_lock:
+        prepared_grid = _films.get(owner)
+        if prepared_grid is None:
+            prepared_grid = _films[owner] = PreparedImage(np.asarray(values, dtype=np.float32))
     m = resolved.px_from_pane.copy()
     m[0] *= columns / resolved.geometry.columns
     m[1] *= rows / resolved.geometry.rows

@@ -92,8 +92,8 @@ def kinds() -> list[Kind]:
     )
     mg = Kind(
         "MG 4096x5625",
-        [FramePixels(_picture(5625, 4096, 0, 16383, n, np.uint16)) for n in range(3)],
-        [ImageGeometry(4096, 5625, 0.07, 0.07, True)] * 3,
+        [FramePixels(_picture(5625, 4096, 0, 16383, n, np.uint16)) for n in range(2)],
+        [ImageGeometry(4096, 5625, 0.07, 0.07, True)] * 2,
         film,
         VoiWindow(8000, 12000),
     )
@@ -329,7 +329,7 @@ def main() -> int:
     from PySide6.QtWidgets import QApplication
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
-    rounds, per_round, peer_frames = (5, 10, 1) if arguments.quick else (10, 20, 3)
+    rounds, per_round, peer_frames = (4, 10, 1) if arguments.quick else (10, 20, 3)
     rows: list[list[object]] = []
     cells: dict[str, dict[str, float]] = {}
     worst_ratio, worst_p95_share, worst_cell = 1e9, 0.0, ""

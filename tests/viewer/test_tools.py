@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.domain.measurement import Annotation, MarkShape, Quantity
-from app.domain.pixels import FramePixels, VoiWindow
+from app.domain.pixels import FramePixels, Lut, VoiWindow
 from app.viewer.compositor import geometry_of
 from app.viewer.edits import (
     HideProbe,
@@ -226,6 +226,20 @@ def test_window_drag_widens_to_the_right_and_keeps_whole_numbers() -> None:
     assert (edit.appearance.window.width, edit.appearance.window.center) == (480.0, 40.0)
     (edit,) = tool.drag(PointerEvent(-10000, 100), c)
     assert edit.appearance.window.width >= 1.0
+
+
+def test_window_drag_starts_from_the_span_of_a_voi_lut() -> None:
+    values = np.arange(50 * 60, dtype=np.int16).reshape(50, 60)
+    lut = Lut(100, np.arange(200, dtype=np.uint16), 8)
+    layer = ImageLayer(frame=FramePixels(values, voi_lut=lut), geometry=ImageGeometry(60, 50))
+    c = replace(context(ViewState(), layer), window=None)
+    tool = NAMED["window"].make()
+    tool.press(PointerEvent(100, 100), c)
+    (edit,) = tool.drag(PointerEvent(100, 100), c)
+    assert (edit.appearance.window.center, edit.appearance.window.width) == (200.0, 200.0)
+    colour = ImageLayer(frame=FramePixels(np.zeros((50, 60, 3), np.uint8)), geometry=ImageGeometry(60, 50))
+    painted = replace(context(ViewState(), colour), window=None)
+    assert tool.press(PointerEvent(1, 1), painted) + tool.drag(PointerEvent(50, 50), painted) == ()
 
 
 def test_scroll_steps_slice_by_slice_and_stops_at_the_ends() -> None:

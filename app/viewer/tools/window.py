@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.domain.pixels import VoiFunction, VoiWindow
+from app.viewer.compositor import voi_of
 from app.viewer.edits import Edits, SetAppearance
 from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
+from app.viewer.voi_lut import window_equivalent
 
 _PER_PANE = 2.0
 """Dragging across the whole pane multiplies or moves by this many widths."""
@@ -27,7 +29,12 @@ class WindowTool(QuietTool):
         self._start: tuple[PointerEvent, VoiWindow] | None = None
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
-        self._start = (event, context.window) if context.window is not None else None
+        self._start = None
+        if context.window is not None:
+            self._start = (event, context.window)
+        elif context.layer.frame is None or not context.layer.frame.is_colour:
+            # A VOI LUT is shown: the drag starts from a window of its span.
+            self._start = (event, window_equivalent(voi_of(context.layer)))
         return ()
 
     def drag(self, event: PointerEvent, context: ToolContext) -> Edits:
