@@ -4,6 +4,8 @@
 .venv/bin/python installer/licences.py --check    exit code 1 when the file is not what would be written
 """
 
+# ruff: noqa: E501 - the rows of its tables are long
+
 from __future__ import annotations
 
 import argparse
