@@ -261,3 +261,29 @@ def test_crosshair_tells_the_patient_position() -> None:
     (edit,) = NAMED["crosshair"].make().press(PointerEvent(120, 100), c)
     assert edit == SetPoint(c.resolved.pane_to_patient(120, 100))
     assert NAMED["crosshair"].make().press(PointerEvent(120, 100), context(ViewState(), film())) == ()
+
+
+def test_polygon_is_closed_by_its_first_corner() -> None:
+    c = context(ViewState(), film())
+    tool = NAMED["polygon"].make()
+    edits: tuple = ()
+    for corner in ((10.0, 10.0), (30.0, 10.0), (30.0, 30.0), (10.0, 30.0), (10.3, 10.2)):
+        event = at_px(c, *corner)
+        edits += tool.press(event, c) + tool.release(event, c)
+    (mark,) = kept(edits)
+    by = {m.quantity: m for m in mark.measurements}
+    assert len(mark.placement.points_px) == 4
+    assert by[Quantity.AREA].value == pytest.approx(20 * 0.8 * 20 * 0.5)
+    assert by[Quantity.MEAN].value == pytest.approx(c.layer.frame.values[10:30, 10:30].mean())
+    tool.press(at_px(c, 5.0, 5.0), c)
+    tool.release(at_px(c, 5.0, 5.0), c)
+    assert tool.cancel() == (RemoveAnnotation("2.25.2"),)
+    assert tool.cancel() == ()
+
+
+def test_window_from_a_region_fits_its_values() -> None:
+    c = context(ViewState(), film())
+    (edit,) = drag(NAMED["roi_window"].make(), c, (10.0, 10.0), (20.0, 20.0))
+    low, high = np.percentile(c.layer.frame.values[10:20, 10:20], (2, 98))
+    assert (edit.appearance.window.center, edit.appearance.window.width) == pytest.approx(((low + high) / 2, high - low))
+    assert drag(NAMED["roi_window"].make(), c, (10.0, 10.0), (10.1, 10.1)) == ()
