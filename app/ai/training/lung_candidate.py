@@ -17,7 +17,7 @@ from app.ai.training.lung_scans import KEPT_POINTS, Examples
 
 @dataclass(frozen=True)
 class Settings:
-    epochs: int = 14
+    epochs: int = 6
     batch: int = 48
     rate: float = 2e-3
     seed: int = 11

@@ -35,6 +35,8 @@ class Settings:
     threads: int = 1
     mirrored: bool = True
     """Beyond the cut the mirrored mask is the aim; otherwise nothing is asked there."""
+    keep_stem: bool = False
+    """The first, finest layers stay as they are: going on from trained weights is a third cheaper so."""
 
 
 def targets_of(nodule: Nodule) -> np.ndarray:
@@ -108,6 +110,8 @@ def train(
     started, step = time.monotonic(), 0
     for epoch in range(settings.epochs):
         net.train()
+        if settings.keep_stem:
+            net.stem.eval().requires_grad_(False)
         order, total = rng.permutation(len(nodules)), 0.0
         for first in range(0, len(order) - settings.batch + 1, settings.batch):
             parts = [augmented(nodules[n], rng) for n in order[first : first + settings.batch]]

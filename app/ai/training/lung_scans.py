@@ -215,8 +215,8 @@ def _pieces(
 def build_examples(
     nodules: Sequence[Nodule],
     real: Scan | None,
-    generated: int = 48,
-    real_copies: int = 10,
+    generated: int = 25,
+    real_copies: int = 6,
     part: int = 0,
     parts: int = 1,
     log: bool = True,

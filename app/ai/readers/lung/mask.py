@@ -45,13 +45,16 @@ def find_lungs(values: npt.NDArray[np.float32], step_mm: Triple, ball_mm: float 
     air = values < AIR_HU
     empty = LungMask(np.zeros(values.shape, np.uint8), np.zeros(values.shape, bool), (0.0, 0.0))
     lung = _lung_air(values, air, step_mm)
-    if lung is None:
+    if lung is None or _one_sided(values, lung):
         # A thin or broken wall joins the lung to the air outside, or the field of view ends in the lung: part by eroding.
         core = np.asarray(ndimage.distance_transform_edt(air, step_mm) > 4.0)
         kept = _lung_air(values, core, step_mm, border=True)
-        if kept is None:
+        if kept is not None:
+            kept = _ball_dilate(kept, 5.0, step_mm) & air
+            if lung is None or int(kept.sum()) > 1.2 * int(lung.sum()):
+                lung = kept
+        if lung is None:
             return empty
-        lung = _ball_dilate(kept, 5.0, step_mm) & air
     left_out = _airway(values, lung, step_mm)
     lung &= ~left_out
     sides = _split(lung, step_mm)
@@ -70,6 +73,14 @@ def find_lungs(values: npt.NDArray[np.float32], step_mm: Triple, ball_mm: float 
     return LungMask(closed, lung, (float((closed == 1).sum()) * voxel, float((closed == 2).sum()) * voxel))
 
 
+def _one_sided(values: npt.NDArray[np.float32], lung: npt.NDArray[np.bool_]) -> bool:
+    """Nearly all of the air lies on one side of the body's middle: the other lung may be joined to the outside."""
+    body = (values > -300).sum((0, 1)).astype(float)
+    middle = float((body * np.arange(len(body))).sum() / max(body.sum(), 1.0))
+    share = float(lung[:, :, : round(middle)].sum()) / max(int(lung.sum()), 1)
+    return not 0.15 < share < 0.85
+
+
 def _lung_air(
     values: npt.NDArray[np.float32], air: npt.NDArray[np.bool_], step_mm: Triple, border: bool = False
 ) -> npt.NDArray[np.bool_] | None:
@@ -82,9 +93,10 @@ def _lung_air(
     if not border:
         edges = np.concatenate([labels[:, [0, -1]].ravel(), labels[:, :, [0, -1]].ravel()])
         sizes[np.unique(edges)] = 0
-    if sizes.max() < SMALLEST_LUNG_ML:
+    smallest = SMALLEST_LUNG_ML / 2 if border else SMALLEST_LUNG_ML  # what is left after eroding is smaller
+    if sizes.max() < smallest:
         return None
-    keep = list(np.nonzero(sizes >= SMALLEST_LUNG_ML)[0])
+    keep = list(np.nonzero(sizes >= smallest)[0])
     # Outside air is nearly pure; lung's mean lies between -950 and -550 HU.
     means = ndimage.mean(values, labels, keep)
     keep = [n for n, m in zip(keep, means, strict=True) if -955 < m < -550]

@@ -1,0 +1,117 @@
+"""Calibration, operating point and the card's figures of the lung reader, from scans and nodules that trained nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.ai.readers.lung.outline import outline
+from app.ai.training.evaluate_scan import marks_on
+from app.ai.training.evaluation.lung_ct import seed_of
+from app.ai.training.lidc import Nodule, load_nodules
+from app.ai.training.lung_ct import LABELLED, PlainNetworks, load
+from app.ai.training.lung_scans import Scan, blended, generated_scan
+from app.domain.scoring import isotonic
+
+CALIBRATION_SEED = 500_000
+FALSE_PER_SCAN = 1.0
+"""The operating point: marks are shown down to the score that gives this many false ones on a calibration scan."""
+
+
+def calibration_scan(number: int, nodules: Sequence[Nodule]) -> Scan:
+    """Chests of their own seeds with validation nodules: they choose thresholds and are in no figure."""
+    rng = np.random.default_rng([CALIBRATION_SEED, number])
+    return blended(generated_scan(CALIBRATION_SEED + number), nodules, 3, rng)
+
+
+def fit_malignancy(
+    features: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], ridge: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """Logistic weights (last one the bias) by Newton's method, all but the bias held small."""
+    x = np.column_stack([features, np.ones(len(features))])
+    penalty = np.diag([ridge] * features.shape[1] + [1e-6])
+    w = np.zeros(x.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        gradient = x.T @ (p - truth) + penalty @ w
+        hessian = (x.T * (p * (1 - p) + 1e-9)) @ x + penalty
+        move = np.linalg.solve(hessian, gradient)
+        w = w - move
+        if float(np.abs(move).max()) < 1e-8:
+            break
+    return w
+
+
+def malignancy_weights(data: Path, nets: PlainNetworks, mirrors: int = 8) -> dict[str, Any]:
+    """Weights on the network's malignancy outputs and the measured diameter, fitted on the validation nodules."""
+    nodules = [n for n in load_nodules(data / LABELLED, "val") if n.malignant is not None]
+    found = [outline(n.hu, [seed_of(n)], n.spacing_mm, nets, mirrors)[0] for n in nodules]
+    truth = np.asarray([float(n.malignant or 0) for n in nodules])
+    rows = np.asarray([[f.traits[0], 2.0 * f.traits[1], math.log(max(f.diameter_mm, 1.0))] for f in found])
+    w = fit_malignancy(rows, truth)
+    traits = [float(w[0]), 2.0 * float(w[1])] + [0.0] * 7
+    return {"traits": traits, "log_diameter": float(w[2]), "bias": float(w[3]), "shown": True}
+
+
+def calibrate(marks: Sequence[tuple[float, bool]]) -> tuple[dict[str, list[float]], list[dict[str, Any]]]:
+    """(table score to probability, bands for the card) from (score, true) of marks on calibration scans."""
+    score = np.asarray([m[0] for m in marks])
+    truth = np.asarray([m[1] for m in marks])
+    # One true and one false mark at the ends keep the table off 0 and 1.
+    low, high = float(score.min()) - 1.0, float(score.max()) + 1.0
+    x, p = isotonic(np.concatenate([[low, low, high, high], score]), np.concatenate([[0, 0, 1, 0], truth]))
+    p = np.clip(p, 0.002, 0.985)
+    kept = np.unique(np.concatenate([[0], np.nonzero(np.diff(p))[0], np.nonzero(np.diff(p))[0] + 1, [len(p) - 1]]))
+    table = {"score": [round(float(v), 4) for v in x[kept]], "probability": [round(float(v), 4) for v in p[kept]]}
+    probability = np.interp(score, table["score"], table["probability"])
+    bands = []
+    for a, b in ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.0)):
+        here = (probability >= a) & (probability < b if b < 1 else probability <= b)
+        bands.append({"low": a, "high": b, "n": int(here.sum()), "true": int(truth[here].sum()), "data": "generated chests"})
+    return table, bands
+
+
+def figures_of(data: Path, work: Path, scans: int = 10) -> dict[str, Any]:
+    """What ``package`` needs beside the weights, without the metrics, which are measured on the package itself."""
+    nets = PlainNetworks(
+        {
+            "lung_nodule": load(work / "nodule.safetensors", "lung_nodule"),
+            "lung_candidate": load(work / "candidate.safetensors", "lung_candidate"),
+        }
+    )
+    nodules = load_nodules(data / LABELLED, "val")
+    marks: list[tuple[float, bool]] = []
+    for number in range(scans):
+        found, _, _ = marks_on(calibration_scan(number, nodules), nets, number)
+        marks += [(m.score, m.lesion is not None) for m in found]
+    table, bands = calibrate(marks)
+    false = np.sort([s for s, hit in marks if not hit])[::-1]
+    cut = float(false[min(len(false) - 1, round(FALSE_PER_SCAN * scans))])
+    threshold = float(np.interp(cut, table["score"], table["probability"]))
+    return {
+        "calibration": table,
+        "calibration_bands": bands,
+        "threshold": round(min(max(threshold, 0.05), 0.6), 3),
+        "bands": [0.5, 0.8],
+        "operating_point": f"about {FALSE_PER_SCAN:g} false mark per generated scan",
+        "malignancy": malignancy_weights(data, nets),
+    }
+
+
+def metric(key: str, result: Mapping[str, Any], data: str, command: str) -> dict[str, Any]:
+    """One figure of an evaluation's JSON as a line of the card."""
+    low, high = result[f"{key}_ci"]
+    return {
+        "key": key,
+        "value": result[key],
+        "low": low,
+        "high": high,
+        "n": int(result["n"]),
+        "data": data,
+        "command": command,
+    }
