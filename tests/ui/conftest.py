@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.ui.app_window import AppWindow, application
 from tests.ui.fake_workstation import FakeWorkstation
@@ -40,20 +40,41 @@ def settled(done: Callable[[], bool], seconds: float = 10.0) -> bool:
     return True
 
 
+class _Flashes(QObject):
+    """Widgets that were shown as windows of their own: on a real desktop they flash and steal the keyboard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            name = type(watched).__name__
+            if name not in ("AppWindow", "QMenu", "QTipLabel") and type(watched).__module__.startswith("app.ui"):
+                self.seen.append(name)
+        return False
+
+
 @pytest.fixture
 def open_window(qapp: QApplication) -> Iterator[Open]:
     """``open_window(language, size, **fake)`` gives a shown window over a fake workstation."""
     opened: list[AppWindow] = []
+    flashes = _Flashes()
+    qapp.installEventFilter(flashes)
 
     def make(language: str = "en", size: tuple[int, int] = (1920, 1080), **fake: object) -> AppWindow:
         window = AppWindow(FakeWorkstation(language=language, **fake))  # type: ignore[arg-type]
         window.resize(*size)
         window.show()
+        window.activateWindow()
         opened.append(window)
+        settled(window.isActiveWindow, 2)
         settle()
         return window
 
     yield make
+    qapp.removeEventFilter(flashes)
+    assert not flashes.seen, f"shown as windows of their own: {sorted(set(flashes.seen))}"
     for window in opened:
         window.close()
         window.deleteLater()

@@ -50,8 +50,8 @@ class LineCard(Card):
         )
         lay = row(self, (12, 10, 12, 10), 12)
         self.crop = Crop(44)
-        self.crop.setVisible(crop)
         lay.addWidget(self.crop)
+        self.crop.setVisible(crop)
         words = column(gap=2)
         top = row(gap=8)
         top.addWidget(Badge(card.badge, role, dashed=dashed))
@@ -62,8 +62,8 @@ class LineCard(Card):
         if end_icon:
             lay.addWidget(Glyph(end_icon, "secondary" if dim else "text", 16))
         self._end = Text(end, "body", "regular", "secondary" if dim else "text", elide=False)
-        self._end.setVisible(bool(self._end.text()))
         lay.addWidget(self._end)
+        self._end.setVisible(bool(self._end.text()))
         if not end_icon and not self._end.text():
             lay.addWidget(Glyph("caret-down", "secondary", 16))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)

@@ -87,6 +87,10 @@ class ReadingScreen(QWidget):
         if reading is not None:
             reading.put_in_pane(reading.layout().active, display_set_id)
 
+    def is_settled(self) -> bool:
+        """True when every pane has painted what was asked last."""
+        return self.panes.idle()
+
     def toggle_strip(self) -> None:
         self.strip.setVisible(self.strip.isHidden())
         self.tools.unfold.setVisible(self.strip.isHidden())
