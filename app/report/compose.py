@@ -224,7 +224,8 @@ def _as_text(line: ReportLine) -> ReportLine:
 
 
 def _merged(made: Sequence[ReportLine], before: Sequence[ReportLine]) -> tuple[ReportLine, ...]:
-    """New lines in the places of the old ones; typed words stay; new findings after the last line that follows one."""
+    """Typed words stay in their places; new findings come after the last line that follows one; what is made anew stands
+    in its own order, so that numbers count on."""
     fresh = {line.finding_ids: line for line in made}
     merged: list[ReportLine] = []
     last_generated = -1
@@ -240,4 +241,9 @@ def _merged(made: Sequence[ReportLine], before: Sequence[ReportLine]) -> tuple[R
             last_generated = len(merged) - 1
     rest = [line for line in made if line.finding_ids in fresh]
     merged[last_generated + 1 : last_generated + 1] = rest
+    order = {line.finding_ids: n for n, line in enumerate(made)}
+    places = [n for n, line in enumerate(merged) if line.finding_ids in order and not line.edited]
+    in_order = sorted((merged[n] for n in places), key=lambda line: order[line.finding_ids])
+    for place, line in zip(places, in_order, strict=True):
+        merged[place] = line
     return tuple(merged)

@@ -1,0 +1,1 @@
+"""The whole path through the real window, and what must hold around it."""

@@ -1,0 +1,3 @@
+"""No networks of their own for the flow tests."""
+
+ARCHITECTURES = {}
