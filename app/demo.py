@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from app.ui.app_window import AppWindow
 
 SIZE = (1920, 1080)
+QUIET_TURNS = 16
+"""Turns of the event loop, of 20 ms each, without anything under way before a picture is taken."""
 HIT_MM = 8.0
 """A finding this near to a generated nodule's surface is one of it."""
 
@@ -62,12 +64,17 @@ class Demo:
             if time.monotonic() > end:
                 raise fail("demo.stuck", what=what, seconds=round(seconds))
 
-    def settle(self, seconds: float = 20.0) -> None:
-        """Until nothing is being decoded and every pane has painted its newest picture."""
-        grid = getattr(self.window.screen_widget(self.window.screen), "is_settled", lambda: True)
-        images = self.workstation.images_busy
-        self.until(lambda: not images() and grid(), seconds, "pictures")
-        self.pump(0.15)
+    def settle(self, seconds: float = 30.0) -> None:
+        """Until nothing is decoded or drawn, and for some turns of the event loop after: changes are told in later turns."""
+        panes = getattr(self.window.screen_widget(self.window.screen), "panes", None)
+        quiet = 0
+        end = time.monotonic() + seconds
+        while quiet < QUIET_TURNS:
+            self.pump(0.02)
+            working = self.workstation.images_busy() or (panes is not None and not panes.idle())
+            quiet = 0 if working else quiet + 1
+            if time.monotonic() > end:
+                raise fail("demo.stuck", what="pictures", seconds=round(seconds))
 
     def picture(self, name: str) -> Path:
         """A picture of the window as it stands."""
