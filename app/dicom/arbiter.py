@@ -8,16 +8,8 @@ import warnings
 from typing import Any, Literal
 
 from app.dicom import tags
-from app.dicom.raw_header import (
-    BIG_ENDIAN_UID,
-    EXPLICIT_UID,
-    IMPLICIT_UID,
-    PixelElement,
-    RawDataset,
-    RawFile,
-    RawValue,
-    charset_terms,
-)
+from app.dicom.raw_header import BIG_ENDIAN_UID, EXPLICIT_UID, IMPLICIT_UID
+from app.dicom.raw_items import PixelElement, RawDataset, RawFile, RawValue, charset_terms
 from app.domain.problem import fail
 
 _MAX_DEPTH = 32

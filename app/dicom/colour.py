@@ -13,7 +13,7 @@ from app.dicom import tags
 from app.dicom.codecs.stream_info import jpeg2000_info, jpeg_info
 from app.dicom.frame_decoder import encapsulated_stream
 from app.dicom.luts import palette_of
-from app.dicom.raw_header import RawDataset
+from app.dicom.raw_items import RawDataset
 from app.dicom.transfer_syntaxes import syntax_of
 from app.domain.pixels import PixelFormat
 from app.domain.ports import ByteSource

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from app.dicom import tags
 from app.dicom.codecs.registry import decode_stream
 from app.dicom.fragments import FrameIndex, index_frames, join, truncated
-from app.dicom.header import fetch_from_bytes, read_raw_at
-from app.dicom.instance_builder import stored_bits_per_frame
+from app.dicom.header import fetch_from_bytes, read_raw_at, read_raw_of
 from app.dicom.native_pixels import frame_shape, native_frame, stored_dtype, swaps_pairs
-from app.dicom.raw_header import Fetch, RawFile
+from app.dicom.pixel_description import stored_bits_per_frame
+from app.dicom.raw_header import Fetch
+from app.dicom.raw_items import RawFile
 from app.dicom.transfer_syntaxes import is_native
 from app.domain.pixels import PixelFormat
 from app.domain.ports import ByteSource
@@ -181,7 +182,7 @@ def _open(instance: Instance, source: ByteSource) -> _Opened:
     found = _recent.get(key)
     if found is not None:
         return found
-    raw, _ = read_raw_at(instance.locator, source, _INDEX_TAGS)
+    raw = read_raw_of(instance, source, _INDEX_TAGS)
     size = instance.size_bytes
 
     def fetch(offset: int, length: int) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.dicom import tags
 from app.dicom.luts import lut_from_item
-from app.dicom.raw_header import RawDataset
+from app.dicom.raw_items import RawDataset
 from app.dicom.text import decode
 from app.dicom.values import code, double, integer, number, numbers, text, unsigned, unsigned_many
 from app.domain.geometry import PlaneGeometry, Point3

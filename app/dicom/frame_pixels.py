@@ -13,10 +13,10 @@ from app.dicom import tags
 from app.dicom.colour import to_rgb
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.frame_loader import apply_lut, rescale_in_place
-from app.dicom.header import read_raw_at
+from app.dicom.header import read_raw_of
 from app.dicom.luts import PALETTE_TAGS, lut_from_item
 from app.dicom.overlays import OVERLAY_TAGS, overlay_planes
-from app.dicom.raw_header import RawDataset
+from app.dicom.raw_items import RawDataset
 from app.dicom.values import code
 from app.domain.pixels import FramePixels, Lut, ModalityTransform, PixelFormat
 from app.domain.ports import ByteSource
@@ -47,7 +47,7 @@ class _Attributes:
             if found is not None:
                 self._items.move_to_end(key)
                 return found
-        dataset = read_raw_at(instance.locator, source, _WANTED)[0].dataset
+        dataset = read_raw_of(instance, source, _WANTED).dataset
         with self._lock:
             self._items[key] = dataset
             while len(self._items) > _KEPT:

@@ -11,10 +11,12 @@ from app.dicom import tags
 from app.dicom.byte_source import FileByteSource
 from app.dicom.frame_headers import repaired
 from app.dicom.instance_builder import FileHeader, build_header
-from app.dicom.raw_header import FIRST_READ, Fetch, NotDicom, OddHeader, RawFile, read_raw
+from app.dicom.raw_header import FIRST_READ, Fetch, read_raw
+from app.dicom.raw_items import NotDicom, OddHeader, RawFile
 from app.dicom.series_template import SeriesTemplates
 from app.domain.ports import ByteSource
 from app.domain.problem import Problem, ProblemError, fail
+from app.domain.study import Instance
 
 MAX_INFLATED = 2 << 30
 _INFLATE_RATIO = 1000
@@ -114,6 +116,18 @@ def read_raw_at(locator: str, source: ByteSource, wanted: frozenset[int] = tags.
         raise _os_problem(error) from error
     finally:
         os.close(handle)
+
+
+def read_raw_of(instance: Instance, source: ByteSource, wanted: frozenset[int]) -> RawFile:
+    """Another pass over a known object's header, in pieces: an encrypted file is not unpacked as a whole for it."""
+    locator = instance.locator
+    if instance.size_bytes <= 0 or locator.startswith("file:"):
+        return read_raw_at(locator, source, wanted)[0]
+
+    def fetch(offset: int, length: int) -> bytes:
+        return source.read_range(locator, offset, length)
+
+    return _guarded(fetch, instance.size_bytes, wanted, lambda: source.read(locator))
 
 
 def _os_problem(error: OSError) -> Exception:

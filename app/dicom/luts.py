@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom import tags
-from app.dicom.raw_header import RawDataset
+from app.dicom.raw_items import RawDataset
 from app.dicom.values import text
 from app.domain.pixels import Lut
 

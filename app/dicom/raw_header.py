@@ -8,289 +8,52 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
 
 from app.dicom import tags
+from app.dicom.raw_items import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    LONG_VRS,
+    SHORT_VRS,
+    UNDEFINED,
+    Layout,
+    NeedMore,
+    NotDicom,
+    OddHeader,
+    PixelElement,
+    RawDataset,
+    RawFile,
+    charset_terms,
+    is_sequence,
+    parse_items,
+    swapped,
+)
 
 Fetch = Callable[[int, int], bytes]
 """``fetch(offset, length)``; shorter at the end of the file."""
 
-RawValue: TypeAlias = "bytes | list[RawDataset]"
-
 FIRST_READ = 8192
-MAX_DEPTH = 32
 MAX_VALUE = 256 << 20
-UNDEFINED = 0xFFFFFFFF
-
-_SHORT_VRS = frozenset(
-    v.encode()
-    for v in (
-        [
-            "AE",
-            "AS",
-            "AT",
-            "CS",
-            "DA",
-            "DS",
-            "DT",
-            "FD",
-            "FL",
-            "IS",
-            "LO",
-            "LT",
-            "PN",
-            "SH",
-            "SL",
-            "SS",
-            "ST",
-            "TM",
-            "UI",
-            "UL",
-            "US",
-        ]
-    )
-)
-_LONG_VRS = frozenset(v.encode() for v in (["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"]))
-
-
-class OddHeader(Exception):
-    """The structure is not what PS3.5 says; the reason is a short English phrase for the log."""
-
-
-class NotDicom(Exception):
-    """Nothing in the first bytes looks like a data set."""
-
-
-class _NeedMore(Exception):
-    """The buffer ends inside an element."""
-
-
-@dataclass(slots=True)
-class RawDataset:
-    """Raw values by tag; numbers still in the byte order of the file."""
-
-    values: dict[int, RawValue] = field(default_factory=dict)
-    little: bool = True
-    charsets: tuple[str, ...] = ()
-
-    def raw(self, tag: int) -> bytes:
-        value = self.values.get(tag)
-        return value if type(value) is bytes else b""
-
-    def items(self, tag: int) -> list[RawDataset]:
-        value = self.values.get(tag)
-        return value if type(value) is list else []
-
-    def first(self, tag: int) -> RawDataset | None:
-        found = self.items(tag)
-        return found[0] if found else None
-
-
-@dataclass(slots=True)
-class PixelElement:
-    tag: int
-    vr: str
-    """Empty for implicit VR."""
-    offset: int
-    """Of the value, in the data set's own bytes (the file, or the inflated stream)."""
-    length: int | None
-    """None when undefined: encapsulated."""
-
-
-@dataclass(slots=True)
-class RawFile:
-    """One pass over a file's header."""
-
-    dataset: RawDataset
-    transfer_syntax_uid: str
-    has_preamble: bool
-    pixel: PixelElement | None = None
-    truncated: bool = False
-    """The file ends inside an element."""
-    size: int = 0
-    """Bytes of the file, or of the inflated data set."""
-    inflated: bytes | None = field(default=None, repr=False)
-    notes: list[str] = field(default_factory=list)
-    """Message ids of repairs."""
-
-
-def _swapped(tag: int) -> int:
-    return (tag & 0xFFFF) << 16 | tag >> 16
 
 
 @lru_cache(maxsize=32)
 def _wanted_map(wanted: frozenset[int], little: bool) -> dict[int, int]:
     """Key as one integer reads it from the file -> tag. Little endian keys have group and element swapped."""
-    return {_swapped(t): t for t in wanted} if little else {t: t for t in wanted}
+    return {swapped(t): t for t in wanted} if little else {t: t for t in wanted}
 
 
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-
-
-class _Layout:
-    """How elements are laid out, with the structs of one byte order."""
-
-    __slots__ = ("explicit", "head", "item", "item_end", "length", "little", "plain", "sequence_end")
-
-    def __init__(self, explicit: bool, little: bool) -> None:
-        order = "<" if little else ">"
-        self.explicit = explicit
-        self.little = little
-        self.head = struct.Struct(order + "I2sH")
-        self.plain = struct.Struct(order + "II")
-        self.length = struct.Struct(order + "I")
-        self.item, self.item_end, self.sequence_end = (
-            (_swapped(t) if little else t) for t in (_ITEM, _ITEM_END, _SEQUENCE_END)
-        )
-
-
-EXPLICIT_LITTLE = _Layout(True, True)
-IMPLICIT_LITTLE = _Layout(False, True)
-EXPLICIT_BIG = _Layout(True, False)
-
-
-def _element_head(data: bytes, pos: int, end: int, layout: _Layout) -> tuple[int, bytes, int, int]:
-    """(key, vr, length, position of the value) of a nested element."""
-    if pos + 8 > end:
-        raise _NeedMore
-    if not layout.explicit:
-        key, n = layout.plain.unpack_from(data, pos)
-        return key, b"", n, pos + 8
-    key, vr, n = layout.head.unpack_from(data, pos)
-    if vr in _SHORT_VRS:
-        return key, vr, n, pos + 8
-    if vr in _LONG_VRS:
-        if pos + 12 > end:
-            raise _NeedMore
-        return key, vr, layout.length.unpack_from(data, pos + 8)[0], pos + 12
-    if key in (layout.item_end, layout.item, layout.sequence_end):
-        return key, b"", layout.length.unpack_from(data, pos + 4)[0], pos + 8
-    raise OddHeader(f"unknown VR {vr!r}")
-
-
-def _tag_of(key: int, layout: _Layout) -> int:
-    return _swapped(key) if layout.little else key
-
-
-_SEQUENCE_GUESS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
-
-
-def _is_sequence(vr: bytes, n: int, data: bytes, pos: int, layout: _Layout) -> bool:
-    if vr == b"SQ":
-        return True
-    if vr not in (b"", b"UN"):
-        return False
-    if n == UNDEFINED:
-        return True
-    return not vr and n >= 8 and data[pos : pos + 4] == _SEQUENCE_GUESS[0 if layout.little else 1]
-
-
-def _parse_items(
-    data: bytes, pos: int, end: int, length: int, layout: _Layout, charsets: tuple[str, ...], depth: int, keep: bool
-) -> tuple[list[RawDataset], int]:
-    """Items of a sequence whose value starts at ``pos``; returns them and the position after the sequence."""
-    if depth > MAX_DEPTH:
-        raise OddHeader("sequences nested too deep")
-    limit = end if length == UNDEFINED else pos + length
-    if limit > end:
-        raise _NeedMore
-    found: list[RawDataset] = []
-    plain = layout.plain
-    while pos < limit:
-        if pos + 8 > limit:
-            if length == UNDEFINED:
-                raise _NeedMore
-            raise OddHeader("sequence ends inside an item header")
-        key, n = plain.unpack_from(data, pos)
-        pos += 8
-        if key == layout.sequence_end:
-            return found, pos
-        if key != layout.item:
-            raise OddHeader("no item where one must be")
-        item = RawDataset({}, layout.little, charsets)
-        if n == UNDEFINED:
-            pos = _parse_item(data, pos, limit, layout, item, depth, True, keep)
-        else:
-            stop = pos + n
-            if stop > limit:
-                if length == UNDEFINED:
-                    raise _NeedMore
-                raise OddHeader("item longer than its sequence")
-            try:
-                pos = _parse_item(data, pos, stop, layout, item, depth, False, keep)
-            except _NeedMore:
-                raise OddHeader("element longer than its item") from None
-        if keep:
-            found.append(item)
-    if length == UNDEFINED:
-        raise _NeedMore
-    return found, pos
-
-
-def _parse_item(
-    data: bytes, pos: int, end: int, layout: _Layout, item: RawDataset, depth: int, delimited: bool, keep: bool
-) -> int:
-    values = item.values
-    while pos < end:
-        key, vr, n, pos = _element_head(data, pos, end, layout)
-        if key == layout.item_end:
-            if delimited:
-                return pos
-            continue
-        if _is_sequence(vr, n, data, pos, layout):
-            inner = IMPLICIT_LITTLE if vr == b"UN" else layout
-            found, pos = _parse_items(data, pos, end, n, inner, item.charsets, depth + 1, keep)
-            if keep:
-                values[_tag_of(key, layout)] = found
-            continue
-        if n == UNDEFINED:
-            pos = _skip_fragments(data, pos, end, layout)
-            continue
-        stop = pos + n
-        if stop > end:
-            raise _NeedMore
-        if keep:
-            tag = _tag_of(key, layout)
-            values[tag] = data[pos:stop]
-            if tag == tags.SPECIFIC_CHARACTER_SET:
-                item.charsets = charset_terms(data[pos:stop])
-        pos = stop
-    if delimited:
-        raise _NeedMore
-    return pos
-
-
-def _skip_fragments(data: bytes, pos: int, end: int, layout: _Layout) -> int:
-    """Past the fragments of an encapsulated value inside an item (an icon)."""
-    while True:
-        if pos + 8 > end:
-            raise _NeedMore
-        key, n = layout.plain.unpack_from(data, pos)
-        pos += 8
-        if key == layout.sequence_end:
-            return pos
-        if key != layout.item or n == UNDEFINED:
-            raise OddHeader("broken fragment")
-        pos += n
-
-
-@lru_cache(maxsize=64)
-def charset_terms(raw: bytes) -> tuple[str, ...]:
-    return tuple(part.strip() for part in raw.decode("ascii", "replace").rstrip("\0 ").split("\\"))
-
-
-def _walk(fetch: Fetch, size: int, start: int, layout: _Layout, wanted: frozenset[int], found: RawFile) -> None:
+def _walk(fetch: Fetch, size: int, start: int, layout: Layout, wanted: frozenset[int], found: RawFile) -> None:
     """Top level: fills ``found`` until the pixel element, the end of the file or something odd."""
     keep = _wanted_map(wanted, layout.little)
-    pixel_keys = {(_swapped(t) if layout.little else t): t for t in tags.PIXEL_KEYWORDS}
+    pixel_keys = {(swapped(t) if layout.little else t): t for t in tags.PIXEL_KEYWORDS}
     values, dataset = found.dataset.values, found.dataset
     explicit, head, plain, unpack_length = layout.explicit, layout.head.unpack_from, layout.plain.unpack_from, layout.length
     base, data = start, fetch(start, FIRST_READ)
     pos, end = 0, len(data)
-    charset_key = _swapped(tags.SPECIFIC_CHARACTER_SET) if layout.little else tags.SPECIFIC_CHARACTER_SET
-    short_vrs = _SHORT_VRS
+    charset_key = swapped(tags.SPECIFIC_CHARACTER_SET) if layout.little else tags.SPECIFIC_CHARACTER_SET
+    short_vrs = SHORT_VRS
     while base + pos < size:
         if explicit:
             # Nearly all elements: a short VR that lies in the buffer. Everything else falls through to the careful part.
@@ -317,9 +80,9 @@ def _walk(fetch: Fetch, size: int, start: int, layout: _Layout, wanted: frozense
             return
         if explicit:
             key, vr, n = head(data, pos)
-            if vr in _SHORT_VRS:
+            if vr in SHORT_VRS:
                 value = pos + 8
-            elif vr in _LONG_VRS:
+            elif vr in LONG_VRS:
                 if pos + 12 > end:
                     found.truncated = True
                     return
@@ -339,13 +102,13 @@ def _walk(fetch: Fetch, size: int, start: int, layout: _Layout, wanted: frozense
             if n != UNDEFINED and value + n > end and base + value + n <= size and tag is not None:
                 base, data = base + pos, fetch(base + pos, value - pos + n)
                 value, pos, end = value - pos, 0, len(data)
-            if (n == UNDEFINED or tag is not None) and _is_sequence(vr, n, data, value, layout):
+            if (n == UNDEFINED or tag is not None) and is_sequence(vr, n, data, value, layout):
                 inner = IMPLICIT_LITTLE if vr == b"UN" else layout
                 while True:
                     try:
-                        items, pos = _parse_items(data, value, end, n, inner, dataset.charsets, 1, tag is not None)
+                        items, pos = parse_items(data, value, end, n, inner, dataset.charsets, 1, tag is not None)
                         break
-                    except _NeedMore:
+                    except NeedMore:
                         if base + end >= size or end - pos > MAX_VALUE:
                             found.truncated = True
                             return
@@ -384,16 +147,16 @@ def _read_meta(data: bytes, pos: int) -> tuple[dict[int, bytes], int]:
     end = len(data)
     while pos + 8 <= end and data[pos] == 2 and data[pos + 1] == 0:
         key, vr, n = head(data, pos)
-        if vr in _SHORT_VRS:
+        if vr in SHORT_VRS:
             value = pos + 8
-        elif vr in _LONG_VRS and pos + 12 <= end:
+        elif vr in LONG_VRS and pos + 12 <= end:
             (n,) = long_length(data, pos + 8)
             value = pos + 12
         else:
             raise OddHeader("file meta information is not explicit")
         if value + n > end:
             raise OddHeader("file meta information is cut")
-        values[_swapped(key)] = data[value : value + n]
+        values[swapped(key)] = data[value : value + n]
         pos = value + n
     return values, pos
 
@@ -409,34 +172,34 @@ def short_vr_spans(data: bytes, end: int) -> list[tuple[int, int, int]] | None:
     while pos + 8 <= end:
         key, vr, n = head(data, pos)
         value = pos + 8
-        if vr in _LONG_VRS:
+        if vr in LONG_VRS:
             (n,) = long_length(data, pos + 8)
             value = pos + 12
             if value == end:
                 return found
             if n == UNDEFINED:
                 try:
-                    _, pos = _parse_items(data, value, end, n, EXPLICIT_LITTLE, (), 1, False)
-                except (_NeedMore, OddHeader):
+                    _, pos = parse_items(data, value, end, n, EXPLICIT_LITTLE, (), 1, False)
+                except (NeedMore, OddHeader):
                     return None
                 continue
-        elif vr not in _SHORT_VRS:
+        elif vr not in SHORT_VRS:
             return None
         if value + n > end:
             return None
-        found.append((_swapped(key), value, value + n))
+        found.append((swapped(key), value, value + n))
         pos = value + n
     return found if pos == end else None
 
 
-def guess_layout(data: bytes) -> _Layout | None:
+def guess_layout(data: bytes) -> Layout | None:
     """Layout of a bare data set from its first element, or None when nothing fits."""
     if len(data) < 8:
         return None
     little_group = data[0] | data[1] << 8
     big_group = data[0] << 8 | data[1]
     vr = data[4:6]
-    known_vr = vr in _SHORT_VRS or vr in _LONG_VRS
+    known_vr = vr in SHORT_VRS or vr in LONG_VRS
     if little_group in (2, 4, 8, 16) and known_vr:
         return EXPLICIT_LITTLE
     if big_group in (2, 4, 8, 16) and known_vr:

@@ -16,7 +16,7 @@ from app.dicom.header import IsDirectory, RefusedHeader, fetch_from_bytes, heade
 from app.dicom.header import _guarded as guarded_read
 from app.dicom.instance_builder import FileHeader
 from app.dicom.media_index import listed_files
-from app.dicom.raw_header import RawFile
+from app.dicom.raw_items import RawFile
 from app.dicom.series_template import SeriesTemplates
 from app.dicom.study_tree import StudyTree
 from app.dicom.tags import HEADER_TAGS

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from app.dicom import tags
 from app.dicom.instance_builder import FileHeader, date_and_time
-from app.dicom.raw_header import FIRST_READ, PixelElement, RawFile, short_vr_spans
+from app.dicom.raw_header import FIRST_READ, short_vr_spans
+from app.dicom.raw_items import PixelElement, RawFile
 from app.dicom.values import ascii_of, decimals
 
 _VARYING = frozenset(

@@ -6,7 +6,7 @@ import math
 import struct
 from functools import lru_cache
 
-from app.dicom.raw_header import RawDataset
+from app.dicom.raw_items import RawDataset
 from app.dicom.text import decode
 
 

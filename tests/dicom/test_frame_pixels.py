@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,31 @@ SOURCE = FileByteSource()
 
 def shown(path: Path) -> FramePixels:
     return frame_pixels(read_header(file_locator(path), SOURCE).instance, 0, SOURCE)
+
+
+class _Ranges:
+    """A source without plain files, as the encrypted store is; counts whole reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.data, self.whole = path.read_bytes(), 0
+
+    def read(self, locator: str) -> bytes:
+        self.whole += 1
+        return self.data
+
+    def read_range(self, locator: str, offset: int, length: int) -> bytes:
+        return self.data[offset : offset + length]
+
+    def plain_path(self, locator: str) -> None:
+        return None
+
+
+def test_stored_objects_are_read_in_pieces(tmp_path: Path) -> None:
+    path = save(image(np.stack([RAMP, RAMP + 1])), tmp_path / "a")
+    instance = replace(read_header(file_locator(path), SOURCE).instance, locator="object:1")
+    source = _Ranges(path)
+    assert np.array_equal(frame_pixels(instance, 1, source).values, RAMP.astype(np.int32) + 1 - 1024)
+    assert source.whole == 0
 
 
 def lut(first: int, table: list[int], bits: int = 16, **more) -> Sequence:

@@ -24,7 +24,8 @@ from app.dicom.display_sets import display_sets
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.frame_pixels import frame_pixels
 from app.dicom.header import fetch_from_bytes, header_from_raw, inflate
-from app.dicom.raw_header import NotDicom, OddHeader, read_raw
+from app.dicom.raw_header import read_raw
+from app.dicom.raw_items import NotDicom, OddHeader
 from app.dicom.study_tree import StudyTree
 from app.dicom.text import decode, person_name
 from app.domain.problem import ProblemError

@@ -17,7 +17,7 @@ import pydicom
 from app.dicom import tags
 from app.dicom.byte_source import FileByteSource, file_locator
 from app.dicom.header import read_raw_at
-from app.dicom.raw_header import RawDataset
+from app.dicom.raw_items import RawDataset
 from app.dicom.scanner import scan
 from app.dicom.text import person_name
 from app.dicom.values import code, codes, integer, number, numbers, text, unsigned

@@ -169,7 +169,7 @@ def pylibjpeg_series(paths: list[Path]) -> np.ndarray:
 
 def main(argv: list[str] | None = None) -> int:
     chosen = arguments(__doc__ or "", argv)
-    slices, few, rounds = (600, 40, 3) if chosen.quick else (600, 150, 5)
+    slices, few, rounds = (300, 40, 5) if chosen.quick else (600, 150, 5)
     seconds, figures = uncompressed(slices, 5)
     megabytes = slices * SIZE * SIZE * 2 / 1e6
     say(f"{slices} x {SIZE} x {SIZE}, explicit little endian, {megabytes:.0f} MB of pixels, medians of 5, alternating")
