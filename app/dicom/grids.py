@@ -94,17 +94,24 @@ def union(geometries: Sequence[VolumeGeometry]) -> VolumeGeometry | None:
     )
 
 
-def paste(target: npt.NDArray[_Scalar], grid: VolumeGeometry, values: npt.NDArray[Any], geometry: VolumeGeometry) -> None:
-    """Writes ``values`` on ``geometry`` into ``target`` on ``grid`` (same lattice); what lies outside is cut off."""
+def paste(
+    target: npt.NDArray[_Scalar], grid: VolumeGeometry, values: npt.NDArray[Any], geometry: VolumeGeometry
+) -> tuple[slice, ...] | None:
+    """Writes ``values`` on ``geometry`` into ``target`` on ``grid`` (same lattice); what lies outside is cut off.
+
+    Returns the box of ``target`` that was written, or None when all of it lies outside.
+    """
     start = [round(v) for v in grid.to_index(geometry.origin_mm)]
     here, there = [], []
     for begin, size, limit in zip(start, values.shape, grid.shape, strict=True):
         low, high = max(0, begin), min(limit, begin + size)
         if high <= low:
-            return
+            return None
         here.append(slice(low, high))
         there.append(slice(low - begin, high - begin))
-    target[tuple(here)] = values[tuple(there)].astype(target.dtype)
+    box = tuple(here)
+    target[box] = values[tuple(there)].astype(target.dtype)
+    return box
 
 
 def nearest(values: npt.NDArray[_Scalar], shape: tuple[int, int]) -> npt.NDArray[_Scalar]:

@@ -115,7 +115,7 @@ def _film(study: Study, masks: Sequence[SegmentMask]) -> tuple[list[Any], npt.ND
 
 def _volume(
     study: Study, result: ReadResult, masks: Sequence[SegmentMask]
-) -> tuple[list[Any], npt.NDArray[np.uint8], dict[str, Any]]:
+) -> tuple[list[Any], npt.NDArray[Any], dict[str, Any]]:
     geometries = [m.geometry for m in masks if m.geometry is not None]
     if len(geometries) != len(masks):
         raise fail("dicom.seg_mixed_grids")
@@ -129,10 +129,47 @@ def _volume(
         uids = named or [masks[0].sop_instance_uid]
     else:
         target, uids = source.geometry, list(source.sop_instance_uids)
-    pixels = np.zeros((*target.shape, len(masks)), dtype=np.uint8)
+    target, kept = _used_slices(target, masks, geometries)
+    planes = grids.plane_arguments(target)
+    if len(uids) > 1 and source is not None and len(uids) == source.geometry.shape[0]:
+        uids = uids[kept]
+    labels = np.zeros(target.shape, dtype=np.uint16 if len(masks) > 255 else np.uint8)
+    layer = np.zeros(target.shape, dtype=np.uint8)
+    for number, (mask, geometry) in enumerate(zip(masks, geometries, strict=True), start=1):
+        box = grids.paste(layer, target, mask.values, geometry)
+        if box is None:
+            continue
+        there = layer[box].astype(bool)
+        if labels[box][there].any():
+            return evidence_of(study, uids), _stacked(target, masks, geometries), planes
+        labels[box][there] = number
+        layer[box] = 0
+    return evidence_of(study, uids), labels, planes
+
+
+def _used_slices(
+    grid: VolumeGeometry, masks: Sequence[SegmentMask], geometries: Sequence[VolumeGeometry]
+) -> tuple[VolumeGeometry, slice]:
+    """``grid`` without the slices above and below all masks, and which slices those are."""
+    low, high = grid.shape[0], 0
+    for mask, geometry in zip(masks, geometries, strict=True):
+        start = round(grid.to_index(geometry.origin_mm)[0])
+        used = np.flatnonzero(mask.values.any(axis=(1, 2)))
+        low, high = min(low, start + int(used[0])), max(high, start + int(used[-1]) + 1)
+    kept = slice(max(0, low), min(grid.shape[0], high))
+    if kept.stop <= kept.start:
+        raise fail("dicom.seg_mixed_grids")
+    return grid.cropped(kept, slice(None), slice(None)), kept
+
+
+def _stacked(
+    grid: VolumeGeometry, masks: Sequence[SegmentMask], geometries: Sequence[VolumeGeometry]
+) -> npt.NDArray[np.uint8]:
+    """``[k, j, i, segment]``: for masks that overlap."""
+    pixels = np.zeros((*grid.shape, len(masks)), dtype=np.uint8)
     for n, (mask, geometry) in enumerate(zip(masks, geometries, strict=True)):
-        grids.paste(pixels[..., n], target, mask.values, geometry)
-    return evidence_of(study, uids), pixels, grids.plane_arguments(target)
+        grids.paste(pixels[..., n], grid, mask.values, geometry)
+    return pixels
 
 
 def _images_of_frame(study: Study, frame_of_reference_uid: str) -> list[str]:

@@ -57,6 +57,21 @@ def test_masks_on_crops_come_back_in_their_place(tmp_path: Path) -> None:
     assert first.source_sop_instance_uids == (uid_for("objects", "ct", "3"),)
 
 
+def test_overlapping_masks_keep_all_their_voxels() -> None:
+    one, two = np.zeros(GEOMETRY.shape, bool), np.zeros(GEOMETRY.shape, bool)
+    one[2:4, 3:8, 3:8] = True
+    two[3:5, 6:9, 6:9] = True
+    masks = (SegmentMask(ai_finding(n).finding_id, m, GEOMETRY) for n, m in ((1, one), (2, two)))
+    segments = read_seg(finding_masks_seg(ct_study(), with_masks(*masks), header("seg")))
+    for segment, values in zip(segments, (one, two), strict=True):
+        assert segment.geometry is not None
+        np.testing.assert_allclose(
+            segment.geometry.to_patient_many(np.argwhere(segment.values).astype(float)),
+            GEOMETRY.to_patient_many(np.argwhere(values).astype(float)),
+            atol=1e-4,
+        )
+
+
 def test_masks_on_a_grid_of_their_own(tmp_path: Path) -> None:
     grid = VolumeGeometry.axial((3, 5, 6), (1.0, 1.0, 1.0), (-120.0, -305.5, -740.0), GEOMETRY.frame_of_reference_uid)
     values = np.zeros(grid.shape, bool)
