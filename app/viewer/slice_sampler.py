@@ -254,11 +254,20 @@ def plane_image(volume: Volume, view: ViewState) -> Values | None:
     return np.ascontiguousarray(flat[::down_sign, ::right_sign])
 
 
+def _through_step_mm(geometry: VolumeGeometry, resolved: ResolvedView) -> float:
+    """One voxel of the fastest index axis along the plane's normal, but no more than 1.5 of the finest spacing."""
+    plane = resolved.geometry.plane
+    if plane is None:
+        raise ValueError("the image has no position in the patient")
+    speed = np.abs(np.linalg.inv(_steps(geometry)) @ np.asarray(plane.normal))
+    return min(float(1.0 / speed.max()), 1.5 * min(geometry.spacing_mm))
+
+
 def sample_volume(volume: Volume, resolved: ResolvedView, draft: bool = False) -> Sampled:
     """A plane or slab off the grid at pane resolution. ``draft``: a quarter of the samples, for a moving plane."""
     view = resolved.view
     size = resolved.size
-    step = min(volume.geometry.spacing_mm)
+    step = _through_step_mm(volume.geometry, resolved)
     slices = max(1, round(view.slab_mm / step)) if view.slab_mm > 0 else 1
     matrix = index_from_pane(resolved, volume.geometry, step)
     if draft:
