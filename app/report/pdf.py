@@ -7,6 +7,7 @@ anything: it draws what the :class:`~app.domain.report.Report` and the verdict r
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from app.report import palette, words
 _FACES = {"Inter": "Inter-Regular.ttf", "Inter-Medium": "Inter-Medium.ttf", "Inter-SemiBold": "Inter-SemiBold.ttf"}
 _MARGIN_MM = 18.0
 _BAR_INDENT = 9.0
+_ONE_AT_A_TIME = threading.Lock()
+"""The registered fonts keep state of the document being written: a preview and a signing must not mix."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,8 @@ def render_pdf(
                 super().showPage()
             super().save()
 
-    document.build(story, canvasmaker=NumberedCanvas)
+    with _ONE_AT_A_TIME:
+        document.build(story, canvasmaker=NumberedCanvas)
     return buffer.getvalue()
 
 
