@@ -168,7 +168,7 @@ def play(demo: Demo, samples: list[SampleStudy]) -> str:
     has_reader = reading.second_read().state is not AiState.NO_READER
     if has_reader:
         waiting = (AiState.WAITING, AiState.RUNNING)
-        demo.until(lambda: reading.second_read().state not in waiting, 120, "second read")
+        demo.until(lambda: reading.second_read().state not in waiting, 300, "second read")
     demo.settle()
     demo.picture("3-reading-sealed")
     window.go("worklist")
