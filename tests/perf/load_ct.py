@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.shared_memory import SharedMemory
@@ -134,7 +135,7 @@ def uncompressed(slices: int, rounds: int) -> tuple[dict[str, float], dict[str, 
     }
 
 
-def compressed(kind: str, slices: int, rounds: int) -> tuple[dict[str, float], str]:
+def compressed(kind: str, slices: int, rounds: int) -> tuple[dict[str, float], str, float]:
     """Medians of all sides and the better peer's name; SimpleITK and GDCM do not open HTJ2K: OpenJPEG by pylibjpeg does."""
     folder = series(kind, slices)
     paths = sorted(folder.iterdir())
@@ -153,7 +154,15 @@ def compressed(kind: str, slices: int, rounds: int) -> tuple[dict[str, float], s
         calls[name] = call
     del mine
     seconds = alternating(calls, rounds, warm=0)
-    return seconds, min(peers, key=lambda n: seconds[n])
+    best = min(peers, key=lambda n: seconds[n])
+    return seconds, best, cpu_seconds(calls[best]) / cpu_seconds(calls["ekinshi"])
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    """Processor time of one call, all threads: says on a busy machine what the wall clock cannot."""
+    start = time.process_time()
+    call()
+    return max(time.process_time() - start, 1e-6)
 
 
 def pylibjpeg_series(paths: list[Path]) -> np.ndarray:
@@ -181,9 +190,10 @@ def main(argv: list[str] | None = None) -> int:
     }
     rows = []
     by_kind: dict[str, float] = {}
+    cpu: dict[str, float] = {}
     for kind in ("jpeg_ls", "jpeg_lossless", "rle", "htj2k", "jpeg_2000"):
         count = few if kind != "jpeg_2000" else max(few // 4, 10)
-        found, peer = compressed(kind, count, rounds)
+        found, peer, cpu[kind] = compressed(kind, count, rounds)
         by_kind[kind] = found[peer] / found["ekinshi"]
         passed[kind] = by_kind[kind] >= BARS[kind]
         rate = count * SIZE * SIZE * 2 / 1e6
@@ -199,6 +209,7 @@ def main(argv: list[str] | None = None) -> int:
         **{k: round(v, 2) for k, v in by_kind.items()},
         "passed": passed,
     }
+    details["less_cpu_than_the_best_peer_x"] = {k: round(v, 2) for k, v in cpu.items()}
     details["seconds"] = {k: round(v, 4) for k, v in seconds.items()}
     return emit(
         "load_ct",
