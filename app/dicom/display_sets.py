@@ -137,7 +137,7 @@ def _oriented(key: Key) -> str:
 
 STACK_RULES: Final[tuple[SplitRule, ...]] = (
     SplitRule("split.localizer", _localizer_key, lambda k: "LOC" if k == (True,) else "", stacks_only=False),
-    SplitRule("split.size", _size_key, lambda k: f"{k[1]}x{k[0]}" if k else "", stacks_only=False),
+    SplitRule("split.size", _size_key, lambda k: f"{k[1]}x{k[0]}" if k else ""),
     SplitRule("split.frame_of_reference", _frame_of_reference_key, lambda k: ""),
     SplitRule("split.orientation", _plane_key, _oriented),
     SplitRule("split.spacing", _spacing_key, lambda k: f"{k[0]} mm" if k else ""),

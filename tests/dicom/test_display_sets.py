@@ -96,6 +96,8 @@ def test_missing_slices_are_remarked(tmp_path: Path) -> None:
 def test_films_documents_and_cine(tmp_path: Path) -> None:
     put(tmp_path, 1, 0, Modality="MG", SeriesInstanceUID="2.25.21", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.2")
     put(tmp_path, 2, 0, Modality="MG", SeriesInstanceUID="2.25.21", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.2")
+    bigger = image(np.zeros((9, 5), np.uint16), Modality="MG", SeriesInstanceUID="2.25.21", SOPInstanceUID="2.25.7902")
+    save(bigger, tmp_path / "bigger.dcm")
     cine = image(np.zeros((4, 6, 8), np.uint8), Modality="US", SeriesInstanceUID="2.25.22", SOPInstanceUID="2.25.7900")
     save(cine, tmp_path / "cine.dcm")
     report = Dataset()
@@ -109,7 +111,7 @@ def test_films_documents_and_cine(tmp_path: Path) -> None:
     save(report, tmp_path / "sr.dcm")
     found = {s.series_instance_uid: s for s in sets(tmp_path)}
     assert found["2.25.21"].kind is DisplaySetKind.IMAGES
-    assert len(found["2.25.21"].frames) == 2
+    assert len(found["2.25.21"].frames) == 3
     assert (found["2.25.22"].kind, len(found["2.25.22"].frames)) == (DisplaySetKind.CINE, 4)
     assert (found["2.25.23"].kind, found["2.25.23"].label) == (DisplaySetKind.DOCUMENT, "Imaging Measurement Report")
 
