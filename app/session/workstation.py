@@ -508,6 +508,9 @@ class Workstation:
             lambda: self._reads.retry(study_instance_uid),
             priors,
         )
+        if not self._reads.results(study_instance_uid):
+            # Imported by the command line, or the programme died before it was planned.
+            self._reads.arrived(study_instance_uid, first=True)
         self._reads.prefer(study_instance_uid)
         self._keep_open(study_instance_uid)
         self._announce(Changes(study=True, layout=True, view=True, findings=True, second_read=True, report=True))

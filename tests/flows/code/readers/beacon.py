@@ -1,4 +1,4 @@
-"""A reader for the flow tests: it finds every bright ball exactly, says values that can be recognised, misbehaves on order."""
+"""A reader for the flow tests: it finds every bright ball, says values that can be recognised, misbehaves on order."""
 
 from __future__ import annotations
 
