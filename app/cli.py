@@ -123,10 +123,12 @@ def _print_info(report: dict[str, Any]) -> None:
                 print(f"    {shown['kind']}: {shown['label']} ({shown['frames']} frames)")
     for entry in report["files"]:
         if entry["state"] != "exact":
-            print(f"{entry['state']}: {entry['path']}: {entry['reason']}")
+            print(f"{entry['state']}: {entry['path']}: {entry['sentence']}")
         elif entry.get("pixels"):
             p = entry["pixels"]
             print(f"{entry['path']}: {p['shape']} {p['dtype']} {p['min']}..{p['max']} mean {p['mean']} {p['sha256']}")
+    for entry in (*report["duplicates"], *report["remarks"]):
+        print(": ".join(str(part) for part in (entry.get("path"), entry["sentence"]) if part))
     counts = report["counts"]
     print(f"{counts['exact']} exact, {counts['repaired']} repaired, {counts['refused']} refused")
 

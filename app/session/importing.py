@@ -19,6 +19,7 @@ from app.store.library import Library
 from app.store.studies import ImportOutcome
 
 _SCAN_SHARE = 0.25
+_TWICE = "dicom.duplicate_same"
 _COPYING_AT_ONCE = 4
 """Most of a copy is waiting for the disk."""
 
@@ -35,7 +36,7 @@ class ImportSummary:
     added: int
     """New instances."""
     known: int
-    """Instances that were here with the same bytes."""
+    """Files whose object was here with the same bytes, or lies twice in what was imported."""
     refused: tuple[RefusedFile, ...]
     repaired: int
     remarks: tuple[Problem, ...]
@@ -68,7 +69,8 @@ def import_paths(library: Library, paths: Sequence[Path], progress: Progress, pe
     found = scan(paths, _Share(progress, 0.0, _SCAN_SHARE))
     source = FileByteSource()
     total = sum(i.size_bytes for s in found.studies for series in s.series for i in series.instances) or 1
-    tally = _Tally(list(found.refused))
+    tally = _Tally([*found.refused, *(d for d in found.duplicates if d.problem.code != _TWICE)])
+    tally.known = sum(d.problem.code == _TWICE for d in found.duplicates)
     stopped: Problem | None = None
     try:
         for n, study in enumerate(found.studies):
