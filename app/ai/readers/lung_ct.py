@@ -90,7 +90,7 @@ class LungCtReader:
         step(0.65, "lung.outlines")
         nodules = self._nodules(turned, found, nets, parameters, lambda s: step(0.65 + 0.3 * s, "lung.outlines"))
         step(0.95, "lung.heatmap")
-        heatmap = _heatmap(turned.geometry, field, found, parameters)
+        heatmap = _heatmap(turned.geometry, field, found, nodules, parameters)
         findings, masks = [], []
         for nodule in nodules:
             finding, mask = _told(job, turned, field, nodule, parameters)
@@ -281,7 +281,9 @@ def _place(field: LungField, nodule: _Nodule, geometry: VolumeGeometry) -> tuple
     return laterality, region_of(laterality, float(np.clip(up, 0, 1)), float(np.clip(back, 0, 1)))
 
 
-def _heatmap(geometry: VolumeGeometry, field: LungField, found: Detections, parameters: Mapping[str, Any]) -> Heatmap:
+def _heatmap(
+    geometry: VolumeGeometry, field: LungField, found: Detections, nodules: list[_Nodule], parameters: Mapping[str, Any]
+) -> Heatmap:
     """Calibrated probability on the coarse grid: each place has the highest value of the marks that cover it."""
     coarse, work = field.coarse, field.work
     values = np.zeros(coarse.values.shape, np.float32)
@@ -304,6 +306,10 @@ def _heatmap(geometry: VolumeGeometry, field: LungField, found: Detections, para
         )
         box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         values[box] = np.maximum(values[box], probability * fall)
+    for nodule in nodules:  # an outlined nodule glows as far as its outline goes
+        points = coarse.to_work(work.to_work(np.argwhere(nodule.mask) + np.asarray(nodule.low)))
+        index = np.unique(np.clip(np.rint(points).astype(int), 0, np.asarray(values.shape) - 1), axis=0)
+        values[tuple(index.T)] = np.maximum(values[tuple(index.T)], nodule.probability)
     first = work.to_source(coarse.to_source(np.zeros(3)))
     scale = np.asarray(coarse.scale) * np.asarray(work.scale)
     steps = [

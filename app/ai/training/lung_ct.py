@@ -99,7 +99,7 @@ def train_candidate(work: Path, threads: int) -> None:
 def parameters(figures: Mapping[str, Any]) -> dict[str, Any]:
     """``pipeline.json``."""
     return {
-        "mirrors": 8,
+        "mirrors": 4,
         "mask_threshold": figures.get("mask_threshold", 0.5),
         "most_findings": 12,
         "bands": figures.get("bands", [0.5, 0.8]),
