@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.domain.finding import Finding
+from app.domain.problem import ProblemError
+from app.domain.study import DisplaySet, FrameRef, Instance
 from app.session.images import Images
 from app.session.paint import painted, png, text_width
+from app.session.panes import PaneState
 from app.session.picture import PictureRequest, ShownMark
 from app.session.reading_room import ReadingRoom
 from app.viewer.compositor import SampleCache, geometry_of
 from app.viewer.decorations import Style
+from app.viewer.image_geometry import image_geometry
 from app.viewer.layers import ImageLayer
 from app.viewer.marks import MarkLook
 from app.viewer.view_state import Plane, Size, ViewState, fit_scale, resolve
@@ -22,9 +26,18 @@ SHOWN_MM = 110.0
 
 
 def key_image(
-    room: ReadingRoom, images: Images, finding: Finding, label: str, texts: Texts, size: Size = SIZE
+    room: ReadingRoom,
+    images: Images,
+    finding: Finding,
+    label: str,
+    texts: Texts,
+    size: Size = SIZE,
+    wait: bool = False,
 ) -> tuple[bytes, str, int] | None:
-    """(PNG, SOP instance UID, frame) of a finding's key image; None when nothing that is loaded can show it."""
+    """(PNG, SOP instance UID, frame) of a finding's key image; None when nothing that is loaded can show it.
+
+    ``wait`` decodes a missing frame on this thread.
+    """
     for pane in room.panes():
         if pane.prior or not pane.display_set_id:
             continue
@@ -42,7 +55,7 @@ def key_image(
         if instance is None:
             continue
         shown = replace(pane, view=ViewState(chosen.display_set_id, Plane.STACK, frame_index=frame))
-        layer = room.frame_layer(shown)
+        layer = room.frame_layer(shown) or _decoded(images, instance, ref, chosen, shown)
         if layer is None:
             return None
         view = framed(layer, shown.view, finding, size)
@@ -62,6 +75,21 @@ def key_image(
             return None
         return png(painted(picture)), ref.sop_instance_uid, ref.frame
     return None
+
+
+def _decoded(images: Images, instance: Instance, ref: FrameRef, chosen: DisplaySet, shown: PaneState) -> ImageLayer | None:
+    """A frame that no pane has asked for yet, decoded here and now: a report must not be signed without its key images."""
+    try:
+        frame = images.now(ref)
+    except ProblemError:
+        return None
+    return ImageLayer(
+        shown.appearance,
+        frame=frame,
+        geometry=image_geometry(instance, ref.frame, chosen.modality),
+        sop_instance_uid=ref.sop_instance_uid,
+        frame_number=ref.frame,
+    )
 
 
 def framed(layer: ImageLayer, view: ViewState, finding: Finding, size: Size) -> ViewState:
