@@ -57,7 +57,8 @@ def install(extras: str) -> None:
     wanted = fingerprint(ROOT, extras)
     if STAMP.exists() and wanted in STAMP.read_text(encoding="utf-8").splitlines():
         return
-    say("installing the pinned dependencies (about 3 GB on disk; once)")
+    first = not STAMP.exists()
+    say("installing the pinned dependencies (about 3 GB on disk; once)" if first else "installing what is still missing")
     started = time.monotonic()
     command = [str(venv_python()), "-m", "pip", *pip_arguments(ROOT, extras, venv_python())]
     process = subprocess.Popen(
@@ -72,7 +73,7 @@ def install(extras: str) -> None:
             collected += 1
             print(f"\r  {collected:3d} · {line[11:].split()[0][:60]:<60}", end="", flush=True)
         elif line.startswith("Installing collected packages"):
-            print(f"\r  unpacking {collected} packages{'':<60}", end="", flush=True)
+            print(f"\r  unpacking {collected} packages, a minute or more{'':<40}", end="", flush=True)
     code = process.wait()
     print(flush=True)
     if code != 0:
