@@ -32,11 +32,10 @@ def key_image(
     label: str,
     texts: Texts,
     size: Size = SIZE,
-    wait: bool = False,
 ) -> tuple[bytes, str, int] | None:
     """(PNG, SOP instance UID, frame) of a finding's key image; None when nothing that is loaded can show it.
 
-    ``wait`` decodes a missing frame on this thread.
+    A frame that no pane has shown yet is decoded on this thread: one slice a finding.
     """
     for pane in room.panes():
         if pane.prior or not pane.display_set_id:

@@ -131,6 +131,7 @@ class ReportDesk:
         return self._report
 
     def _recompose(self) -> None:
+        self._stale = False
         found = self._reported()
         latest = self._library.reports.latest(self._uid)
         version, replaces = (latest.report.version + 1, latest.report.report_id) if latest else (1, "")
@@ -150,10 +151,9 @@ class ReportDesk:
             demonstration=self._library.is_demo,
         )
         self._report = replace(composed, report_id=composing.report_id_for(self._current.study, version))
-        self._stale = False
 
     def _pictures(self, found: tuple[ReportFinding, ...]) -> tuple[KeyImage, ...]:
-        """One key image a finding; those whose frames are still being decoded come with the next look."""
+        """One key image for each finding that an image of the study shows."""
         out: list[KeyImage] = []
         texts = templates(self._language)
         for item in found:
@@ -163,7 +163,6 @@ class ReportDesk:
             if known is None:
                 made = key_image(self._room, self._images, finding, str(number), texts)
                 if made is None:
-                    self._stale = True
                     continue
                 known = KeyImage(number, "", made[1], made[2], finding.finding_id, made[0])
                 self._key_images[finding.finding_id] = known
@@ -171,12 +170,6 @@ class ReportDesk:
             caption = texts.get(words.id, words.id) if words.id else texts.get("report.key_image", "")
             out.append(replace(known, number=number, caption=caption))
         return tuple(out)
-
-    def frames_came(self) -> None:
-        """Images have arrived: key images that were missing may be there now."""
-        if self._report is not None and len(self._report.key_images) < len(self._reported()):
-            self._stale = True
-            self._announce(Changes(report=True))
 
     def _save(self) -> None:
         report = self.report()
