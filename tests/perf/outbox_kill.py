@@ -1,6 +1,7 @@
 """Kills the signing and sending process at random moments and looks whether anything confirmed is lost or falsely proven.
 
-``python -m tests.perf.outbox_kill [N]``: N kills (default 50; ``--quick`` 3). The process imports, commits, decides, signs
+``python -m tests.perf.outbox_kill [N]``: N kills (default 50; ``--quick`` 3) of the whole session (``flow_kill``), then N of a
+process that only signs and sends, in quick succession (``--only flow`` or ``--only sending``: one of them). That process imports, commits, decides, signs
 (report PDF and verdict SR, manifest, one transaction with the outbox rows of two targets) and sends to a folder archive and
 to a DICOMweb server that itself cuts lines, loses answers, is busy, and forgets. It notes a thing in a plain list only after
 the store has confirmed it. After every kill the home is examined; at the end everything must have arrived.
@@ -358,20 +359,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kills", nargs="?", type=int, default=50)
     parser.add_argument("--quick", action="store_true", help="three kills")
+    parser.add_argument("--only", choices=("flow", "sending"), help="one of the two; both without it")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--child", nargs=3, metavar=("HOME", "URL", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(Path(options.child[0]), options.child[1], int(options.child[2]))
         return 0
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ekinshi-kill-") as folder:
-        tally = run(3 if options.quick else options.kills, options.seed, Path(folder))
-    details = {**dataclasses.asdict(tally), "seed": options.seed, "seconds": round(time.monotonic() - started, 1)}
-    for name, value in details.items():
-        print(f"{name:>16} {value}")
-    faults = tally.lost + tally.torn + tally.falsely_proven + tally.sent_as_new
-    passed = tally.clean and tally.reports > 0
+    from tests.perf import flow_kill
+
+    kills = 3 if options.quick else options.kills
+    details: dict[str, dict[str, float]] = {}
+    faults, passed = 0, True
+    for name, perform in (("flow", flow_kill.run), ("sending", run)):
+        if options.only not in (None, name):
+            continue
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="ekinshi-kill-") as folder:
+            tally = perform(kills, options.seed, Path(folder))
+        seconds = round(time.monotonic() - started, 1)
+        details[name] = {**dataclasses.asdict(tally), "seed": options.seed, "seconds": seconds}
+        for what, value in details[name].items():
+            print(f"{name:>8} {what:>16} {value}")
+        faults += tally.lost + tally.torn + tally.falsely_proven + tally.sent_as_new
+        passed = passed and tally.clean and tally.reports > 0
     result = {
         "name": "outbox_kill", "value": faults, "unit": "faults", "peer": "", "peer_value": None, "ratio": None,
         "passed": passed, "details": details,
