@@ -1,10 +1,11 @@
 """Kills the signing and sending process at random moments and looks whether anything confirmed is lost or falsely proven.
 
-``python -m tests.perf.outbox_kill [N]``: N kills (default 50; ``--quick`` 3) of the whole session (``flow_kill``), then N of a
-process that only signs and sends, in quick succession (``--only flow`` or ``--only sending``: one of them). That process imports, commits, decides, signs
-(report PDF and verdict SR, manifest, one transaction with the outbox rows of two targets) and sends to a folder archive and
-to a DICOMweb server that itself cuts lines, loses answers, is busy, and forgets. It notes a thing in a plain list only after
-the store has confirmed it. After every kill the home is examined; at the end everything must have arrived.
+``python -m tests.perf.outbox_kill [N]``: N kills (default 50; ``--quick`` 3) of the whole session (``flow_kill``), then N of
+a process that only signs and sends, in quick succession (``--only flow`` or ``--only sending``: one of them). That process
+imports, commits, decides, signs (report PDF and verdict SR, manifest, one transaction with the outbox rows of two targets)
+and sends to a folder archive and to a DICOMweb server that itself cuts lines, loses answers, is busy, and forgets. It notes
+a thing in a plain list only after the store has confirmed it. After every kill the home is examined; at the end everything
+must have arrived.
 """
 
 from __future__ import annotations
