@@ -73,7 +73,7 @@ def _apart(
     for n in order:
         if kept:
             gap = np.linalg.norm(mm[kept] - mm[n], axis=1)
-            reach = np.maximum(5.0, 1.4 * np.maximum(found.sigma_mm[kept], found.sigma_mm[n]))
+            reach = np.maximum(5.0, 1.9 * np.maximum(found.sigma_mm[kept], found.sigma_mm[n]))
             if (gap < reach).any():
                 continue
         kept.append(int(n))
