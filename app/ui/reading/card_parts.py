@@ -19,6 +19,8 @@ from app.ui.widgets.paint import badge_width, clip_rounded, paint_badge, paint_t
 from app.ui.widgets.text import Text, note
 from app.ui.worklist.table import fitted
 
+_TITLE_ROOM = 250
+
 
 class Badge(QWidget):
     """1, 2... in the reader's colour; A1, A2... in AI's, dashed while unanswered."""
@@ -159,7 +161,14 @@ def header(card: FindingCard, role: str, *, dashed: bool = False, beside: Words 
     made = QWidget()
     lay = row(made, gap=8)
     lay.addWidget(Badge(card.badge, role, dashed=dashed))
-    lay.addWidget(Text(card.title, size, "semibold"), 1)
+    title = Text(card.title, size, "semibold")
+    lay.addWidget(title)
     if beside:
-        lay.addWidget(note(beside))
+        # The title keeps its words as long as they fit; the quiet word at the right is elided first.
+        title.setMinimumWidth(min(title.sizeHint().width(), _TITLE_ROOM))
+        said = note(beside)
+        said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        lay.addWidget(said, 1)
+    else:
+        lay.addStretch(1)
     return made

@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app.domain.problem import ProblemError
-from app.session.views import AiState, Notice, Words
+from app.session.views import NOTHING, AiState, Notice, Words
 from app.ui.reading.panel_foot import RevealedFoot, SealedFoot
 from app.ui.reading.panel_lists import OwnList, RevealedList
 from app.ui.shortcuts import key_of
@@ -33,18 +33,23 @@ class FindingsPanel(Surface):
         self._workstation = workstation
         self.setFixedWidth(WIDTH)
         lay = column(self, (1, 0, 0, 0))
-        top = row(margins=(12, 4, 10, 4), gap=8)
+        top = row(margins=(12, 0, 10, 0), gap=8)
         self._title = Text("", "title", "semibold", elide=False)
         self._count = CountChip()
         self._beside = note("")
-        self._add = Button(Words("ui.finding.add"), QUIET, "plus", key_of("reading", "add_mark"))
+        self._add = Button(
+            Words("ui.finding.add"), QUIET, "plus", key_of("reading", "add_mark"), tip=Words("ui.key.add_mark")
+        )
         self._add.clicked.connect(self.add_mark)
         top.addWidget(self._title)
         top.addWidget(self._count)
         top.addStretch(1)
         top.addWidget(self._beside)
         top.addWidget(self._add)
-        lay.addLayout(top)
+        head = QWidget()
+        head.setFixedHeight(40)
+        head.setLayout(top)
+        lay.addWidget(head)
         body = QWidget()
         inner = column(body, (11, 4, 12, 12), 0)
         self.own = OwnList(workstation)
@@ -86,7 +91,7 @@ class FindingsPanel(Surface):
         else:
             self.own.show_view(view)
             self.sealed_foot.show_view(view, self.own.overall())
-        self._add.setVisible(not committed)
+        self._add.say(NOTHING if committed else Words("ui.finding.add"))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from app.domain.problem import ProblemError
 from app.domain.verdict import Decision, ImageQuality, Overall
 from app.session.views import AiState, FindingCard, Notice, SecondReadView, Words
-from app.ui.i18n import tr_problem
+from app.ui.i18n import tr, tr_problem
 from app.ui.reading.ai_cards import VERDICT_ICON, AiCard, verdict_words
 from app.ui.reading.heatmap_card import HeatmapCard
 from app.ui.reading.own_cards import LineCard, OwnCard
@@ -186,6 +186,9 @@ class RevealedList(QWidget):
             self._body.addSpacing(12)
             self._heading(Words("ui.panel.only_yours"), "")
             for card in mine:
+                if card.finding.finding_id == reading.selected_finding:
+                    self._body.addWidget(OwnCard(card, reading))
+                    continue
                 made = LineCard(card, "mine", end=Words("ui.panel.kept"), end_icon="check")
                 made.crop.show_pixels(reading.finding_thumbnail(card.finding.finding_id, "axial"))
                 made.chosen.connect(reading.jump_to)
@@ -228,7 +231,10 @@ class RevealedList(QWidget):
         verdict = card.verdict
         rejected = verdict is not None and verdict.decision is Decision.REJECTED
         icon = VERDICT_ICON[verdict.decision] if verdict is not None else ""
-        line = LineCard(card, "ai", end=verdict_words(verdict), end_icon=icon, dashed=verdict is None, dim=rejected)
+        line = LineCard(card, "ai", end_icon=icon, dashed=verdict is None, dim=rejected)
+        said = tr(verdict_words(verdict))
+        line.setAccessibleName(f"{line.accessibleName()} {said}")
+        line.setToolTip(said)
         line.crop.show_pixels(reading.finding_thumbnail(finding_id, "axial"))
         line.chosen.connect(reading.jump_to)
         self._body.addWidget(line)

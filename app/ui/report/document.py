@@ -80,7 +80,8 @@ class Document(QWidget):
         half = (len(entries) + 1) // 2
         for number, (label, value) in enumerate(entries):
             line, side = (number % half, (number // half) * 2) if half else (0, 0)
-            self._facts.addWidget(Text(label, "body", "regular", "third", elide=False), line, side)
+            name = Text(label, "body", "regular", "third", elide=False)
+            self._facts.addWidget(name, line, side, Qt.AlignmentFlag.AlignTop)
             text = Text(value, "body", wrap=True)
             self._facts.addWidget(text, line, side + 1, Qt.AlignmentFlag.AlignTop)
         self._facts.setColumnStretch(1, 1)

@@ -61,9 +61,10 @@ class _Picture(QWidget):
         role = ORIGIN_ROLE.get(self._origin, "text")
         paint_badge(painter, plate, number, role, role)
         left = plate.right() + 8
-        paint_text(painter, QRectF(left, 152, 168 - left, 20), self._image.caption, "text", "body", "medium")
         frame = tr("ui.report.image", n=self._image.frame + 1) if self._image.frame else ""
-        paint_text(painter, QRectF(168, 152, 56, 20), frame, "third", "body", align=RIGHT)
+        room = (138 if frame else 224) - left
+        paint_text(painter, QRectF(left, 152, room, 20), self._image.caption, "text", "body", "medium")
+        paint_text(painter, QRectF(142, 152, 82, 20), frame, "third", "body", align=RIGHT)
         painter.end()
 
 

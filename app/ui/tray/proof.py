@@ -36,11 +36,15 @@ class _Object(QWidget):
         what, size, digest, equal = self._entry
         width = self.width()
         paint_icon(painter, "equals" if equal else "clock", width - 20, 6, "ok" if equal else "secondary", 16)
-        short = f"{digest[:4]} {digest[4:8]} … {digest[-4:]}" if len(digest) > 12 else digest
-        paint_text(painter, QRectF(width - 174, 0, 144, 28), short, "secondary", "body")
+        roomy = width >= 340
+        start = f"{digest[:4]} {digest[4:8]}" if roomy else digest[:4]
+        short = f"{start} … {digest[-4:]}" if len(digest) > 12 else digest
+        room = 144 if roomy else 92
+        paint_text(painter, QRectF(width - 30 - room, 0, room, 28), short, "secondary", "body")
         number, unit = file_size(size)
-        paint_text(painter, QRectF(width - 252, 0, 66, 28), f"{number} {unit}", "third", "small", align=RIGHT)
-        paint_text(painter, QRectF(0, 0, width - 256, 28), tr(what), "text", "body")
+        left = width - 30 - room - 74
+        paint_text(painter, QRectF(left, 0, 62, 28), f"{number} {unit}", "third", "small", align=RIGHT)
+        paint_text(painter, QRectF(0, 0, left - 4, 28), tr(what), "text", "body")
         painter.fillRect(QRectF(0, 27, width, 1), colour("fine_line"))
         painter.end()
 

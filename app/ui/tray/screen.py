@@ -12,6 +12,7 @@ from app.domain.problem import ProblemError
 from app.session.views import Changes, Notice, TrayView, Words
 from app.ui.i18n import tr
 from app.ui.tray.banner import Banner, TargetCards
+from app.ui.tray.filters import WIDTH as FILTERS_WIDTH
 from app.ui.tray.filters import TrayFilters
 from app.ui.tray.proof import WIDTH as PROOF_WIDTH
 from app.ui.tray.proof import ProofPanel
@@ -115,7 +116,9 @@ class TrayScreen(QWidget):
         return False
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.proof.setFixedWidth(PROOF_WIDTH if self.width() >= 1500 else 320)
+        roomy = self.width() >= 1500
+        self.proof.setFixedWidth(PROOF_WIDTH if roomy else 300)
+        self.filters.setFixedWidth(FILTERS_WIDTH if roomy else 176)
         super().resizeEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

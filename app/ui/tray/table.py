@@ -18,6 +18,7 @@ from app.ui.widgets.row_list import ListHeader, Row, RowList, Section, paint_sta
 
 GUTTER = 24.0
 """Between the size, which ends at the right, and the first target."""
+_ROOMY = 1100
 GROUPS = ("needs_you", "moving", "waits", "proven")
 _FILTER_GROUPS = {"everything": set(GROUPS), "needs_you": {"needs_you"}, "proven": {"proven"}}
 
@@ -40,7 +41,10 @@ class TrayTable(QWidget):
 
     def columns(self, width: float) -> list[tuple[float, float]]:
         count = max(len(self._targets), 1)
-        shares = [268.0, 200.0, 64.0, *([204.0] + [196.0] * (count - 1))[:count], 414.0 if count > 1 else 510.0]
+        if width >= _ROOMY:
+            shares = [268.0, 200.0, 64.0, *([204.0] + [196.0] * (count - 1))[:count], 414.0 if count > 1 else 510.0]
+        else:
+            shares = [216.0, 156.0, 84.0, *[150.0] * count, 236.0 if count > 1 else 300.0]
         scale = max(width - 32 - GUTTER, 500) / sum(shares)
         made, x = [], 16.0
         for number, share in enumerate(shares):

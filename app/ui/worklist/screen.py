@@ -18,6 +18,7 @@ from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.search_field import SearchField
 from app.ui.widgets.text import Text, note
 from app.ui.worklist.empty_state import EmptyState
+from app.ui.worklist.filters import WIDTH as FILTERS_WIDTH
 from app.ui.worklist.filters import Filters
 from app.ui.worklist.preview import WIDTH as PREVIEW_WIDTH
 from app.ui.worklist.preview import Preview
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _ORDERS = ("priority", "newest", "name")
 _TYPING_MS = 120
+_ROOMY = 1500
+"""Below this the side columns give way to the list."""
 
 
 class WorklistScreen(QWidget):
@@ -161,7 +164,9 @@ class WorklistScreen(QWidget):
             self.refresh()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._side.setFixedWidth(PREVIEW_WIDTH if self.width() >= 1500 else 320)
+        roomy = self.width() >= _ROOMY
+        self._side.setFixedWidth(PREVIEW_WIDTH if roomy else 280)
+        self.filters.setFixedWidth(FILTERS_WIDTH if roomy else 176)
         super().resizeEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

@@ -18,7 +18,7 @@ from app.ui.widgets.row_list import ListHeader, Row, RowList, Section, paint_sta
 _DONE = {"signed", "addended", "signature", "note-pencil"}
 _TITLES = ("patient", "study", "arrived", "second_read", "reading", "storage")
 _SHARES = (240, 256, 140, 216, 184, 168)
-_NARROW_SHARES = (236, 190, 100, 150, 132, 110)
+_NARROW_SHARES = (214, 178, 88, 128, 116, 90)
 """On a small screen the name keeps its room."""
 
 
