@@ -1,8 +1,10 @@
-"""PySide6 6.12 aborts the process on Python 3.11 and older. Said before Qt is imported, in a sentence."""
+"""What would make Qt abort the process, said before in a sentence: PySide6 6.12 on Python 3.11, or no screen."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 
 from app.domain.problem import Problem, ProblemError
@@ -35,8 +37,17 @@ def installed_pyside() -> str | None:
     return None
 
 
+def no_screen(platform: str, environment: Mapping[str, str]) -> Problem | None:
+    """A Linux without a display, where nobody asked for a platform that needs none."""
+    if not platform.startswith("linux") or any(
+        environment.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    ):
+        return None
+    return Problem("ui.start.no_screen", kept_safe="ui.start.nothing_changed", next_step="ui.start.run_demo")
+
+
 def guard() -> None:
     """Raises ``ProblemError`` where Qt must not be imported."""
-    problem = problem_with(installed_pyside(), sys.version_info[:2])
+    problem = problem_with(installed_pyside(), sys.version_info[:2]) or no_screen(sys.platform, os.environ)
     if problem is not None:
         raise ProblemError(problem)

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from app.ui.main_loop import QtMainLoop
-from app.ui.start_guard import problem_with
+from app.ui.start_guard import no_screen, problem_with
 from tests.ui.conftest import settled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,3 +72,13 @@ def test_posted_calls_run_on_the_main_thread_in_order(qapp: object) -> None:
     assert {entry[2] for entry in ran} == {threading.get_ident()}
     for n in range(4):
         assert [i for m, i, _ in ran if m == n] == list(range(50))
+
+
+def test_no_screen_is_said_before_qt_aborts() -> None:
+    told = no_screen("linux", {})
+    assert told is not None
+    assert told.code == "ui.start.no_screen"
+    assert no_screen("linux", {"DISPLAY": ":0"}) is None
+    assert no_screen("linux", {"WAYLAND_DISPLAY": "wayland-0"}) is None
+    assert no_screen("linux", {"QT_QPA_PLATFORM": "offscreen"}) is None
+    assert no_screen("win32", {}) is None
