@@ -58,6 +58,9 @@ FINDING_KINDS: Mapping[str, Code] = {
     "deep_caries": _own("AIK-010", "Deep dental caries"),
     "periapical_lesion": _own("AIK-011", "Periapical lesion"),
     "impacted_tooth": _own("AIK-012", "Impacted tooth"),
+    "filled_tooth": _own("AIK-020", "Tooth with filling"),
+    "root_filled_crowned_tooth": _own("AIK-021", "Root-filled crowned tooth or implant"),
+    "gross_crown_loss": _own("AIK-022", "Gross crown loss or retained root"),
 }
 """Kind (the last part of the message id ``finding.<kind>``) to code."""
 

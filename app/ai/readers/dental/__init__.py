@@ -1,0 +1,1 @@
+"""Parts of the dental reader: the film as network input, boxes from its answer."""

@@ -1,0 +1,1 @@
+"""Parts of the head reader: where the head lies, its slices as network input, what was outlined."""

@@ -1,0 +1,103 @@
+"""The card of the panoramic reader: what it is for, what it was trained on, and where it fails, in three languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+
+VERSION = "0.1.0"
+TITLES = {
+    "en": "Teeth on panoramic films",
+    "ru": "Зубы на панорамных снимках",
+    "kk": "Панорамалық түсірілімдегі тістер",
+}
+INTENDED_USE = {
+    "en": (
+        "A second look at panoramic dental films after the dentist's own reading: it boxes teeth with fillings, "
+        "root-filled "
+        "crowned teeth, impacted teeth and teeth with gross loss of the crown. Research use only; it decides nothing."
+    ),
+    "ru": (
+        "Второй взгляд на панорамные снимки зубов после собственного чтения стоматолога: отмечает зубы с пломбами, "
+        "депульпированные зубы под коронкой, ретинированные зубы и зубы с грубой потерей коронки. Только для исследований; "
+        "ничего не решает."
+    ),
+    "kk": (
+        "Стоматолог өзі оқып болғаннан кейін тістердің панорамалық түсіріліміне екінші көзқарас: пломбалы тістерді, түбірі "
+        "толтырылып қапталған тістерді, ретенцияланған тістерді және сауыты қатты бұзылған тістерді белгілейді. "
+        "Тек зерттеуге "
+        "арналған; шешім қабылдамайды."
+    ),
+}
+LIMITS = {
+    "en": (
+        "Small caries, caries between teeth, periapical lesions and bone loss are not looked for: no labels were at hand.",
+        "The class of root-filled crowned teeth holds the few true implants of the training films as well.",
+        "Teeth are not numbered, and left and right are not judged: many training films are mirrored copies.",
+        "The training films come from an uploader who does not say who took them; most are masked to a circle and "
+        "stretched to "
+        "a square. Films with another look were hardly tried.",
+        "Children, toothless jaws, films of single teeth and cone-beam slices lie outside what was tried.",
+    ),
+    "ru": (
+        "Мелкий и контактный кариес, периапикальные очаги и убыль кости не ищутся: размеченных снимков не было.",
+        "В класс депульпированных зубов под коронкой входят и немногие настоящие имплантаты обучающих снимков.",
+        "Зубы не нумеруются, стороны не определяются: многие обучающие снимки — зеркальные копии.",
+        "Кто сделал обучающие снимки, загрузивший не указал; большинство обрезаны по кругу и растянуты до квадрата. Снимки "
+        "иного вида почти не испытаны.",
+        "Не испытано: дети, беззубые челюсти, прицельные снимки, срезы конусно-лучевой томографии.",
+    ),
+    "kk": (
+        "Ұсақ және түйіспелі тісжегі, периапикалды ошақтар мен сүйек кемуі ізделмейді: белгіленген түсірілімдер болған жоқ.",
+        "Түбірі толтырылып қапталған тістер класына үйрету түсірілімдеріндегі аздаған нағыз имплантаттар да кіреді.",
+        "Тістер нөмірленбейді, оң-сол жағы анықталмайды: үйрету түсірілімдерінің көбі — айна көшірмелер.",
+        "Үйрету түсірілімдерін кім жасағанын жүктеуші айтпаған; көбі дөңгелектеп кесіліп, шаршыға созылған. Басқа түрдегі "
+        "түсірілімдерде дерлік сыналмаған.",
+        "Сыналмаған: балалар, тіссіз жақ, бір тістің түсірілімі, конустық-сәулелі томография кесінділері.",
+    ),
+}
+TRAINING_DATA = (
+    "Panoramic films of a Roboflow user (405 images of the training films; boxes of fillings, implants, impacted teeth and "
+    "cavities by the set's names)",
+    "Thresholds and calibration: 72 validation images of the same set; figures: 131 test images of other films",
+)
+ATTRIBUTIONS = (
+    "Panoramic dental X-rays, universe.roboflow.com/dental-uispo/-bhjcu, CC BY 4.0 by the uploader's word (the set "
+    "does not say "
+    "who took the images); by way of AayushKarna/dental-detection-backend",
+)
+RULES = SelectionRules(
+    modality=("PX", "DX", "CR"),
+    body_parts=("JAW",),
+    min_slices=1,
+    min_age_years=None,
+    extra={"kind": "films"},
+)
+
+
+def dental_card(
+    metrics: Sequence[Metric],
+    calibration: Sequence[CalibrationBand],
+    threshold: float,
+    operating_point: str,
+    seconds: float | None,
+) -> ModelCard:
+    return ModelCard(
+        "dental_panoramic",
+        VERSION,
+        TITLES,
+        INTENDED_USE,
+        LIMITS,
+        RULES,
+        TRAINING_DATA,
+        "Apache-2.0",
+        ATTRIBUTIONS,
+        tuple(metrics),
+        tuple(calibration),
+        operating_point,
+        threshold,
+        True,
+        "second",
+        seconds,
+    )

@@ -1,0 +1,106 @@
+"""What is chosen on the validation scans: thresholds of the outline, the table from a mark's score to its probability."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from app.ai.reader_api import Networks
+from app.ai.readers.head.frame import GRID_MM
+from app.ai.readers.head.segment import BleedMap, along, bleed_map, outlines, slice_scores
+from app.ai.readers.head.stack import Stack
+from app.ai.readers.head_ct import marks_of
+from app.ai.training.card_figures import bands_of, table_of
+from app.ai.training.head_set import HeadScan
+from app.domain.geometry import VolumeGeometry
+from app.domain.scoring import auc
+
+SLICE_MM = 5.0
+"""Of the labelled set (its authors' figure); the table does not say."""
+Found = Sequence[tuple[HeadScan, BleedMap]]
+
+
+def maps_of(scans: Sequence[HeadScan], nets: Networks, flips: int = 4) -> list[tuple[HeadScan, BleedMap]]:
+    return [(s, bleed_map(s.planes, s.frame, s.around(), nets, flips)) for s in scans]
+
+
+def _truth_on_grid(scan: HeadScan) -> np.ndarray:
+    from app.ai.readers.head.planes import on_grid
+
+    return np.stack([on_grid(m.astype(np.uint8) * 255, scan.frame) > 127 for m in scan.masks])
+
+
+def tuned(found: Found) -> dict[str, Any]:
+    """Parameters with the best sum of pooled and per-slice Dice, then the best slice score, on these scans."""
+    truths = [_truth_on_grid(s) for s, _ in found]
+    bleed = np.concatenate([s.bleed for s, _ in found])
+    best_auc, score_parts = -1.0, {}
+    for weight, smoothing in itertools.product((0.0, 0.25, 0.5, 0.75), (0.0, 0.2, 0.4, 0.6)):
+        part = {"whole_weight": weight, "score_smoothing": smoothing}
+        value = auc(bleed, np.concatenate([slice_scores(m, s.around(), part) for s, m in found]))
+        if value > best_auc + 1e-4:
+            best_auc, score_parts = value, part
+    best, chosen = -1.0, {}
+    for threshold, smoothing, lowest in itertools.product(
+        (0.3, 0.4, 0.5, 0.6, 0.7), (0.0, 0.2, 0.4), (0.0, 0.15, 0.3, 0.45)
+    ):
+        part = {
+            **score_parts,
+            "mask_threshold": threshold,
+            "mask_smoothing": smoothing,
+            "speck_pixels": 20,
+            "slice_threshold": lowest,
+        }
+        both = size = 0.0
+        single: list[float] = []
+        for (scan, m), truth in zip(found, truths, strict=True):
+            masks = outlines(m, scan.around(), part)
+            overlap, each = (masks & truth).sum((1, 2)), masks.sum((1, 2)) + truth.sum((1, 2))
+            both, size = both + float(overlap.sum()), size + float(each.sum())
+            positive = truth.any((1, 2))
+            single += (2 * overlap[positive] / each[positive]).tolist()
+        value = 2 * both / max(size, 1) + float(np.mean(single))
+        if value > best + 1e-4:
+            best, chosen = value, part
+    return {**chosen, "flips": 4}
+
+
+def marks_with_truth(found: Found, parameters: Mapping[str, Any]) -> tuple[list[float], list[bool]]:
+    """(score, true) of every mark: true when a tenth of it, or of the true part, is shared with a mask."""
+    scores: list[float] = []
+    true: list[bool] = []
+    for scan, m in found:
+        hu = scan.planes.astype(np.float32) * (80.0 / 255.0)
+        geometry = VolumeGeometry.axial(
+            (hu.shape[0], hu.shape[1], hu.shape[2]), (SLICE_MM, GRID_MM, GRID_MM), (0.0, 0.0, 0.0)
+        )
+        stack = Stack(hu, scan.planes, scan.frame, tuple(scan.around()), 1, geometry, (1.0, 1.0))
+        masks = stack.back(outlines(m, stack.around, parameters).astype(np.float32)) > 0.5
+        probability = stack.back(along(m.probability, stack.around, float(parameters["mask_smoothing"])))
+        for mark in marks_of(stack, masks, probability):
+            box = tuple(slice(a, a + n) for a, n in zip(mark.low, mark.mask.shape, strict=True))
+            shared = float((scan.masks[box] & mark.mask).sum())
+            scores.append(mark.score)
+            true.append(shared >= 0.1 * float(mark.mask.sum()))
+    return scores, true
+
+
+def figures_of(scans: Sequence[HeadScan], nets: Networks, data: str) -> dict[str, Any]:
+    """Everything of the package that is chosen on ``scans`` (the validation scans)."""
+    found = maps_of(scans, nets)
+    parameters = tuned(found)
+    # Marks are counted at a low threshold too, so that the table knows false ones.
+    scores, true = marks_with_truth(found, {**parameters, "slice_threshold": 0.0})
+    table = table_of(scores, true)
+    probability = np.interp(scores, table["score"], table["probability"])
+    bands = bands_of(probability.tolist(), true, (0.0, 0.4, 0.75, 1.0), data)
+    return {
+        "parameters": parameters,
+        "calibration": table,
+        "marks": len(scores),
+        "true_marks": int(np.sum(true)),
+        "calibration_bands": [b.__dict__ for b in bands],
+    }
