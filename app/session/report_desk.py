@@ -189,18 +189,28 @@ class ReportDesk:
         self._stale = True
         self._save()
 
+    def _editable(self) -> Report:
+        """The report to type in: what was signed stays as it was signed, its next version takes the words."""
+        report = self.report()
+        latest = self._library.reports.latest(self._uid)
+        if latest is None or latest.report.report_id != report.report_id:
+            return report
+        version = latest.report.version + 1
+        report_id = composing.report_id_for(self._current.study, version)
+        return replace(report, report_id=report_id, version=version, replaces=latest.report.report_id)
+
     def edit_line(self, section_id: str, index: int, text: str) -> None:
-        self._report = composing.edit_line(self.report(), section_id, index, text)
+        self._report = composing.edit_line(self._editable(), section_id, index, text)
         self._save()
 
     def add_line(self, section_id: str, text: str, index: int | None = None) -> None:
-        report = self.report()
+        report = self._editable()
         lines = next(s.lines for s in report.sections if s.section_id == section_id)
         self._report = composing.insert_line(report, section_id, len(lines) if index is None else index, text)
         self._save()
 
     def remove_line(self, section_id: str, index: int) -> None:
-        self._report = composing.remove_line(self.report(), section_id, index)
+        self._report = composing.remove_line(self._editable(), section_id, index)
         self._save()
 
     def phrases(self, section_id: str) -> tuple[str, ...]:
