@@ -12,7 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
 from app.domain.problem import Problem, ProblemError
-from app.session.views import Changes, Notice, TaskState, Words
+from app.session.views import Changes, Notice, Words
 from app.ui import i18n
 from app.ui.icons import application_icon
 from app.ui.pictures import Thumbnails
@@ -43,7 +43,7 @@ class AppWindow(QWidget):
         self._workstation = workstation
         self._thumbnails = Thumbnails(workstation)
         self._screen = "worklist"
-        self._task_states: dict[str, TaskState] = {}
+        self._imports: set[str] = set()
         self._built: dict[str, QWidget] = {}
         self._pending: Changes | None = None
         i18n.set_language(workstation.language)
@@ -193,11 +193,11 @@ class AppWindow(QWidget):
     def _follow_tasks(self) -> None:
         tasks = self._workstation.tasks()
         self.status.show_tasks(tasks)
-        for task in tasks:
-            before = self._task_states.get(task.task_id)
-            self._task_states[task.task_id] = task.state
-            if before is TaskState.RUNNING and task.state is TaskState.DONE and task.title.id.startswith("task.import"):
-                self.show_import_summary()
+        # A task that has ended leaves the list; one that failed stays there and speaks for itself.
+        ended = self._imports - {task.task_id for task in tasks}
+        self._imports -= ended
+        if ended:
+            self.show_import_summary()
 
     def show_import_summary(self) -> None:
         """Says what came where something deserves a word: refusals, doubles, remarks. A clean import shows its studies."""
@@ -212,7 +212,7 @@ class AppWindow(QWidget):
     def import_paths(self, paths: list[Path]) -> None:
         if self._screen != "worklist":
             self.go("worklist")
-        self._task_states[self._workstation.import_paths(paths)] = TaskState.RUNNING
+        self._imports.add(self._workstation.import_paths(paths))
 
     def open_samples(self) -> None:
         self._workstation.open_samples()

@@ -13,7 +13,8 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 from app.domain.resources import resource_path
 
 _CYRILLIC = dict(zip("ЙЦУКЕНГШЩЗХЪФЫВАПРОЛДЖЭЯЧСМИТЬБЮ", "QWERTYUIOP[]ASDFGHJKL;'ZXCVBNM,.", strict=True))
-_KAZAKH = dict(zip("ӘІҢҒҮҰҚӨҺ", "234567890", strict=False))
+_KAZAKH = dict(zip("ӘІҢҒҮҰҚӨҺ", "2345890-=", strict=True))
+"""The Kazakh letters that stand in the row of figures."""
 _MODIFIERS = (
     (Qt.KeyboardModifier.ControlModifier, "Ctrl"),
     (Qt.KeyboardModifier.AltModifier, "Alt"),

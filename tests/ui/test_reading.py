@@ -224,3 +224,37 @@ def test_a_pane_says_why_it_is_empty(open_window: Open) -> None:
             image.pixelColor(x, y).lightness() > 60 for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)
         )
         assert lit > 20
+
+
+def test_the_first_opinion_can_be_looked_at_again(open_window: Open) -> None:
+    from app.ui.reading.opinion_sheet import OpinionSheet
+
+    window = reading_room(open_window)
+    window._workstation.reading.reveal()
+    settle()
+    window.screen_widget("reading").findings.revealed_foot.show_opinion()
+    sheet = window.findChildren(OpinionSheet)[0]
+    assert sheet._overall.text() == "Findings"
+    assert sheet._marks.count() == 3
+    QTest.keyClick(sheet, Qt.Key.Key_Escape)
+    assert not sheet.isVisible()
+
+
+def test_a_trackpad_scrolls_one_image_a_notch_and_control_zooms(open_window: Open) -> None:
+    from PySide6.QtCore import QPointF
+    from PySide6.QtGui import QWheelEvent
+
+    window = reading_room(open_window)
+    reading, pane = window._workstation.reading, window.screen_widget("reading").panes.panes["pane-0"]
+    reading.asked.clear()
+
+    def turn(delta: int, keys: Qt.KeyboardModifier) -> None:
+        at = QPointF(50, 50)
+        buttons, phase = Qt.MouseButton.NoButton, Qt.ScrollPhase.NoScrollPhase
+        pane.wheelEvent(QWheelEvent(at, at, QPoint(), QPoint(0, delta), buttons, keys, phase, False))
+
+    for _ in range(5):
+        turn(-30, Qt.KeyboardModifier.NoModifier)
+    turn(120, Qt.KeyboardModifier.ControlModifier)
+    sent = [(a[2], a[3].wheel, a[4]) for a in reading.asked if a[0] == "pointer"]
+    assert sent == [("wheel", -1.0, ""), ("wheel", 1.0, "zoom")]

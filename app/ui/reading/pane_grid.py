@@ -107,6 +107,8 @@ class PaneGrid(QWidget):
         if kind == "hover" and reading.active_tool not in _HOVERING:
             return
         tool = _BY_BUTTON.get(event.button, "") if kind in ("press", "drag", "release") else ""
+        if kind == "wheel" and event.control:
+            tool = "zoom"
         reading.pointer(pane_id, kind, event, tool)
 
     def _put(self, pane_id: str, display_set_id: str) -> None:

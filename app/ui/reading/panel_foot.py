@@ -126,6 +126,9 @@ class RevealedFoot(QWidget):
         kept.addWidget(Glyph("check-circle", "secondary", 16))
         self._kept = Text("", "small", "regular", "secondary")
         kept.addWidget(self._kept, 1)
+        show = Button(Words("ui.opinion.show"), LINK)
+        show.clicked.connect(self.show_opinion)
+        kept.addWidget(show)
         lay.addLayout(kept)
         lay.addWidget(Line())
         foot = column(margins=(11, 12, 12, 12), gap=10)
@@ -143,6 +146,18 @@ class RevealedFoot(QWidget):
         foot.addLayout(line)
         foot.addWidget(self.report)
         lay.addLayout(foot)
+
+    def show_opinion(self) -> None:
+        from app.ui.reading.opinion_sheet import OpinionSheet
+
+        reading = self._workstation.reading
+        opinion = reading.first_opinion() if reading is not None else None
+        if opinion is None:
+            return
+        sheet = OpinionSheet(self.window())
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.show_opinion(opinion, reading.second_read(), reading)
+        sheet.open()
 
     def show_view(self, view: SecondReadView) -> None:
         opinion = self._workstation.reading.first_opinion()

@@ -110,10 +110,10 @@ class ReadingScreen(QWidget):
             reading.set_tool(name.removeprefix("tool_"))
             self.tools.refresh()
         elif name.startswith("preset_"):
-            presets = reading.window_presets()
-            number = int(name.removeprefix("preset_"))
-            if number <= len(presets):
-                reading.command("window_preset", name=presets[number - 1][0])
+            key = name.removeprefix("preset_")
+            for preset, _, own_key in reading.window_presets():
+                if own_key == key:
+                    reading.command("window_preset", name=preset)
         elif name in ("next_pane", "previous_pane"):
             self._step_pane(1 if name == "next_pane" else -1)
         elif self.findings.command(name):

@@ -25,6 +25,8 @@ from app.ui.theme import colour
 from app.ui.widgets.paint import CENTRE, paint_progress, paint_text
 from app.viewer.tool_api import Button, PointerEvent
 
+NOTCH = 120
+"""Qt's angle of one click of a wheel; a trackpad sends parts of it."""
 SETTLE_MS = 140
 """After the last step of a gesture the full picture is asked for."""
 MIME_SET = "application/x-ekinshi-display-set"
@@ -58,6 +60,7 @@ class Viewport(QWidget):
         self._picture: Any = None
         self._image: QImage | None = None
         self._down = Button.NONE
+        self._turned = 0
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
         self.setMinimumSize(64, 64)
@@ -170,8 +173,13 @@ class Viewport(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta().y() or event.angleDelta().x()
-        if delta:
-            self.pointed.emit(self.pane_id, "wheel", self._event(event, Button.NONE, delta / 120))
+        if delta * self._turned < 0:
+            self._turned = 0  # the other way round: what was left of the first turn does not count
+        self._turned += delta
+        notches = int(self._turned / NOTCH)
+        if notches:
+            self._turned -= notches * NOTCH
+            self.pointed.emit(self.pane_id, "wheel", self._event(event, Button.NONE, float(notches)))
         event.accept()
 
     def draft(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from app.session.views import NOTHING, Words
 from app.ui.theme import colour
@@ -22,6 +23,7 @@ class Sheet(QWidget):
     def __init__(self, title: Words, size: QSize, parent: QWidget) -> None:
         super().__init__(parent)
         self._size = size
+        self._before: QWidget | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._box = QWidget(self)
         outer = column(self._box)
@@ -42,6 +44,7 @@ class Sheet(QWidget):
         self._place()
 
     def open(self) -> None:
+        self._before = QApplication.focusWidget()
         self._place()
         self.show()
         self.raise_()
@@ -49,6 +52,9 @@ class Sheet(QWidget):
 
     def leave(self) -> None:
         self.hide()
+        if self._before is not None and isValid(self._before) and self._before.isVisible():
+            self._before.setFocus()
+        self._before = None
         self.closed.emit()
 
     def _place(self) -> None:
