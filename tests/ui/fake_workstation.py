@@ -333,7 +333,9 @@ class FakeWorkstation:
         return self.running
 
     def run_task(self, fraction: float = 0.42, state: TaskState = TaskState.RUNNING, problem: Problem | None = None) -> None:
-        self.running = (TaskView("t1", Words("task.import"), state, fraction, "", problem),)
+        """As the session's tasks: what is done leaves the list."""
+        task = TaskView("t1", Words("task.import"), state, fraction, "", problem)
+        self.running = () if state is TaskState.DONE else (task,)
         self.changed.emit(Changes(tasks=True))
 
     def cancel_task(self, task_id: str) -> None:

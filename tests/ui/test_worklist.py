@@ -98,7 +98,9 @@ def test_running_work_shows_a_number_and_a_way_out(open_window: Open) -> None:
 
 def test_an_import_with_refusals_names_each_with_its_reason(open_window: Open) -> None:
     window = open_window()
+    window.import_paths([Path("OLD")])
     window._workstation.run_task(0.9)
+    assert window._import_sheet is None
     window._workstation.run_task(1.0, TaskState.DONE)
     sheet = window._import_sheet
     assert sheet is not None
