@@ -58,7 +58,10 @@ class OwnedArray:
         block, self._block = self._block, None
         if block is not None:
             block.close()
-            block.unlink()
+            try:
+                block.unlink()
+            except FileNotFoundError:  # somebody else has removed it: nothing is left to free, or to be freed at exit
+                resource_tracker.unregister(f"/{block.name}", "shared_memory")
 
     def __enter__(self) -> OwnedArray:
         return self

@@ -205,7 +205,10 @@ def run(kills: int, seed: int, folder: Path) -> FlowTally:
 
 
 def shared_blocks() -> set[str]:
-    return {p.name for p in SHM.glob("ek*")} if SHM.is_dir() else set()
+    """Blocks of processes that no longer live (``ek<pid>_...``); those of a workstation that is open are its own."""
+    if not SHM.is_dir():
+        return set()
+    return {p.name for p in SHM.glob("ek*_*") if not Path("/proc", p.name[2:].split("_")[0]).exists()}
 
 
 def counted(folder: Path, kind: str) -> int:
