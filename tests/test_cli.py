@@ -406,3 +406,37 @@ def test_as_a_process_with_a_passphrase(tmp_path: Path) -> None:
     assert none.returncode == 1
     assert "Traceback" not in none.stderr
     assert call("sync", "--once", "--json").returncode == 0
+
+
+# -- the page
+
+
+def keys_in(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {k for v in value.values() for k in keys_in(v)}
+    if isinstance(value, list):
+        return {k for v in value for k in keys_in(v)}
+    return set()
+
+
+def test_every_key_stands_in_the_page(home: Path, tmp_path: Path, capsys: Any) -> None:
+    """``docs/cli.md`` names what ``info``, ``import``, ``sync`` and ``verify`` say."""
+    import re
+
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"[a-z0-9_]+", page))
+    phantoms.write_bad_files(tmp_path / "bad")
+    phantoms.write_duplicates(tmp_path / "bad")
+    told = [document(capsys, "info", tmp_path / "bad", "--pixels")[1]]
+    for entry in told[0]["files"]:
+        entry.pop("params", None)
+    signed_study(home, tmp_path)
+    told.append(document(capsys, "import", tmp_path / "bad")[1])
+    told += [document(capsys, "sync", "--once")[1], document(capsys, "verify", tmp_path / "report.pdf")[1]]
+    for answer in told:
+        for part in ("duplicates", "remarks"):
+            for entry in answer.get(part, ()):
+                if isinstance(entry, dict):
+                    entry.pop("params", None)
+        missing = keys_in(answer) - words
+        assert not missing, (answer["schema"], missing)
