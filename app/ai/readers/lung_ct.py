@@ -88,7 +88,7 @@ class LungCtReader:
         step(0.15, "lung.candidates")
         found = detect(turned.voxels, spacing, field, nets, lambda s: step(0.15 + 0.5 * s, "lung.candidates"))
         step(0.65, "lung.outlines")
-        nodules = self._nodules(turned, found, nets, parameters, lambda s: step(0.65 + 0.3 * s, "lung.outlines"))
+        nodules = self.nodules(turned, found, nets, parameters, lambda s: step(0.65 + 0.3 * s, "lung.outlines"))
         step(0.95, "lung.heatmap")
         heatmap = _heatmap(turned.geometry, field, found, nodules, parameters)
         findings, masks = [], []
@@ -107,9 +107,10 @@ class LungCtReader:
             (("lung.volume", round(millilitres / 1000.0, 2), "l"),),
         )
 
-    def _nodules(
+    def nodules(
         self, turned: Turned, found: Detections, nets: Networks, parameters: Mapping[str, Any], step: Any
     ) -> list[_Nodule]:
+        """Outlined detections above the threshold, best first, one for each nodule."""
         threshold = float(parameters.get("threshold", 0.5))
         most = int(parameters.get("most_findings", 12))
         mirrors = int(parameters.get("mirrors", 8))
@@ -122,7 +123,8 @@ class LungCtReader:
             spacing = turned.geometry.spacing_mm
             for n, one in zip(part, outline(turned.voxels, seeds, spacing, nets, min(mirrors, 4)), strict=True):
                 nodule = _outlined(turned, one, float(found.score[n]), float(probability[n]), int(found.side[n]), parameters)
-                if nodule is not None and not any(_same(nodule, other) for other in kept):
+                place = (float(found.kji[n, 0]), float(found.kji[n, 1]), float(found.kji[n, 2]))
+                if nodule is not None and not any(_same(nodule, o) or _satellite(place, o, spacing) for o in kept):
                     kept.append(nodule)
             step(min(1.0, (first + OUTLINES_AT_ONCE) / max(1, len(chosen))))
         return kept[:most]
@@ -165,6 +167,16 @@ def _on_box(one: Outline, low: list[int], high: list[int]) -> npt.NDArray[np.flo
         one.window.field_mm,
     )
     return to_array(one.probability, moved, (high[0] - low[0], high[1] - low[1], high[2] - low[2]))
+
+
+SATELLITE_MM = 4.0
+
+
+def _satellite(centre: tuple[float, float, float], kept: _Nodule, spacing_mm: tuple[float, float, float]) -> bool:
+    """The place lies in the outline or within a few millimetres of it: a spicule, or the rim of the same nodule."""
+    points = np.argwhere(kept.mask) + np.asarray(kept.low)
+    gap = (points - np.asarray(centre)) * np.asarray(spacing_mm)
+    return bool((gap**2).sum(1).min() <= SATELLITE_MM**2)
 
 
 def _same(a: _Nodule, b: _Nodule) -> bool:
