@@ -141,11 +141,12 @@ def palette() -> QPalette:
 _SHEET = """
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {edge}; padding: 5px 8px; }}
 QMenu {{ background: {raised}; color: {text}; border: 1px solid {edge}; border-radius: 6px; padding: 4px; }}
-QMenu::item {{ padding: 6px 28px 6px 12px; border-radius: 4px; min-height: 18px; }}
+QMenu::item {{ padding: 6px 28px 6px 10px; border-radius: 4px; min-height: 18px; }}
 QMenu::item:selected {{ background: {on}; }}
 QMenu::item:disabled {{ color: {disabled}; }}
 QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
 QMenu::indicator {{ width: 0px; }}
+QMenu::icon {{ padding-left: 8px; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
 QScrollBar::handle {{ background: {edge}; border-radius: 3px; margin: 1px; min-height: 28px; min-width: 28px; }}

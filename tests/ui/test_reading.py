@@ -258,3 +258,28 @@ def test_a_trackpad_scrolls_one_image_a_notch_and_control_zooms(open_window: Ope
     turn(120, Qt.KeyboardModifier.ControlModifier)
     sent = [(a[2], a[3].wheel, a[4]) for a in reading.asked if a[0] == "pointer"]
     assert sent == [("wheel", -1.0, ""), ("wheel", 1.0, "zoom")]
+
+
+def test_a_failed_second_read_says_so_and_offers_a_retry(open_window: Open) -> None:
+    from dataclasses import replace
+
+    from app.domain.problem import Problem
+    from app.session.views import AiState
+    from app.ui.widgets.buttons import Button
+
+    window = reading_room(open_window)
+    reading, findings = window._workstation.reading, window.screen_widget("reading").findings
+    reading.own = []
+    sealed = replace(reading.second_read(), state=AiState.FAILED, problem=Problem("ui.report.choose_place"))
+    reading.second_read = lambda: sealed
+    for committed in (False, True):
+        if committed:
+            reading.commit(Overall.NOTHING)
+            settle()
+        window._workstation.changed.emit(Changes(second_read=True))
+        settle()
+        again = [b for b in findings.findChildren(Button) if b.isVisible() and b.text() == "Try again"]
+        assert len(again) == 1, committed
+        reading.asked.clear()
+        again[0].click()
+        assert ("retry_read",) in reading.asked

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from app.session.views import NOTHING, FindingCard, Words
 from app.ui.i18n import tr
+from app.ui.icons import icon
 from app.ui.reading.card_parts import Badge, Crop, Figure, one_line
 from app.ui.widgets.boxes import Card, column, row
 from app.ui.widgets.buttons import TOOL, Button, show_menu
@@ -151,5 +152,6 @@ class OwnCard(Card):
             )
         menu.addAction(tr("ui.finding.jump")).triggered.connect(lambda: self._reading.jump_to(finding_id))
         menu.addSeparator()
-        menu.addAction(tr("ui.finding.remove")).triggered.connect(lambda: self._reading.remove_mark(finding_id))
+        remove = menu.addAction(icon("trash"), tr("ui.finding.remove"))
+        remove.triggered.connect(lambda: self._reading.remove_mark(finding_id))
         return menu

@@ -14,7 +14,7 @@ from app.ui.i18n import tr, tr_problem
 from app.ui.reading.ai_cards import VERDICT_ICON, AiCard, verdict_words
 from app.ui.reading.heatmap_card import HeatmapCard
 from app.ui.reading.own_cards import LineCard, OwnCard
-from app.ui.widgets.boxes import Card, clear, column, row
+from app.ui.widgets.boxes import Card, ProgressBar, clear, column, row
 from app.ui.widgets.buttons import OUTLINE, Button
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.segments import Segments
@@ -166,14 +166,17 @@ class RevealedList(QWidget):
             self._heatmap.show_view(view)
         opened = self.opened()
         cards = (view.ai_only, view.only_mine, view.agreed, view.own)
-        shown = (*cards, view.state, view.problem, opened, self._modifying, reading.selected_finding)
+        percent = round(view.fraction * 100) if view.fraction is not None else None
+        shown = (*cards, view.state, view.problem, percent, opened, self._modifying, reading.selected_finding)
         if shown == self._shown:
             return
         self._shown = shown
         self._open_card = None
         clear(self._body)
         if view.state is not AiState.REVEALED:
-            self._body.addWidget(_StateCard(view))
+            state = _StateCard(view)
+            state.retry_wanted.connect(reading.retry_read)
+            self._body.addWidget(state)
         if view.ai_only:
             self._heading(Words("ui.panel.differences"), Words("ui.panel.ai_only"))
             for card in view.ai_only:
@@ -265,7 +268,9 @@ class RevealedList(QWidget):
 
 
 class _StateCard(Card):
-    """Committed, but there is nothing to show, or not yet: said aloud."""
+    """Committed, but there is nothing to show, or not yet: said aloud, with a number while it runs."""
+
+    retry_wanted = Signal()
 
     def __init__(self, view: SecondReadView, parent: QWidget | None = None) -> None:
         super().__init__("raised", "line", parent=parent)
@@ -279,5 +284,19 @@ class _StateCard(Card):
         top.addWidget(Glyph(icon, role))
         top.addWidget(Text(Words(f"ui.read.{view.state.value}"), "body", "semibold", wrap=True), 1)
         lay.addLayout(top)
-        text = tr_problem(view.problem) if view.problem is not None else Words(f"ui.read.{view.state.value}_detail")
+        if view.problem is not None:
+            text: Words | str = tr_problem(view.problem)
+        elif view.state in (AiState.RUNNING, AiState.WAITING):
+            text = Words("ui.read.opens_here")
+        else:
+            text = Words(f"ui.read.{view.state.value}_detail")
+        if view.state is AiState.RUNNING and view.fraction is not None:
+            bar = ProgressBar("ai")
+            bar.set_fraction(view.fraction)
+            top.addWidget(Text(f"{round(view.fraction * 100)} %", "body", "medium", elide=False))
+            lay.addWidget(bar)
         lay.addWidget(Text(text, "body", "regular", "secondary", wrap=True))
+        if view.state is AiState.FAILED:
+            again = Button(Words("ui.retry"), OUTLINE, "arrow-clockwise")
+            again.clicked.connect(self.retry_wanted)
+            lay.addWidget(again)

@@ -21,10 +21,20 @@ if TYPE_CHECKING:
 
 HEIGHT = 40
 MOST_USED = ("zoom", "pan", "length", "bidirectional", "ellipse")
-_LOOKS = (
-    "invert", "rotate_left", "rotate_right", "flip_h", "flip_v", "fit", "one_to_one", "reset",
-    "undo", "redo", "toggle_overlay_text",
-)  # fmt: skip
+_LOOKS = {
+    "invert": "swap",
+    "rotate_left": "arrow-counter-clockwise",
+    "rotate_right": "arrow-clockwise",
+    "flip_h": "flip-horizontal",
+    "flip_v": "flip-vertical",
+    "fit": "arrows-in",
+    "one_to_one": "frame-corners",
+    "reset": "repeat",
+    "undo": "arrow-u-up-left",
+    "redo": "arrow-u-up-right",
+    "toggle_overlay_text": "text-aa",
+}
+"""Commands behind *More* and their icons."""
 
 
 class ToolsRow(Surface):
@@ -192,9 +202,9 @@ class ToolsRow(Surface):
                 action.setIcon(icon(tool.icon))
             action.triggered.connect(lambda _=False, n=tool.name: self._choose(n))
         menu.addSeparator()
-        for name in _LOOKS:
+        for name, picture in _LOOKS.items():
             key = key_of("reading", name)
-            action = menu.addAction(tr(f"ui.key.{name}") + (f"\t{key}" if key else ""))
+            action = menu.addAction(icon(picture), tr(f"ui.key.{name}") + (f"\t{key}" if key else ""))
             action.triggered.connect(lambda _=False, n=name: self._command(n))
         return menu
 
