@@ -12,6 +12,7 @@ LANGUAGES = ("en", "ru", "kk")
 MODES = ("second", "concurrent", "triage")
 EXTRA_RULES = frozenset(
     {
+        "intent",
         "kind",
         "max_age_years",
         "max_gantry_tilt_deg",
@@ -21,7 +22,8 @@ EXTRA_RULES = frozenset(
         "min_films",
     }
 )
-"""Keys of ``SelectionRules.extra``, as text. ``kind``: volume or films; ``views``: words with commas; the rest: numbers."""
+"""Keys of ``SelectionRules.extra``, as text. ``kind``: volume or films; ``intent``: presentation; ``views``: words with
+commas; the rest: numbers."""
 
 
 def card_to_files(card: ModelCard) -> tuple[bytes, bytes]:
@@ -68,8 +70,10 @@ def _check_rules(rules: SelectionRules) -> None:
         raise PlainError(f"select: unknown rule {unknown[0]}")
     if rules.extra.get("kind") not in ("volume", "films"):
         raise PlainError('select: extra.kind is "volume" or "films"')
+    if rules.extra.get("intent", "presentation") != "presentation":
+        raise PlainError('select: extra.intent is "presentation"')
     for key, value in rules.extra.items():
-        if key not in ("kind", "views"):
+        if key not in ("intent", "kind", "views"):
             try:
                 float(value)
             except ValueError as error:

@@ -42,6 +42,7 @@ def set_reason(rules: SelectionRules, study: Study, display_set: DisplaySet) -> 
         _age(rules, study, remarks),
         _contrast(rules, instances),
         _image_type(instances),
+        _intent(rules, instances),
         _slices(rules, study, display_set, instances) if volume else None,
     ):
         if reason is not None:
@@ -165,6 +166,12 @@ def _image_type(instances: list[Instance]) -> Problem | None:
     if any(_RENDERED & {word.upper() for word in i.image_type} for i in instances):
         return _no("derived")
     return None
+
+
+def _intent(rules: SelectionRules, instances: list[Instance]) -> Problem | None:
+    wanted = rules.extra.get("intent") == "presentation"
+    raw = any("PROCESSING" in i.presentation_intent_type.upper() for i in instances)
+    return _no("for_processing") if wanted and raw else None
 
 
 def _slices(rules: SelectionRules, study: Study, display_set: DisplaySet, instances: list[Instance]) -> Problem | None:

@@ -1,0 +1,1 @@
+"""What the film readers share: scored places, marks, calibrated maps."""

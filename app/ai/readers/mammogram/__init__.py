@@ -1,0 +1,1 @@
+"""The steps of the mammography reader, one module each."""

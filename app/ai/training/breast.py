@@ -1,0 +1,215 @@
+"""Makes the mammography reader's package with one command and fixed seeds.
+
+    python -m app.ai.training.breast --data DIR --out resources/models/breast.ekmodel [--work build/breast]
+
+DIR holds ``labelled/mammo-mias``. Stages: ``measure`` (the places of every picture), ``cross`` (five folds by patient over
+all pictures, three seeds: the figures), ``package`` (trained on train and validation; their own five folds give the weights
+of the image score and the calibration; the test split's figures are counted with the result).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.ai.engines.torch_engine import golden_cases, module_arrays
+from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
+from app.ai.readers.film.places import NOTHING
+from app.ai.readers.mammogram.maps import NAMES, PAIRED
+from app.ai.readers.mammogram.study import NETWORK, Measured, Scored, image_traits, scored
+from app.ai.training.breast_card import VERSION, breast_card
+from app.ai.training.evaluation.breast import figures_of, hits, image_scores
+from app.ai.training.mias import Mammogram, load_set, measured_set, partner_of
+from app.ai.training.place_net import Places, PlaceSettings, balanced, logistic, scores, train_places
+from app.domain.model_card import CalibrationBand, Metric
+from app.domain.scoring import Interval, isotonic
+
+PACKAGE_ID = "kz.ekinshi.breast"
+LABELLED = "labelled/mammo-mias"
+SETTINGS = PlaceSettings(hidden=24, members=3, dropout=0.5, decay=0.5, epochs=14)
+FOLDS = 5
+SEEDS = (0, 1, 2)
+RIDGE = 3.0
+CALIBRATED_MARKS = 5
+FALSE_PER_NORMAL = 1.0
+"""False marks on a normal view that the operating point allows."""
+HIDEABLE = [NAMES.index(name) for name in PAIRED]
+BANDS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+
+
+def places_of(images: Sequence[Mammogram], found: Sequence[Measured], rng: np.random.Generator) -> Places:
+    """Places inside circles against places far from any; each lesion weighs alike, and so does each picture."""
+    x, truth, weight = [], [], []
+    for image, one in zip(images, found, strict=True):
+        row, column = one.places[:, 0], one.places[:, 1]
+        free = np.ones(len(one.places), bool)
+        for lesion in image.lesions:
+            if lesion.circle is None:
+                free[:] = False  # the lesion is somewhere: no place of this picture is surely normal
+                continue
+            cx, cy = one.view.to_grid(lesion.circle[0], lesion.circle[1])
+            radius = max(lesion.circle[2] * one.view.scale[1], 6.0)
+            far = np.hypot(column - cx, row - cy)
+            free &= far > 1.5 * radius
+            inside = rng.permutation(np.nonzero(far <= 0.75 * radius)[0])[:60]
+            if len(inside):
+                x.append(one.features[inside])
+                truth.append(np.ones(len(inside)))
+                weight.append(np.full(len(inside), 1.0 / len(inside) / len(image.lesions)))
+        outside = rng.permutation(np.nonzero(free)[0])[:250]
+        if len(outside):
+            x.append(one.features[outside])
+            truth.append(np.zeros(len(outside)))
+            weight.append(np.full(len(outside), 1.0 / len(outside)))
+    y = np.concatenate(truth).astype(np.float32)
+    return Places(np.concatenate(x), y, balanced(y, np.concatenate(weight).astype(np.float32)))
+
+
+def folds_of(images: Sequence[Mammogram], seed: int) -> npt.NDArray[np.int64]:
+    patients = sorted({i.patient for i in images})
+    order = np.random.default_rng(seed).permutation(len(patients)) % FOLDS
+    fold = dict(zip(patients, order, strict=True))
+    return np.asarray([fold[i.patient] for i in images])
+
+
+def out_of_fold(images: Sequence[Mammogram], found: Sequence[Measured], seed: int) -> list[Scored]:
+    """Every picture scored by the network that has not seen its patient."""
+    fold = folds_of(images, seed)
+    out: dict[int, Scored] = {}
+    for f in range(FOLDS):
+        seen = np.nonzero(fold != f)[0]
+        rng = np.random.default_rng([seed, f])
+        data = places_of([images[n] for n in seen], [found[n] for n in seen], rng)
+        net = train_places(data, replace(SETTINGS, seed=100 * seed + f), HIDEABLE)
+        out |= {int(n): scored(found[n], scores(net, found[n].features)) for n in np.nonzero(fold == f)[0]}
+    return [out[n] for n in range(len(images))]
+
+
+def traits_of_images(images: Sequence[Mammogram], results: Sequence[Scored]) -> npt.NDArray[np.float64]:
+    partner = partner_of(images)
+    pairs = zip(results, partner, strict=True)
+    return np.asarray([image_traits(r, None if p is None else results[p]) for r, p in pairs], np.float64)
+
+
+def cross_figures(images: Sequence[Mammogram], found: Sequence[Measured]) -> dict[str, Any]:
+    """Five folds by patient over all pictures. The image score's few weights are fitted on the other four folds."""
+    truth = np.asarray([i.abnormal for i in images])
+    each: list[dict[str, Interval]] = []
+    more: dict[str, object] = {}
+    for seed in SEEDS:
+        results = out_of_fold(images, found, seed)
+        fold = folds_of(images, seed)
+        traits = traits_of_images(images, results)
+        score = np.zeros(len(images))
+        for f in range(FOLDS):
+            score[fold == f] = logistic(traits[fold != f], truth[fold != f], RIDGE)(traits[fold == f])
+        values, told, _ = figures_of(images, results, score)
+        print(f"seed {seed}:", {k: round(v.value, 3) for k, v in values.items()}, flush=True)
+        each.append(values)
+        more = more or told
+    mean = {
+        k: {"value": float(np.mean([v[k].value for v in each])), "low": each[0][k].low, "high": each[0][k].high}
+        for k in each[0]
+    }
+    return {"mean_of_seeds": mean, "seed_0": more, "by_seed": [{k: v.value for k, v in e.items()} for e in each]}
+
+
+def calibration_of(
+    images: Sequence[Mammogram], results: Sequence[Scored]
+) -> tuple[dict[str, Any], float, list[dict[str, Any]]]:
+    """(table, threshold, bands): the chance that a mark of some score lies in a circle, and the operating point."""
+    score, right, normal = [], [], []
+    for image, result in zip(images, results, strict=True):
+        for n, mark in enumerate(result.marks[:CALIBRATED_MARKS], 1):
+            inside = [hits([mark], result.measured, x.circle) > 0 for x in image.lesions if x.circle is not None]
+            score.append(mark.score)
+            right.append(any(inside))
+            normal.append(not image.abnormal and n <= 2)
+    s, y, at_normal = np.asarray(score), np.asarray(right), np.asarray(normal)
+    knots, chance = isotonic(s, y)
+    table = {"score": [round(float(v), 4) for v in knots], "probability": [round(float(v), 4) for v in chance]}
+    views = sum(not i.abnormal for i in images)
+    highest = np.sort(s[at_normal])[::-1]
+    cut = highest[min(len(highest) - 1, round(FALSE_PER_NORMAL * views))] if len(highest) else NOTHING
+    likely = np.interp(s, knots, chance)
+    bands = [
+        {"low": low, "high": high, "n": int(here.sum()), "true": int(y[here].sum()), "data": "mammo-mias, five folds"}
+        for low, high in zip(BANDS[:-1], BANDS[1:], strict=True)
+        if (here := (likely >= low) & (likely < high)).any()
+    ]
+    return table, round(float(np.interp(cut, knots, chance)), 4), bands
+
+
+def package(images: Sequence[Mammogram], found: Sequence[Measured], cross: Mapping[str, Any]) -> bytes:
+    from app.ai.training.signing_key import private_key
+
+    known = [n for n, i in enumerate(images) if i.split != "test"]
+    mine, own = [images[n] for n in known], [found[n] for n in known]
+    results = out_of_fold(mine, own, 0)
+    traits = traits_of_images(mine, results)
+    image = logistic(traits, np.asarray([i.abnormal for i in mine]), RIDGE).plain()
+    table, threshold, bands = calibration_of(mine, results)
+    net = train_places(places_of(mine, own, np.random.default_rng(7)), replace(SETTINGS, seed=7), HIDEABLE)
+    params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": SETTINGS.members}
+    networks = {NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES)))}
+    arrays = {NETWORK: module_arrays(net, half=False)}
+    pipeline = {"image": image, "most_marks": 2, "bands": [0.2, 0.35], "maps": list(NAMES)}
+    last = [n for n, i in enumerate(images) if i.split == "test"]
+    tested = [scored(found[n], scores(net, found[n].features)) for n in last]
+    pictures = [images[n] for n in last]
+    figures, told, _ = figures_of(pictures, tested, image_scores(pictures, tested, pipeline))
+    print("test:", {k: round(v.value, 3) for k, v in figures.items()}, told, flush=True)
+    command = "python -m app.ai.training.evaluate breast --data labelled/mammo-mias --split test"
+    metrics = [
+        Metric(k, round(v.value, 4), round(v.low, 4), round(v.high, 4), v.n, "mammo-mias, test split", command)
+        for k, v in figures.items()
+    ]
+    folds = "python -m app.ai.training.breast --stages measure cross"
+    for k, v in cross.get("mean_of_seeds", {}).items():
+        name = "mammo-mias, five folds by patient, mean of three seeds"
+        metrics.append(Metric(k, *_around(v), len(images), name, folds))
+    card = breast_card(metrics, [CalibrationBand(**b) for b in bands], threshold, cross.get("seconds"))
+    parts = PackageParts(
+        PACKAGE_ID, card, pipeline, networks, arrays, table, golden_cases(networks, arrays), Limits(ram_mb=1500),
+        "Ekinshi developers",
+    )  # fmt: skip
+    return build_package(parts, private_key())
+
+
+def _around(figure: Mapping[str, float]) -> tuple[float, float, float]:
+    """(mean of the seeds, the first seed's interval widened to hold it)."""
+    value = round(figure["value"], 4)
+    return value, min(value, round(figure["low"], 4)), max(value, round(figure["high"], 4))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m app.ai.training.breast")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("resources/models/breast.ekmodel"))
+    parser.add_argument("--work", type=Path, default=Path("build/breast"))
+    parser.add_argument(
+        "--stages", nargs="*", choices=("measure", "cross", "package"), default=["measure", "cross", "package"]
+    )
+    given = parser.parse_args(arguments)
+    given.work.mkdir(parents=True, exist_ok=True)
+    images = load_set(given.data / LABELLED)
+    found = measured_set(images)
+    kept = given.work / "cross.json"
+    if "cross" in given.stages:
+        kept.write_text(json.dumps(cross_figures(images, found), indent=1), encoding="utf-8")
+    if "package" in given.stages:
+        cross = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+        given.out.write_bytes(package(images, found, cross))
+        print(f"{given.out}: version {VERSION}, {given.out.stat().st_size / 2**20:.2f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,96 @@
+"""The card of the mammography reader, in three languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+
+VERSION = "0.1.0"
+TITLES = {
+    "en": "Places to look at again on mammograms",
+    "ru": "Места для повторного взгляда на маммограммах",
+    "kk": "Маммограммада қайта қарайтын жерлер",
+}
+INTENDED_USE = {
+    "en": (
+        "A second look at mammograms of adults after the radiologist's own reading: up to two marks on a view where the "
+        "tissue stands out in itself or against the other breast, and the dense area in per cent. Research use only; it "
+        "gives no assessment category and decides nothing."
+    ),
+    "ru": (
+        "Второй взгляд на маммограммы взрослых после собственного чтения врача: до двух отметок на проекции там, где ткань "
+        "выделяется сама по себе или в сравнении с другой железой, и доля плотной ткани в процентах. Только для "
+        "исследований; категорию заключения не даёт и ничего не решает."
+    ),
+    "kk": (
+        "Дәрігер өзі оқып болғаннан кейін ересектердің маммограммасына екінші көзқарас: тіні өздігінен немесе екінші безбен "
+        "салыстырғанда ерекшеленетін жерге бір проекцияда екі белгіге дейін және тығыз тіннің үлесі пайызбен. Тек зерттеуге "
+        "арналған; қорытынды санатын бермейді, ештеңе шешпейді."
+    ),
+}
+LIMITS = {
+    "en": (
+        "Trained on 242 digitised films of one British set from the 1990s at 0.4 mm; how it does on digital mammograms of "
+        "your clinic is not known.",
+        "Most marks are wrong: the chance printed beside a mark is what was measured on films with and without lesions.",
+        "At 0.4 mm calcifications are not resolved; it does not replace a search for them.",
+        "Trained on oblique views only; marks on CC views rest on what carries over.",
+        "Implants, breasts after surgery, spot and magnification views, men and pregnancy were not tried.",
+        "Dense area is measured on the picture and was not compared with a reader's density.",
+    ),
+    "ru": (
+        "Обучен на 242 оцифрованных плёнках одного британского набора 1990-х годов при 0,4 мм; как он работает на цифровых "
+        "маммограммах вашей клиники, неизвестно.",
+        "Большинство отметок неверны: вероятность рядом с отметкой измерена на снимках с изменениями и без них.",
+        "При 0,4 мм кальцинаты не различаются; их поиск модуль не заменяет.",
+        "Обучен только на косых проекциях; отметки на CC-проекциях держатся на переносе.",
+        "Не испытано: импланты, железа после операции, прицельные снимки и снимки с увеличением, мужчины, беременность.",
+        "Плотная площадь измерена по снимку и не сравнивалась с оценкой врача.",
+    ),
+    "kk": (
+        "1990-жылдардағы бір британдық жинақтың 0,4 мм-лік 242 цифрланған пленкасында үйретілген; сіздің клиниканың цифрлық "
+        "маммограммаларында қалай жұмыс істейтіні белгісіз.",
+        "Белгілердің көбі қате: белгі жанындағы ықтималдық өзгерісі бар және жоқ түсірілімдерде өлшенген.",
+        "0,4 мм-де кальцинаттар ажыратылмайды; модуль оларды іздеуді алмастырмайды.",
+        "Тек қиғаш проекцияларда үйретілген; CC проекциясындағы белгілер көшірілген білімге сүйенеді.",
+        "Тексерілмеген: имплант, операциядан кейінгі без, нысаналы және үлкейтілген түсірілім, ерлер, жүктілік.",
+        "Тығыз аудан суреттен өлшенген, дәрігер бағасымен салыстырылмаған.",
+    ),
+}
+TRAINING_DATA = (
+    "mini-MIAS, train and validation patients: 242 mediolateral oblique films of 121 women, pixels of 0.4 mm, circles",
+    "The bundled agreement of the mini-MIAS copy allows research purposes only; the owners released MIAS v1.21 under CC BY",
+)
+ATTRIBUTIONS = (
+    "Mammographic Image Analysis Society (MIAS) database v1.21, University of Cambridge Apollo repository, CC BY 2.0 UK "
+    "(Suckling et al. 1994); the mini-MIAS copy carries an older agreement: research purposes only",
+)
+RULES = SelectionRules(
+    modality=("MG",),
+    body_parts=("BREAST",),
+    extra={"kind": "films", "intent": "presentation"},
+)
+
+
+def breast_card(
+    metrics: Sequence[Metric], calibration: Sequence[CalibrationBand], threshold: float, seconds: float | None
+) -> ModelCard:
+    return ModelCard(
+        "breast",
+        VERSION,
+        TITLES,
+        INTENDED_USE,
+        LIMITS,
+        RULES,
+        TRAINING_DATA,
+        "Apache-2.0",
+        ATTRIBUTIONS,
+        tuple(metrics),
+        tuple(calibration),
+        "about one false mark on a normal view (mammo-mias, five folds), at most two marks a view",
+        threshold,
+        True,
+        "second",
+        seconds,
+    )
