@@ -16,13 +16,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "demo":
         from app.demo import main as demo
 
-        return demo(options.out)
+        return demo(options.out, options.language or "en")
     from app.ui.application import run_window
 
     return run_window(
         paths=list(getattr(options, "paths", [])),
         samples=bool(getattr(options, "samples", False)),
-        language=options.language,
+        language=options.language or "",
     )
 
 

@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
         prog="ekinshi", description="A radiology workstation with an embedded second reader. Without a command: the window."
     )
     main.add_argument("--version", action="version", version=f"Ekinshi {__version__}")
-    main.add_argument("--language", choices=LANGUAGES, default="en", help="language of messages (default: en)")
+    main.add_argument(
+        "--language", choices=LANGUAGES, help="language of the screen and of messages (default: the last one, else en)"
+    )
     commands = main.add_subparsers(dest="command", metavar="COMMAND")
 
     window = commands.add_parser("window", help="open the workstation (the default)")
@@ -258,6 +260,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def run(options: argparse.Namespace) -> int:
     """Runs a command that needs no window; problems are told in a sentence, never as a stack of calls."""
+    options.language = options.language or "en"
     try:
         return COMMANDS[options.command](options)
     except ProblemError as error:

@@ -13,7 +13,7 @@ from app.domain.ports import Progress
 from app.domain.study import Patient
 from app.samples.sample_people import age_text
 
-INSTITUTION = "DEMONSTRATION - Ekinshi samples"
+INSTITUTION = "DEMONSTRATION"
 MARK = "DEMONSTRATION. Generated image, no person. Not for diagnosis."
 
 LUNG = (-600.0, 1500.0, "LUNG")

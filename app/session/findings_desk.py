@@ -273,6 +273,10 @@ class FindingsDesk:
     def unanswered(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.ai_findings() if f.finding_id not in self._verdicts)
 
+    def reading_on(self) -> bool:
+        """A second reader is still at work on this study, or waits its turn."""
+        return any(r.state in (SealState.WAITING, SealState.RUNNING) for r in self._reads.results(self._study))
+
     def accept(self, finding_id: str) -> None:
         self._give(finding_id, Decision.ACCEPTED)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from app.dicom.frame_pixels import frame_pixels
+from app.dicom.frame_pool import FramePool, Priority
+from app.dicom.pixel_cache import PixelCache
 from app.dicom.volume_builder import build_volume
 from app.domain.pixels import FramePixels
 from app.domain.ports import ByteSource, Cancelled, MainLoop
@@ -53,13 +54,13 @@ class Images:
         self._source = source
         self._loop = loop
         self._arrived = arrived
-        self._frames_pool = ThreadPoolExecutor(threads, thread_name_prefix="ekinshi-decode")
+        self._cache = PixelCache(_FRAME_BUDGET_BYTES)
+        self._pool = FramePool(source, self._cache, threads)
+        self._side_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-beside")
         self._volumes_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-volume")
         self._studies: dict[str, _Opened] = {}
         self._by_uid: dict[str, Instance] = {}
         self._sets: dict[str, DisplaySet] = {}
-        self._frames: OrderedDict[FrameRef, FramePixels] = OrderedDict()
-        self._frame_bytes = 0
         self._wanted: set[FrameRef] = set()
         self._problems: dict[FrameRef, Problem] = {}
         self._volumes: dict[str, Volume] = {}
@@ -82,17 +83,15 @@ class Images:
 
     def frame(self, ref: FrameRef, display_set: DisplaySet | None = None) -> FramePixels | None:
         """The frame if it is here; else it is asked for, its neighbours in the display set after it."""
-        found = self._frames.get(ref)
-        if found is not None:
-            self._frames.move_to_end(ref)
-        else:
-            self._want(ref)
+        found = self._cache.get(ref)
+        if found is None:
+            self._want(ref, Priority.VISIBLE)
         if display_set is not None:
             at = display_set.frames.index(ref)
             for step in range(1, _NEIGHBOURS + 1):
                 for near in (at + step, at - step):
-                    if 0 <= near < len(display_set.frames) and display_set.frames[near] not in self._frames:
-                        self._want(display_set.frames[near])
+                    if 0 <= near < len(display_set.frames) and display_set.frames[near] not in self._cache:
+                        self._want(display_set.frames[near], Priority.NEIGHBOUR)
         return found
 
     def problem(self, ref: FrameRef) -> Problem | None:
@@ -102,38 +101,26 @@ class Images:
         """Decodes on the calling thread, without the cache. Raises ``ProblemError``; ``KeyError`` for an unknown image."""
         return frame_pixels(self._by_uid[ref.sop_instance_uid], ref.frame, self._source)
 
-    def _want(self, ref: FrameRef) -> None:
-        if ref in self._wanted or ref in self._problems or self._closed or ref.sop_instance_uid not in self._by_uid:
+    def _want(self, ref: FrameRef, priority: Priority) -> None:
+        instance = self._by_uid.get(ref.sop_instance_uid)
+        if ref in self._problems or self._closed or instance is None:
             return
-        self._wanted.add(ref)
+        if ref in self._wanted:
+            if priority is not Priority.VISIBLE:
+                return
+        else:
+            self._wanted.add(ref)
 
-        def decode() -> None:
-            try:
-                pixels = self.now(ref)
-            except ProblemError as error:
-                problem = error.problem
-                self._post(lambda: self._failed(ref, problem))
-            except Exception as error:  # a bug of ours: the pane names it instead of loading for ever
-                _log.exception("a frame could not be decoded")
-                broken = Problem("images.decode_failed", {"kind": type(error).__name__})
-                self._post(lambda: self._failed(ref, broken))
-            else:
-                self._post(lambda: self._keep(ref, pixels))
+        def done(key: FrameRef, frame: FramePixels | None, problem: Problem | None) -> None:
+            del frame  # it lies in the cache
+            self._post(lambda: self._came(key, problem))
 
-        self._frames_pool.submit(decode)
+        self._pool.request(instance, ref.frame, priority, done)
 
-    def _keep(self, ref: FrameRef, pixels: FramePixels) -> None:
+    def _came(self, ref: FrameRef, problem: Problem | None) -> None:
         self._wanted.discard(ref)
-        self._frames[ref] = pixels
-        self._frame_bytes += pixels.values.nbytes
-        while self._frame_bytes > _FRAME_BUDGET_BYTES and len(self._frames) > 1:
-            _, gone = self._frames.popitem(last=False)
-            self._frame_bytes -= gone.values.nbytes
-        self._arrived()
-
-    def _failed(self, ref: FrameRef, problem: Problem) -> None:
-        self._wanted.discard(ref)
-        self._problems[ref] = problem
+        if problem is not None:
+            self._problems[ref] = problem
         self._arrived()
 
     # -- volumes ---------------------------------------------------------------------------------------------------
@@ -222,7 +209,7 @@ class Images:
 
         if not self._closed:
             self._beside += 1
-            self._frames_pool.submit(run)
+            self._side_pool.submit(run)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -237,7 +224,8 @@ class Images:
         self._closed = True
         for progress in self._building.values():
             progress.event.set()
-        self._frames_pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.close()
+        self._side_pool.shutdown(wait=True, cancel_futures=True)
         self._volumes_pool.shutdown(wait=True, cancel_futures=True)
-        self._frames.clear()
+        self._cache.clear()
         self._volumes.clear()

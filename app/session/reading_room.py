@@ -44,7 +44,6 @@ from app.viewer.linking import (
 from app.viewer.pane_info import PaneInfo, pane_info
 from app.viewer.presets import WindowPreset, presets_for, window_presets
 from app.viewer.primitives import TextWidth, estimated_width
-from app.viewer.slice_sampler import slice_position
 from app.viewer.tool_api import PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
 from app.viewer.tools.scroll import scrolled
@@ -53,6 +52,8 @@ from app.viewer.words import Texts
 
 DEFAULT_TOOL = "window"
 _UNDO_DEPTH = 200
+_AXES = {Plane.SAGITTAL: (0, "L"), Plane.CORONAL: (1, "P"), Plane.AXIAL: (2, "H")}
+"""Which LPS coordinate a plane is named by, and the direction in which it grows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,17 +302,18 @@ class ReadingRoom:
             ai_research_only=overlay.research_only,
         )
         if pane.view.plane is not Plane.STACK:
-            at, count = None, None
             if layer is not None and layer.volume is not None:
-                position = slice_position(layer.volume.geometry, pane.view)
-                at, count = (position[0] + 1, position[1]) if position else (None, None)
                 info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))
+            axis = _AXES.get(pane.view.plane)
+            point = pane.view.point_mm or self.point_mm
             info = replace(
                 info,
                 plane=f"viewer.plane.{pane.view.plane.value}",
-                position=at,
-                count=count,
-                location_mm=None,
+                position=None,
+                count=None,
+                thickness_mm=None,
+                location_mm=point[axis[0]] if axis is not None and point is not None else None,
+                location_axis=axis[1] if axis is not None else "",
                 slab_mm=pane.view.slab_mm,
                 slab_mode=pane.view.slab_mode.value,
             )

@@ -30,6 +30,7 @@ from app.session.images import Images
 from app.session.key_images import key_image
 from app.session.reading_room import OpenStudy, ReadingRoom
 from app.session.report_packet import PRIORITY, PacketInput, ai_objects, report_objects, verdict_object
+from app.session.signers import DEMO_PIN
 from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
 from app.session.tray import target_status
@@ -224,6 +225,8 @@ class ReportDesk:
         out: list[Problem] = []
         if not self._desk.committed:
             out.append(Problem("report.blocked.not_committed", next_step="next.commit_first"))
+        if self._desk.committed and self._desk.reading_on():
+            out.append(Problem("report.blocked.second_read_running", next_step="next.wait"))
         waiting = len(self._desk.unanswered())
         if waiting:
             out.append(Problem("report.blocked.unanswered", {"n": waiting}, next_step="next.give_verdicts"))
@@ -245,7 +248,10 @@ class ReportDesk:
         report = self.report()
         latest = self._library.reports.latest(self._uid)
         file = self._signer.certificate_file()
-        detail = Words("sign.test_certificate") if self._signer.is_test else Words("sign.pkcs12")
+        detail = Words("sign.pkcs12")
+        if self._signer.is_test:
+            # The demonstration's certificate protects nothing: its PIN stands where it is asked for.
+            detail = Words("sign.test_certificate", {"pin": DEMO_PIN})
         chosen = report_templates().get(self._template) or choose_template(self._current.study)
         return ReportView(
             report=report,

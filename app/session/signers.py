@@ -7,6 +7,9 @@ import json
 from app.security.certificates import make_demo_certificate
 from app.security.secrets_box import SecretsBox
 
+DEMO_PIN = "246810"
+"""Of the test certificate that a demonstration store makes for itself; it protects nothing and is shown on the screen."""
+
 _FILE = "signing-certificate"
 _ABOUT = "signing-certificate-about"
 

@@ -16,14 +16,12 @@ from app.security.keys import MemoryKeyProvider
 from app.security.secrets_box import open_box, seal_keys
 from app.session.clock import SystemClock
 from app.session.homes import cache_folder, model_folders, trust_lists
-from app.session.signers import BoxSigner
+from app.session.signers import DEMO_PIN, BoxSigner
 from app.session.sync_service import SyncService, targets_of
 from app.session.workstation import Parts, Workstation
 from app.store.library import Library
 
 DEMO_PERSON = Person("demo-reader", "Жақсыбекова Айнұр Ерланқызы", Role.RADIOLOGIST, "DEMONSTRATION")
-DEMO_PIN = "246810"
-"""Of the test certificate that a demonstration store makes for itself; it protects nothing and is printed on the screen."""
 
 
 class BoxSealKeys:
@@ -46,7 +44,8 @@ class Options:
     keys: KeyProvider
     demo: bool = False
     person: Person | None = None
-    language: str = "en"
+    language: str = ""
+    """Empty: the one that this library was last used in."""
     second_readers: bool = True
     """False: no worker process is started (lists, imports and sync only)."""
     threads: int = 0
@@ -102,7 +101,7 @@ def open_workstation(options: Options, loop: MainLoop, clock: Clock | None = Non
                 sync=sync,
                 key_place=options.keys.describe(),
                 samples_folder=cache_folder() / "samples",
-                language=options.language,
+                language=options.language or str(library.settings.get("language", "en")),
             )
         )
     except BaseException:

@@ -178,6 +178,8 @@ class Workstation:
 
     def set_language(self, code: str) -> None:
         self.language = code
+        person = self.person.person_id
+        self._library.write_async(lambda tx: self._library.settings.set(tx, "language", code, person))
         if self.reading is not None:
             self.reading.room.texts = templates(code)
         self._announce(Changes(**dict.fromkeys(Changes.__dataclass_fields__, True)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEvent, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QProcess, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
@@ -215,7 +216,11 @@ class AppWindow(QWidget):
         self._imports.add(self._workstation.import_paths(paths))
 
     def open_samples(self) -> None:
-        self._workstation.open_samples()
+        """Made-up patients never enter a library of real ones: there they open in a demonstration window of their own."""
+        if self._workstation.is_demo:
+            self._workstation.open_samples()
+        else:
+            QProcess.startDetached(sys.executable, ["-m", "app", "window", "--samples"], str(Path(__file__).parents[2]))
 
     def show_keys(self) -> None:
         if self._keys is None:

@@ -25,9 +25,9 @@ def _refuse(error: ProblemError) -> int:
     return FAILED
 
 
-def run_window(paths: Sequence[Path] = (), samples: bool = False, language: str = "en") -> int:
+def run_window(paths: Sequence[Path] = (), samples: bool = False, language: str = "") -> int:
     """Opens the workstation on this account's library, or on a throw-away demonstration library. Returns the exit code."""
-    i18n.set_language(language)
+    i18n.set_language(language or "en")
     try:
         qt = application()
     except ProblemError as error:

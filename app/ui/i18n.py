@@ -61,3 +61,15 @@ def file_size(size_bytes: int) -> tuple[str, str]:
             return number(value, 0 if unit == "ui.unit.b" or value >= 100 else 1), tr(unit)
         value /= 1000
     return number(value, 1), tr("ui.unit.gb")
+
+
+def figure(text: str) -> str:
+    """A measured number as the language writes it: decimal comma, a real minus."""
+    shown = text.replace("-", "\u2212")
+    return shown if _language == "en" else shown.replace(".", ",")
+
+
+def unit(text: str) -> str:
+    """A unit in the language of the screen; what has no word there stays."""
+    found = tr(f"unit.{text}") if text else ""
+    return text if found == f"unit.{text}" else found

@@ -28,6 +28,8 @@ from app.viewer.words import Texts, number, say, say_problem
 
 _OPPOSITE = str.maketrans("LRAPHF", "RLPAFH")
 _BRIGHT = 105.0
+_ROOMY = 520.0
+"""Logical pixels of width below which a pane keeps only what must be read: identity, plane, position, window, remarks."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
     place = say(texts, "viewer.image_of", n=info.position, count=info.count) if info.position and info.count else ""
     thickness = say(texts, "viewer.mm", value=number(texts, info.thickness_mm, 1)) if info.thickness_mm else ""
     location = say(texts, "viewer.mm", value=number(texts, info.location_mm, 1)) if info.location_mm is not None else ""
+    location = f"{info.location_axis} {location}" if location and info.location_axis else location
     slab = ""
     if info.slab_mm > 0:
         slab = say(texts, f"viewer.slab.{info.slab_mode or 'max'}", value=number(texts, info.slab_mm, 1))
@@ -194,7 +197,9 @@ def _corner(
 ) -> list[Primitive]:
     w, h = size
     room = max(style.font * 4, w * 0.5 - style.margin * 1.5)
-    shown = [i for i in items if i.text and (style.corner_texts or i.rank == 0)]
+    shown = [
+        i for i in items if i.text and (style.corner_texts or i.rank == 0) and (i.rank <= 1 or w >= _ROOMY * style.scale)
+    ]
     lines = max(1, int((h * 0.42 - style.margin) / style.line))
     while len(shown) > lines and any(i.rank > 0 for i in shown):
         worst = max(i.rank for i in shown)
@@ -297,7 +302,7 @@ def _scale_bar(resolved: ResolvedView, texts: Texts, style: Style) -> list[Primi
     for n in range(6):
         x = w / 2 - half + 2 * half * n / 5
         out.append(Line(x, y - (tick if n in (0, 5) else tick / 2), x, y, Role.TEXT, style.scale, key="scale_tick"))
-    out.append(Text(w / 2 + half + 6 * style.scale, y, label, Anchor.LEFT, size_px=style.font, key="scale_label"))
+    out.append(Text(w / 2, y - 6 * style.scale, label, Anchor.BOTTOM, size_px=style.font, key="scale_label"))
     return out
 
 

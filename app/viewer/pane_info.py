@@ -54,6 +54,8 @@ class PaneInfo:
     """Message id such as ``viewer.spacing.detector``."""
     remarks: tuple[Problem, ...] = ()
     """Uncalibrated, corrected, incomplete: always drawn, in words."""
+    location_axis: str = ""
+    """L, P or H before the location of a reformat; empty for acquired slices."""
 
 
 def pane_info(study: Study, series: Series | None, display_set: DisplaySet, instance: Instance | None, at: int) -> PaneInfo:

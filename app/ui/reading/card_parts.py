@@ -11,7 +11,8 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from app.session.views import FindingCard, Words
-from app.ui.i18n import tr
+from app.ui.i18n import figure, tr
+from app.ui.i18n import unit as unit_words
 from app.ui.pictures import to_image
 from app.ui.theme import colour, font
 from app.ui.widgets.boxes import column, row
@@ -82,10 +83,10 @@ class Figure(QWidget):
 
     def __init__(self, value: str, unit: str, size: str = "title", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._value, self._unit, self._size = value, unit, size
+        self._value, self._unit, self._size = figure(value), unit_words(unit), size
         self.setFixedHeight(22 if size == "title" else 26)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(f"{value} {unit}")
+        self.setAccessibleName(f"{self._value} {self._unit}")
 
     def sizeHint(self) -> QSize:
         width = text_width(self._value, font(self._size, "semibold")) + 6 + text_width(self._unit, font("body"))
