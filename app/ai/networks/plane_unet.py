@@ -40,6 +40,10 @@ class PlaneUnet(nn.Module):
         pairs = list(zip(widths[::-1][:-1], widths[::-1][1:], strict=True))
         self.up = nn.ModuleList(conv(deep + same, same) for deep, same in pairs)
         self.last = nn.Sequential(conv(widths[0], widths[0]), nn.Conv2d(widths[0], 4, 1), nn.PixelShuffle(2))
+        out = self.last[1]
+        assert isinstance(out, nn.Conv2d)
+        assert out.bias is not None
+        nn.init.constant_(out.bias, -3.0)
         self.whole = nn.Sequential(
             nn.Linear(2 * widths[-1] + 1, 32), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Linear(32, 1)
         )

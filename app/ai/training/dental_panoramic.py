@@ -51,7 +51,7 @@ def train(data: Path, work: Path, threads: int) -> None:
     def keep(net: torch.nn.Module) -> None:
         (work / "network.safetensors").write_bytes(write_tensors(module_arrays(net, half=False)))
 
-    keep(dental_net.train(load_films(data / LABELLED, "train"), dental_net.Settings(threads=threads)))
+    keep(dental_net.train(load_films(data / LABELLED, "train"), dental_net.Settings(threads=threads), keep))
 
 
 def choose(data: Path, work: Path) -> None:

@@ -49,7 +49,9 @@ def train(data: Path, work: Path, threads: int) -> None:
     def keep(net: torch.nn.Module) -> None:
         (work / "network.safetensors").write_bytes(write_tensors(module_arrays(net, half=False)))
 
-    keep(head_net.train(load_scans(data / LABELLED, "train"), head_net.Settings(threads=threads)))
+    scans = load_scans(data / LABELLED, "train")
+    first = head_net.train(scans, head_net.Settings(stop=200, threads=threads), keep)
+    keep(head_net.train(scans, head_net.Settings(steps=240, seed=6, threads=threads), keep, first))
 
 
 def choose(data: Path, work: Path) -> None:

@@ -44,9 +44,7 @@ def tuned(found: Found) -> dict[str, Any]:
         if value > best_auc + 1e-4:
             best_auc, score_parts = value, part
     best, chosen = -1.0, {}
-    for threshold, smoothing, lowest in itertools.product(
-        (0.3, 0.4, 0.5, 0.6, 0.7), (0.0, 0.2, 0.4), (0.0, 0.15, 0.3, 0.45)
-    ):
+    for threshold, smoothing, lowest in itertools.product((0.2, 0.3, 0.4, 0.5, 0.6, 0.7), (0.0, 0.3), (0.0, 0.2, 0.4)):
         part = {
             **score_parts,
             "mask_threshold": threshold,

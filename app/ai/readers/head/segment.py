@@ -72,7 +72,7 @@ def along(values: Floats, around: Sequence[tuple[int, int]], share: float) -> Fl
 def slice_scores(found: BleedMap, around: Sequence[tuple[int, int]], parameters: Mapping[str, Any]) -> Floats:
     """How much each slice looks like one with bleeding, 0..1."""
     soft = np.stack([cv2.GaussianBlur(p, (0, 0), 0.8) for p in found.probability])
-    flat = np.sort(soft.reshape(len(soft), -1), axis=1)[:, -PEAK_PIXELS:]
+    flat = np.partition(soft.reshape(len(soft), -1), -PEAK_PIXELS, axis=1)[:, -PEAK_PIXELS:]
     weight = float(parameters.get("whole_weight", 0.5))
     mixed = (1 - weight) * flat.mean(1) + weight * found.whole
     return along(np.asarray(mixed, np.float32), around, float(parameters.get("score_smoothing", 0.3)))
