@@ -1,1 +1,1 @@
-"""The only package that knows pydicom, highdicom and pynetdicom objects."""
+"""The only package that knows pydicom and highdicom objects."""
