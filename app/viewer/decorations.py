@@ -139,7 +139,7 @@ def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
         *remarks,
         _Item("slab", slab, 1),
         _Item("position", place, 1),
-        _Item("place", _joined(thickness, location), 5),
+        _Item("place", _joined(thickness, location), 1 if info.location_axis else 5),
         _Item("window", window_text(texts, info), 1),
     ]
 
