@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -66,6 +66,15 @@ def person_pn(display_name: str) -> str:
     return display_name if "^" in display_name else "^".join(display_name.split(maxsplit=2))
 
 
+def _is_date(text: str) -> bool:
+    """Anonymised images carry 00000000 and the like, which no object of ours may repeat."""
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return False
+    return len(text) == 8
+
+
 def put_patient_and_study(ds: Any, study: Study) -> None:
     """Patient, General Study and Patient Study attributes (PS3.3 C.7.1.1, C.7.2.1), as read from the images."""
     patient = study.patient
@@ -73,7 +82,7 @@ def put_patient_and_study(ds: Any, study: Study) -> None:
     ds.PatientID = patient.patient_id
     if patient.issuer_of_patient_id:
         ds.IssuerOfPatientID = patient.issuer_of_patient_id
-    ds.PatientBirthDate = patient.birth_date
+    ds.PatientBirthDate = patient.birth_date if _is_date(patient.birth_date) else ""
     ds.PatientSex = patient.sex
     ds.StudyInstanceUID = study.study_instance_uid
     ds.StudyDate = study.study_datetime[:8] if len(study.study_datetime) >= 8 else ""
