@@ -38,6 +38,7 @@ FOLDS = 5
 SEEDS = (0, 1, 2)
 RIDGE = 3.0
 CALIBRATED_MARKS = 5
+TOGETHER = 30
 FALSE_PER_NORMAL = 1.0
 """False marks on a normal view that the operating point allows."""
 HIDEABLE = [NAMES.index(name) for name in PAIRED]
@@ -134,6 +135,8 @@ def calibration_of(
             normal.append(not image.abnormal and n <= 2)
     s, y, at_normal = np.asarray(score), np.asarray(right), np.asarray(normal)
     knots, chance = isotonic(s, y)
+    # The last few marks alone would promise certainty: no mark is told to be likelier than the highest ones together.
+    chance = np.minimum(chance, float(y[np.argsort(-s)[:TOGETHER]].mean()))
     table = {"score": [round(float(v), 4) for v in knots], "probability": [round(float(v), 4) for v in chance]}
     views = sum(not i.abnormal for i in images)
     highest = np.sort(s[at_normal])[::-1]
