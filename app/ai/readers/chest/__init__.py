@@ -1,0 +1,1 @@
+"""The steps of the chest film reader, one module each."""

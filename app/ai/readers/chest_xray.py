@@ -1,0 +1,166 @@
+"""Second reader for frontal chest films: a demonstration that marks one or two places and mostly abstains.
+
+It scores nodule and mass for the film and places marks in ``image_px`` only where the measured chance allows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
+from app.ai.readers.chest.field import SIDE, ChestField, prepare
+from app.ai.readers.chest.measure import film_traits, place_maps, stacked
+from app.ai.readers.chest.scope import film_refusal, film_remarks, job_refusal
+from app.ai.readers.film.places import (
+    Floats,
+    PlaceMark,
+    Places,
+    at_places,
+    each_once,
+    linear,
+    marks_of,
+    painted,
+    places_in,
+    probability,
+    smoothed,
+    traits_of,
+)
+from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, Source
+from app.domain.identity import uid_for
+from app.domain.measurement import Code
+from app.domain.ports import Cancelled, Progress
+from app.domain.problem import Problem, Severity
+
+NODULE = Code("27925004", "SCT", "Nodule")
+NETWORK = "chest_place"
+KINDS = ("nodule", "mass")
+APART_PX = 14.0
+SMOOTH_STEPS = 0.0
+MARKS = 5
+HALF_BOX = 0.045
+"""Half the side of the box around a mark as a share of the film's longer side."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilmMeasured:
+    field: ChestField
+    places: Places
+    features: Floats
+    traits: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FilmScored:
+    measured: FilmMeasured
+    score: Floats
+    marks: tuple[PlaceMark, ...]
+    traits: tuple[float, ...]
+    """Of the film and of its scored places, in this order."""
+
+
+def measured_film(field: ChestField) -> FilmMeasured:
+    maps = place_maps(field)
+    places = places_in(field.lungs)
+    return FilmMeasured(field, places, at_places(stacked(maps), places), tuple(film_traits(field, maps)))
+
+
+def scored_film(measured: FilmMeasured, raw: Floats) -> FilmScored:
+    score = smoothed(measured.places, raw, measured.field.values.shape, SMOOTH_STEPS)
+    marks = marks_of(measured.places, score, MARKS, APART_PX)
+    return FilmScored(measured, score, tuple(marks), (*measured.traits, *traits_of(score, marks)))
+
+
+def run_network(measured: FilmMeasured, nets: Networks) -> Floats:
+    if not len(measured.places):
+        return np.zeros(0, np.float32)
+    return nets.run(NETWORK, np.ascontiguousarray(measured.features[:, None], np.float32))[:, 0]
+
+
+class ChestXrayReader:
+    name = "chest_xray"
+
+    def run(self, job: ReaderJob, nets: Networks, parameters: Mapping[str, Any], progress: Progress) -> ReaderOutput:
+        why = job_refusal(job)
+        if why is not None:
+            return ReaderOutput(ReadState.OUT_OF_SCOPE, problems=(why,))
+        findings: list[Finding] = []
+        heatmaps: list[Heatmap] = []
+        problems: list[Problem] = []
+        values: list[tuple[str, float, str]] = []
+        read = 0
+        for n, film in enumerate(job.films):
+            if progress.cancelled():
+                raise Cancelled
+            progress.report(n / len(job.films), "chest.film")
+            field = prepare(film.values, film.valid)
+            why = film_refusal(film, field)
+            if why is not None:
+                problems.append(why)
+                continue
+            read += 1
+            problems += film_remarks(film, field)
+            measured = measured_film(field)
+            result = scored_film(measured, run_network(measured, nets))
+            told = told_marks(result, parameters)
+            findings += [_told(job, film, field, mark, likely, parameters) for mark, likely in told]
+            heatmaps.append(heatmap(film, result, parameters))
+            if not told:
+                problems.append(Problem("ai.chest.abstains", {}, Severity.NOTE))
+            for kind in KINDS:
+                if kind in parameters:
+                    chance = 1.0 / (1.0 + float(np.exp(-np.clip(linear(result.traits, parameters[kind]), -30, 30))))
+                    values.append((f"chest.{kind}_score", round(chance, 3), "1"))
+        progress.report(1.0, "chest.done")
+        state = ReadState.COMPLETED if read else ReadState.OUT_OF_SCOPE
+        findings.sort(key=lambda f: -(f.probability or 0.0))
+        return ReaderOutput(state, tuple(findings), tuple(heatmaps), (), each_once(problems), tuple(values))
+
+
+def told_marks(result: FilmScored, parameters: Mapping[str, Any]) -> list[tuple[PlaceMark, float]]:
+    table = parameters.get("calibration")
+    likely = [(m, float(probability(m.score, table))) for m in result.marks[: int(parameters.get("most_marks", 2))]]
+    return [(m, p) for m, p in likely if p >= float(parameters.get("threshold", 0.5))]
+
+
+def _told(
+    job: ReaderJob, film: FilmImage, field: ChestField, mark: PlaceMark, likely: float, parameters: Mapping[str, Any]
+) -> Finding:
+    rows, columns = film.values.shape
+    x, y = (round(v, 1) for v in field.to_film(mark.x, mark.y))
+    half = HALF_BOX * max(rows, columns)
+    box = (max(0.0, x - half), max(0.0, y - half), min(float(columns), x + half), min(float(rows), y + half))
+    mid, high = parameters.get("bands", (0.3, 0.6))
+    return Finding(
+        uid_for(job.study_instance_uid, film.sop_instance_uid, job.identity.package_sha256, "chest_film", repr((x, y))),
+        Source.AI,
+        NODULE,
+        Location(
+            sop_instance_uid=film.sop_instance_uid,
+            centre_px=(x, y),
+            box_px=(round(box[0], 1), round(box[1], 1), round(box[2], 1), round(box[3], 1)),
+        ),
+        score=round(mark.score, 4),
+        probability=round(likely, 4),
+        band=Band.HIGH if likely >= high else Band.MID if likely >= mid else Band.LOW,
+        reader=job.identity,
+        source_sop_instance_uids=(film.sop_instance_uid,) if film.sop_instance_uid else (),
+    )
+
+
+def heatmap(film: FilmImage, result: FilmScored, parameters: Mapping[str, Any]) -> Heatmap:
+    """For every place of the lung fields the chance that a mark there would be right."""
+    values = np.asarray(probability(result.score, parameters.get("calibration")), np.float32)
+    shape = result.measured.field.values.shape
+    part = painted(result.measured.places, values, shape)
+    fine = cv2.resize(part, (shape[1] // 2, shape[0] // 2), interpolation=cv2.INTER_LINEAR)
+    return Heatmap(NODULE, np.clip(fine, 0, 1).astype(np.float16), sop_instance_uid=film.sop_instance_uid)
+
+
+__all__ = ["READER", "SIDE", "ChestXrayReader", "measured_film", "run_network", "scored_film"]
+
+READER = ChestXrayReader()

@@ -1,0 +1,234 @@
+"""Makes the chest film reader's package with one command and fixed seeds.
+
+    python -m app.ai.training.chest_xray --data DIR --out resources/models/chest_xray.ekmodel [--work build/chest_xray]
+
+DIR holds ``labelled/chest-xray-nih``. The place scorer learns calculated nodules in real films; the film's two scores are
+ridge regressions on the film's numbers. Figures: five folds by patient over all films, and the test split by a model that
+was trained on train and validation only, which is the one that ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.ai.engines.torch_engine import golden_cases, module_arrays
+from app.ai.networks.place_score import PlaceScoreNet
+from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
+from app.ai.readers.chest.measure import NAMES
+from app.ai.readers.chest_xray import KINDS, NETWORK, FilmMeasured, FilmScored, scored_film
+from app.ai.training.chest_xray_card import VERSION, chest_xray_card
+from app.ai.training.evaluation.chest_xray import figures_of
+from app.ai.training.nih import Inserted, LabelledChest, inserted, load_set, measured_set
+from app.ai.training.place_net import Logistic, Places, PlaceSettings, balanced, logistic, scores, train_places
+from app.domain.model_card import CalibrationBand, Metric
+from app.domain.scoring import Interval, isotonic
+
+PACKAGE_ID = "kz.ekinshi.chest_xray"
+LABELLED = "labelled/chest-xray-nih"
+SETTINGS = PlaceSettings(hidden=32, members=2, dropout=0.3, decay=0.1, epochs=12)
+FOLDS = 5
+RIDGE = 20.0
+NORMAL_PLACES = 150
+TOGETHER = 30
+MARKED_SHARE = 0.2
+"""Share of films without nodule or mass on which a mark is allowed."""
+BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def places_of(
+    films: Sequence[LabelledChest], found: Sequence[FilmMeasured], made: Sequence[Inserted], rng: np.random.Generator
+) -> Places:
+    """Places inside calculated nodules against places of films without nodule or mass."""
+    x, truth, weight = [], [], []
+    for film, one, other in zip(films, found, made, strict=True):
+        parts = [(other.inside, 1.0)]
+        if not (film.nodule or film.mass):
+            parts.append((one.features[rng.permutation(len(one.features))[:NORMAL_PLACES]], 0.0))
+        for part, kind in parts:
+            if len(part):
+                x.append(part)
+                truth.append(np.full(len(part), kind))
+                weight.append(np.full(len(part), 1.0 / len(part)))
+    y = np.concatenate(truth).astype(np.float32)
+    return Places(np.concatenate(x), y, balanced(y, np.concatenate(weight).astype(np.float32)))
+
+
+def folds_of(films: Sequence[LabelledChest], seed: int) -> npt.NDArray[np.int64]:
+    patients = sorted({f.patient for f in films})
+    fold = dict(zip(patients, np.random.default_rng(seed).permutation(len(patients)) % FOLDS, strict=True))
+    return np.asarray([fold[f.patient] for f in films])
+
+
+def out_of_fold(
+    films: Sequence[LabelledChest], found: Sequence[FilmMeasured], made: Sequence[Inserted], seed: int
+) -> tuple[list[FilmScored], list[FilmScored]]:
+    """(films, films with a calculated nodule) scored by the network that has seen neither."""
+    fold = folds_of(films, seed)
+    plain: dict[int, FilmScored] = {}
+    changed: dict[int, FilmScored] = {}
+    for f in range(FOLDS):
+        seen = np.nonzero(fold != f)[0]
+        rng = np.random.default_rng([seed, f])
+        data = places_of([films[n] for n in seen], [found[n] for n in seen], [made[n] for n in seen], rng)
+        net = train_places(data, replace(SETTINGS, seed=100 * seed + f))
+        for n in np.nonzero(fold == f)[0]:
+            plain[int(n)] = scored_by(net, found[n])
+            changed[int(n)] = scored_by(net, made[n].measured)
+    return [plain[n] for n in range(len(films))], [changed[n] for n in range(len(films))]
+
+
+def scored_by(net: PlaceScoreNet, measured: FilmMeasured) -> FilmScored:
+    return scored_film(measured, scores(net, measured.features))
+
+
+def traits_of_films(results: Sequence[FilmScored]) -> npt.NDArray[np.float64]:
+    return np.asarray([r.traits for r in results], np.float64)
+
+
+def head_of(kind: str, traits: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_]) -> Logistic:
+    """The nodule score rests on the mean of the three highest marks alone: more numbers did worse in the folds."""
+    size = traits.shape[1]
+    use = np.zeros((size, 1)) if kind == "nodule" else np.eye(size)[:, : size - 3]
+    if kind == "nodule":
+        use[size - 6 : size - 3, 0] = 1.0 / 3.0
+    fitted = logistic(traits @ use, truth, RIDGE)
+    weights = use @ (fitted.weights * fitted.scale)
+    bias = fitted.bias - float((fitted.weights * fitted.scale) @ fitted.centre)
+    return Logistic(np.zeros(size), np.ones(size), weights, bias)
+
+
+def truth_of(films: Sequence[LabelledChest], kind: str) -> npt.NDArray[np.bool_]:
+    return np.asarray([getattr(f, kind) for f in films], bool)
+
+
+def cross_figures(
+    films: Sequence[LabelledChest], found: Sequence[FilmMeasured], made: Sequence[Inserted]
+) -> tuple[dict[str, Interval], dict[str, object]]:
+    results, _ = out_of_fold(films, found, made, 0)
+    fold, traits = folds_of(films, 0), traits_of_films(results)
+    score = {kind: np.zeros(len(films)) for kind in KINDS}
+    for kind in KINDS:
+        truth = truth_of(films, kind)
+        for f in range(FOLDS):
+            score[kind][fold == f] = head_of(kind, traits[fold != f], truth[fold != f])(traits[fold == f])
+    values, more, _ = figures_of(films, results, score)
+    return values, more
+
+
+def calibration_of(
+    films: Sequence[LabelledChest], plain: Sequence[FilmScored], changed: Sequence[FilmScored], made: Sequence[Inserted]
+) -> tuple[dict[str, Any], float, list[dict[str, Any]], float]:
+    """(table, threshold, bands, hit rate) of the highest marks: every second film with a calculated nodule in it."""
+    score, right, clean = [], [], []
+    hit = []
+    for n, film in enumerate(films):
+        x, y, radius = made[n].circle
+        own = changed[n].marks
+        inside = bool(own) and float(np.hypot(own[0].x - x, own[0].y - y)) <= max(radius, 4.0)
+        hit.append(inside)
+        for result, is_changed in ((plain[n], False), (changed[n], True)):
+            if result.marks and (n % 2 == int(is_changed)):
+                score.append(result.marks[0].score)
+                right.append(is_changed and inside)
+        if not (film.nodule or film.mass) and plain[n].marks:
+            clean.append(plain[n].marks[0].score)
+    s, y_true = np.asarray(score), np.asarray(right)
+    knots, chance = isotonic(s, y_true)
+    # The last few marks alone would promise certainty: no mark is told to be likelier than the highest ones together.
+    chance = np.minimum(chance, float(y_true[np.argsort(-s)[:TOGETHER]].mean()))
+    table = {"score": [round(float(v), 4) for v in knots], "probability": [round(float(v), 4) for v in chance]}
+    cut = float(np.quantile(clean, 1 - MARKED_SHARE))
+    likely = np.interp(s, knots, chance)
+    bands = [
+        {"low": low, "high": high, "n": int(here.sum()), "true": int(y_true[here].sum()), "data": "inserted nodules"}
+        for low, high in zip(BANDS[:-1], BANDS[1:], strict=True)
+        if (here := (likely >= low) & ((likely < high) | (high == 1.0))).any()
+    ]
+    return table, round(float(np.interp(cut, knots, chance)), 4), bands, float(np.mean(hit))
+
+
+def package(
+    films: Sequence[LabelledChest],
+    found: Sequence[FilmMeasured],
+    made: Sequence[Inserted],
+    cross: tuple[Mapping[str, Interval], Mapping[str, object]],
+    seconds: float | None,
+) -> tuple[bytes, dict[str, object]]:
+    from app.ai.training.signing_key import private_key
+
+    known = [n for n, f in enumerate(films) if f.split != "test"]
+    mine, own, own_made = [films[n] for n in known], [found[n] for n in known], [made[n] for n in known]
+    plain, changed = out_of_fold(mine, own, own_made, 1)
+    traits = traits_of_films(plain)
+    heads = {kind: head_of(kind, traits, truth_of(mine, kind)) for kind in KINDS}
+    table, threshold, bands, hit_rate = calibration_of(mine, plain, changed, own_made)
+    net = train_places(places_of(mine, own, own_made, np.random.default_rng(7)), replace(SETTINGS, seed=7))
+    params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": SETTINGS.members}
+    networks = {NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES)))}
+    arrays = {NETWORK: module_arrays(net, half=False)}
+    pipeline = {"most_marks": 1, "bands": [0.4, 0.7], "maps": list(NAMES), **{k: h.plain() for k, h in heads.items()}}
+    last = [n for n, f in enumerate(films) if f.split == "test"]
+    tested = [scored_by(net, found[n]) for n in last]
+    score = {kind: heads[kind](traits_of_films(tested)) for kind in KINDS}
+    figures, told, _ = figures_of([films[n] for n in last], tested, score)
+    evaluate = "python -m app.ai.training.evaluate chest_xray --data labelled/chest-xray-nih --split test"
+    metrics = _metrics(figures, "chest-xray-nih, test split", evaluate)
+    again = "python -m app.ai.training.chest_xray --data DIR"
+    metrics += _metrics(cross[0], "chest-xray-nih, five folds by patient over all films", again)
+    metrics.append(
+        Metric("inserted_hit_rate", round(hit_rate, 4), round(hit_rate, 4), round(hit_rate, 4), len(mine),
+               "calculated nodules in real films, five folds", again)
+    )  # fmt: skip
+    card = chest_xray_card(metrics, [CalibrationBand(**b) for b in bands], threshold, seconds)
+    parts = PackageParts(
+        PACKAGE_ID, card, pipeline, networks, arrays, table, golden_cases(networks, arrays), Limits(ram_mb=1000),
+        "Ekinshi developers",
+    )  # fmt: skip
+    report = {
+        "test": {k: [v.value, v.low, v.high] for k, v in figures.items()} | dict(told),
+        "folds": {k: [v.value, v.low, v.high] for k, v in cross[0].items()} | dict(cross[1]),
+        "inserted_hit_rate": hit_rate,
+        "threshold": threshold,
+        "bands": bands,
+    }
+    return build_package(parts, private_key()), report
+
+
+def _metrics(figures: Mapping[str, Interval], data: str, command: str) -> list[Metric]:
+    return [
+        Metric(k, round(v.value, 4), round(v.low, 4), round(v.high, 4), v.n, data, command)
+        for k, v in figures.items()
+        if np.isfinite(v.value)
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m app.ai.training.chest_xray")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("resources/models/chest_xray.ekmodel"))
+    parser.add_argument("--work", type=Path, default=Path("build/chest_xray"))
+    parser.add_argument("--seconds", type=float, help="measured seconds for one film, for the card")
+    given = parser.parse_args(arguments)
+    given.work.mkdir(parents=True, exist_ok=True)
+    films = load_set(given.data / LABELLED)
+    found = measured_set(films)
+    made = [inserted(film) for film in films]
+    cross = cross_figures(films, found, made)
+    data, report = package(films, found, made, cross, given.seconds)
+    given.out.write_bytes(data)
+    (given.work / "figures.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    print(json.dumps(report, indent=1))
+    print(f"{given.out}: version {VERSION}, {len(data) / 2**20:.2f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,97 @@
+"""The card of the chest film reader, in three languages: a demonstration that abstains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+
+VERSION = "0.1.0"
+TITLES = {
+    "en": "Nodules on chest films (demonstration)",
+    "ru": "Очаги на рентгенограммах грудной клетки (демонстрация)",
+    "kk": "Кеуде рентгенограммасындағы түйіндер (көрсетілім)",
+}
+INTENDED_USE = {
+    "en": (
+        "A demonstration for frontal chest films of adults after the radiologist's own reading: at most one mark at a place "
+        "that looks like a nodule, and two weak scores of the film. Research use only; on most films it marks nothing, and "
+        "that says nothing about the film."
+    ),
+    "ru": (
+        "Демонстрация на прямых рентгенограммах грудной клетки взрослых после собственного чтения врача: не больше одной "
+        "отметки на месте, похожем на очаг, и две слабые оценки снимка. Только для исследований; на большинстве снимков "
+        "модуль ничего не отмечает, и это ничего не говорит о снимке."
+    ),
+    "kk": (
+        "Дәрігер өзі оқып болғаннан кейін ересектердің тікелей кеуде рентгенограммасына арналған көрсетілім: түйінге ұқсас "
+        "жерде бір белгіден артық емес және түсірілімнің екі әлсіз бағасы. Тек зерттеуге арналған; көп түсірілімде модуль "
+        "ештеңе белгілемейді, бұл түсірілім туралы ештеңе білдірмейді."
+    ),
+}
+LIMITS = {
+    "en": (
+        "Its figures are far below those of networks trained on a hundred thousand films; never rule anything out by it.",
+        "Places were learned from nodules put into real films by calculation; only two real boxes of a nodule or a mass "
+        "exist in the data, so where it marks was hardly measured.",
+        "The chance beside a mark is counted on inserted nodules, one on every second film, not on patients.",
+        "Lateral films, children and pictures without two lung fields are refused or remarked; films taken lying down (AP) "
+        "are marked as less reliable.",
+        "Labels were mined from reports by the makers of the data and are partly wrong.",
+    ),
+    "ru": (
+        "Показатели намного ниже, чем у сетей, обученных на ста тысячах снимков; ничего нельзя исключать на его основании.",
+        "Места изучены по очагам, расчётным путём добавленным в реальные снимки; в данных только две настоящие рамки очага "
+        "или образования, поэтому точность места почти не измерена.",
+        "Вероятность рядом с отметкой посчитана на добавленных очагах (на каждом втором снимке), а не на пациентах.",
+        "Боковые снимки, дети и снимки без двух лёгочных полей отклоняются или помечаются; снимки лёжа (AP) помечаются как "
+        "менее надёжные.",
+        "Метки извлечены создателями данных из описаний и частью неверны.",
+    ),
+    "kk": (
+        "Көрсеткіштері жүз мың түсірілімде үйретілген желілерден әлдеқайда төмен; оған сүйеніп ештеңені жоққа шығаруға "
+        "болмайды.",
+        "Орындар нағыз түсірілімге есептеу арқылы қосылған түйіндерден үйретілген; деректерде түйіннің не түзілістің екі-ақ "
+        "нағыз жақтауы бар, сондықтан орын дәлдігі дерлік өлшенбеген.",
+        "Белгі жанындағы ықтималдық пациенттерде емес, қосылған түйіндерде (әр екінші түсірілімде) есептелген.",
+        "Бүйірлік түсірілім, балалар, екі өкпе алаңы жоқ суреттер қабылданбайды не ескертіледі; жатқан күйдегі (AP) "
+        "түсірілімдер сенімділігі төмен деп белгіленеді.",
+        "Белгілерді деректерді жасаушылар сипаттамалардан алған, бір бөлігі қате.",
+    ),
+}
+TRAINING_DATA = (
+    "NIH ChestX-ray14, train and validation films of the set at hand (368 films, one a patient), report-mined labels",
+    "Nodules put into these films by calculated path lengths (app/ai/training/film_nodules.py)",
+)
+ATTRIBUTIONS = (
+    "NIH Clinical Center, ChestX-ray14 (Wang et al., CVPR 2017), usage unrestricted with attribution; "
+    "https://nihcc.app.box.com/v/ChestXray-NIHCC",
+)
+RULES = SelectionRules(
+    modality=("DX", "CR"),
+    body_parts=("CHEST",),
+    extra={"kind": "films", "views": "PA,AP"},
+)
+
+
+def chest_xray_card(
+    metrics: Sequence[Metric], calibration: Sequence[CalibrationBand], threshold: float, seconds: float | None
+) -> ModelCard:
+    return ModelCard(
+        "chest_xray",
+        VERSION,
+        TITLES,
+        INTENDED_USE,
+        LIMITS,
+        RULES,
+        TRAINING_DATA,
+        "Apache-2.0",
+        ATTRIBUTIONS,
+        tuple(metrics),
+        tuple(calibration),
+        "a mark on about one of five films without a nodule or mass; at most one mark a film",
+        threshold,
+        True,
+        "second",
+        seconds,
+    )
