@@ -51,7 +51,8 @@ def train(data: Path, work: Path, threads: int) -> None:
 
     scans = load_scans(data / LABELLED, "train")
     first = head_net.train(scans, head_net.Settings(stop=200, threads=threads), keep)
-    keep(head_net.train(scans, head_net.Settings(steps=240, seed=6, threads=threads), keep, first))
+    second = head_net.train(scans, head_net.Settings(steps=240, seed=6, threads=threads), keep, first)
+    keep(head_net.train(scans, head_net.Settings(steps=330, seed=7, threads=threads), keep, second))
 
 
 def choose(data: Path, work: Path) -> None:
