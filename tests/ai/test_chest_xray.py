@@ -88,6 +88,12 @@ def test_a_shadow_is_marked_where_it_lies(place):
     assert (peak[1] / heat.values.shape[1], peak[0] / heat.values.shape[0]) == pytest.approx(place, abs=0.04)
 
 
+@pytest.mark.parametrize(("along", "side"), [("L", "R"), ("R", "L"), ("", "")])
+def test_the_side_comes_from_the_stated_orientation(along, side):
+    given = FilmImage(chest((0.30, 0.40)), "1.2.3", None, "", "PA", (along, "F") if along else ())
+    assert read(given).findings[0].laterality == side
+
+
 def test_size_and_exposure_do_not_move_the_mark():
     place = (0.30, 0.40)
     one = read(film(chest(place)))

@@ -144,12 +144,22 @@ def _told(
             centre_px=(x, y),
             box_px=(round(box[0], 1), round(box[1], 1), round(box[2], 1), round(box[3], 1)),
         ),
+        laterality=side_of(film, field, mark.x),
         score=round(mark.score, 4),
         probability=round(likely, 4),
         band=Band.HIGH if likely >= high else Band.MID if likely >= mid else Band.LOW,
         reader=job.identity,
         source_sop_instance_uids=(film.sop_instance_uid,) if film.sop_instance_uid else (),
     )
+
+
+def side_of(film: FilmImage, field: ChestField, x: float) -> str:
+    """R or L by the film's stated orientation and the line between the lung fields; empty where nothing is stated."""
+    along = film.patient_orientation[0][:1] if film.patient_orientation and film.patient_orientation[0] else ""
+    if along not in ("L", "R"):
+        return ""
+    middle = sum(float(np.argwhere(side)[:, 1].mean()) for side in field.sides) / 2
+    return along if x > middle else "R" if along == "L" else "L"
 
 
 def heatmap(film: FilmImage, result: FilmScored, parameters: Mapping[str, Any]) -> Heatmap:
