@@ -91,6 +91,7 @@ def test_a_lesion_is_marked_where_it_lies(mirror):
     x = values.shape[1] - 90.5 if mirror else 90.5
     assert found.location.centre_px == pytest.approx((x, 230.5), abs=5.0)
     assert found.laterality == ("R" if mirror else "L")
+    assert out.problems[0].code == "ai.breast.chances_from_film"
     (heat,) = out.heatmaps
     assert heat.is_probability
     assert float(heat.values.min()) >= 0.0

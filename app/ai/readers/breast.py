@@ -131,6 +131,8 @@ class BreastReader:
                 highest = max(highest, linear(traits, parameters["image"]))
             findings += told(job, film, result, parameters)
             heatmaps.append(heatmap(film, result, parameters))
+        if findings:
+            problems.insert(0, Problem("ai.breast.chances_from_film", {}, Severity.NOTE))
         if all(p is None for p in partner):
             problems.append(Problem("ai.breast.one_side", {}, Severity.NOTE))
         problems += density_remarks(films, views)
