@@ -466,7 +466,7 @@ def _place(
     """(x, y, z) in scene mm."""
     r = spec.diameter_mm / 2
     at_wall = spec.place == "pleura"
-    good = (depth > 0.35 * r) & (depth < 0.9 * r + 2.0) if at_wall else depth > r + 4
+    good = (depth > 0.5 * r) & (depth < 0.9 * r + 2.0) if at_wall else depth > r + 4
     pool = points[good] if good.any() else points
     pool = pool[rng.choice(len(pool), min(500, len(pool)), replace=False)]
     if len(scene.vessels):
@@ -537,6 +537,8 @@ def _put(
     spacing = geometry.spacing_mm
     blob = make_blob(spec, kji, spacing, geometry.shape, rng)
     here = voxels[blob.box]
+    # What is buried in the chest wall has its density and cannot be seen: only the part in air is the nodule.
+    seen = blob.outer * np.clip((-150.0 - here) / 150.0, 0, 1) if spec.place == "pleura" else blob.outer
     default = {"solid": rng.uniform(-20, 60), "part_solid": rng.uniform(-60, 40), "ground_glass": rng.uniform(-650, -490)}
     hu = float(default[spec.kind]) if spec.hu is None else spec.hu
     if spec.kind == "solid":
@@ -546,9 +548,9 @@ def _put(
         here += blob.outer * np.maximum(haze + 35 * blob.texture - here, 0) * (here < -350)
         if spec.kind == "part_solid":
             here += blob.core * np.maximum(hu + 20 * blob.texture - here, 0)
-    mask = blob.outer >= 0.5
+    mask = seen >= 0.5
     lungs[blob.box] |= mask
-    weights = blob.outer
+    weights = seen
     index = np.meshgrid(*(np.arange(s.start, s.stop) for s in blob.box), indexing="ij")
     total = float(weights.sum()) or 1.0
     centre = tuple(float((weights * i).sum()) / total for i in index)

@@ -13,13 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from app.ai.reader_api import Networks, ReaderJob, ReaderOutput
 from app.ai.readers.lung.candidates import LungField, prepare
 from app.ai.readers.lung.canonical import Turned, turn
 from app.ai.readers.lung.detect import Detections, detect
 from app.ai.readers.lung.nodule import Measured, measure, region_of
-from app.ai.readers.lung.outline import Outline, connected, outline
+from app.ai.readers.lung.outline import Outline, Within, connected, outline
 from app.ai.readers.lung.scope import mask_refusals, refusals, remarks
 from app.ai.readers.lung.window import support, to_array
 from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, SegmentMask, Source
@@ -88,7 +89,7 @@ class LungCtReader:
         step(0.15, "lung.candidates")
         found = detect(turned.voxels, spacing, field, nets, lambda s: step(0.15 + 0.5 * s, "lung.candidates"))
         step(0.65, "lung.outlines")
-        nodules = self.nodules(turned, found, nets, parameters, lambda s: step(0.65 + 0.3 * s, "lung.outlines"))
+        nodules = self.nodules(turned, field, found, nets, parameters, lambda s: step(0.65 + 0.3 * s, "lung.outlines"))
         step(0.95, "lung.heatmap")
         heatmap = _heatmap(turned.geometry, field, found, nodules, parameters)
         findings, masks = [], []
@@ -108,7 +109,13 @@ class LungCtReader:
         )
 
     def nodules(
-        self, turned: Turned, found: Detections, nets: Networks, parameters: Mapping[str, Any], step: Any
+        self,
+        turned: Turned,
+        field: LungField,
+        found: Detections,
+        nets: Networks,
+        parameters: Mapping[str, Any],
+        step: Any,
     ) -> list[_Nodule]:
         """Outlined detections above the threshold, best first, one for each nodule."""
         threshold = float(parameters.get("threshold", 0.5))
@@ -117,17 +124,34 @@ class LungCtReader:
         probability = np.asarray([calibrated(float(s), parameters) for s in found.score])
         chosen = [n for n in range(len(found)) if probability[n] >= threshold][: 2 * most]
         kept: list[_Nodule] = []
+        within = _lungs_and_rim(field)
         for first in range(0, len(chosen), OUTLINES_AT_ONCE):
             part = chosen[first : first + OUTLINES_AT_ONCE]
             seeds = [(float(found.kji[n, 0]), float(found.kji[n, 1]), float(found.kji[n, 2])) for n in part]
             spacing = turned.geometry.spacing_mm
-            for n, one in zip(part, outline(turned.voxels, seeds, spacing, nets, min(mirrors, 4)), strict=True):
+            outlines = outline(turned.voxels, seeds, spacing, nets, min(mirrors, 4), within=within)
+            for n, one in zip(part, outlines, strict=True):
                 nodule = _outlined(turned, one, float(found.score[n]), float(probability[n]), int(found.side[n]), parameters)
                 place = (float(found.kji[n, 0]), float(found.kji[n, 1]), float(found.kji[n, 2]))
                 if nodule is not None and not any(_same(nodule, o) or _satellite(place, o, spacing) for o in kept):
                     kept.append(nodule)
             step(min(1.0, (first + OUTLINES_AT_ONCE) / max(1, len(chosen))))
         return kept[:most]
+
+
+def _lungs_and_rim(field: LungField) -> Within:
+    """True in the closed lungs and 3 mm around: an outline that runs on into the chest wall is none."""
+    near = np.asarray(ndimage.distance_transform_edt(~field.mask.any, field.coarse.step_mm) <= 3.0)
+    scale = np.asarray(field.coarse.scale) * np.asarray(field.work.scale)
+    first = field.work.to_source(field.coarse.to_source(np.zeros(3)))
+
+    def within(coordinates: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        index = [
+            np.clip(np.rint((coordinates[a] - first[a]) / scale[a]).astype(np.intp), 0, near.shape[a] - 1) for a in range(3)
+        ]
+        return np.asarray(near[index[0], index[1], index[2]])
+
+    return within
 
 
 def _outlined(

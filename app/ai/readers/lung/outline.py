@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from app.ai.readers.lung.window import COARSE_FIELD_MM, GRID, Window, field_for,
 POINTS = GRID[0] * GRID[1] * GRID[2]
 Floats = npt.NDArray[np.float32]
 Triple = tuple[float, float, float]
+Within = Callable[[Floats], npt.NDArray[np.bool_]]
+"""Array indices (3, ...) to whether a nodule may lie there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ def _look(
     fields_mm: list[float],
     nets: Networks,
     mirrors: int,
+    within: Within | None = None,
 ) -> list[tuple[Window, Floats, Floats]]:
     """(window, probability, traits) of each seed, averaged over ``mirrors`` (1, 2, 4 or 8) mirrored looks."""
     windows = [make_window(s, spacing_mm, f) for s, f in zip(seeds, fields_mm, strict=True)]
@@ -64,6 +68,8 @@ def _look(
         maps = [np.flip(_logistic(r[:POINTS].reshape(GRID)), [a - 1 for a in f]) for r, f in zip(rows, flips, strict=True)]
         # Beyond the array there is only a mirror image: nothing is found there.
         probability = np.mean(maps, 0, dtype=np.float32) * inside(window, voxels.shape)
+        if within is not None:
+            probability = probability * within(window.coordinates)
         found.append((window, probability.astype(np.float32), rows[:, POINTS:].mean(0)))
     return found
 
@@ -87,6 +93,7 @@ def outline(
     mirrors: int = 4,
     first_field_mm: list[float] | None = None,
     threshold: float = 0.5,
+    within: Within | None = None,
 ) -> list[Outline]:
     """Outlines of nodules seeded at array indices (k, j, i). The seed may be off by some millimetres.
 
@@ -95,7 +102,7 @@ def outline(
     if not seeds:
         return []
     fields = first_field_mm or [COARSE_FIELD_MM] * len(seeds)
-    first = _look(voxels, seeds, spacing_mm, fields, nets, 1)
+    first = _look(voxels, seeds, spacing_mm, fields, nets, 1, within)
     middle, results = [], []
     for seed, (window, probability, _) in zip(seeds, first, strict=True):
         centre, diameter = _measure(window, probability, threshold)
@@ -106,7 +113,7 @@ def outline(
         shift = shift * min(1.0, limit / max(length, 1e-6))
         place = np.asarray(seed) + shift / np.asarray(spacing_mm)
         middle.append(((float(place[0]), float(place[1]), float(place[2])), field_for(diameter)))
-    second = _look(voxels, [m[0] for m in middle], spacing_mm, [m[1] for m in middle], nets, 1)
+    second = _look(voxels, [m[0] for m in middle], spacing_mm, [m[1] for m in middle], nets, 1, within)
     last = []
     for window, probability, _ in second:
         centre, diameter = _measure(window, probability, threshold)
