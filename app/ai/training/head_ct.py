@@ -66,7 +66,7 @@ def choose(data: Path, work: Path) -> None:
 
 def parameters(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """``pipeline.json``."""
-    return {"bands": [0.4, 0.75], **chosen.get("parameters", {})}
+    return {"bands": [0.28, 0.45], **chosen.get("parameters", {})}
 
 
 def package(work: Path, metrics: Mapping[str, Any]) -> bytes:
@@ -78,8 +78,8 @@ def package(work: Path, metrics: Mapping[str, Any]) -> bytes:
     card = head_card(
         [Metric(**m) for m in metrics.get("metrics", [])],
         [CalibrationBand(**b) for b in chosen.get("calibration_bands", [])],
-        float(metrics.get("threshold", 0.3)),
-        "marks with a calibrated probability of 0.3 and more",
+        float(metrics.get("threshold", 0.25)),
+        "marks with a calibrated probability of 0.25 and more",
         metrics.get("seconds"),
     )
     parts = PackageParts(
