@@ -91,10 +91,10 @@ their owners and keeps these attributions with any copy.
 | --- | --- | --- |
 | LIDC-IDRI (Armato et al., Med Phys 2011; The Cancer Imaging Archive, doi 10.7937/K9/TCIA.2015.LO9QL9SX), nodules cut out by the Computer Vision Center, UAB | CC BY 3.0 | training and evaluation of `lung_ct` |
 | NLST, participant 101287 (National Lung Screening Trial; The Cancer Imaging Archive, doi 10.7937/TCIA.HMQ8-J677); boxes: Sybil / Imaging Data Commons, doi 10.5281/zenodo.15643334 | CC BY 4.0 | hard negatives (cross-fitted) and evaluation of `lung_ct` |
-| CT-ICH (Hssayeni et al., Data 2020, 5(1):14; PhysioNet) | CC BY 4.0; the repositories that it was taken from carry no licence of their own | training and evaluation of `head_ct`, where that package is installed |
-| NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC) | "The usage of the data set is unrestricted", with attribution | development data for chest films |
-| MIAS (Suckling et al., 1994/2015; University of Cambridge, Apollo) | CC BY 2.0 UK for the full-resolution release; the mini-MIAS copy carries an older agreement "for research purposes ONLY" | development data for mammograms; to be left out where the older agreement is too narrow |
-| Panoramic films of a Roboflow user (universe.roboflow.com/dental-uispo/-bhjcu) | CC BY 4.0, on the word of the uploader; who took the films is not stated | training and evaluation of `dental_panoramic`, where that package is installed |
+| CT-ICH (Hssayeni et al., Data 2020, 5(1):14; PhysioNet) | CC BY 4.0; the repositories that it was taken from carry no licence of their own | training and evaluation of `head_ct` |
+| NIH ChestX-ray14 (Wang et al., CVPR 2017; NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC) | "The usage of the data set is unrestricted", with attribution | training and evaluation of `chest_xray` |
+| MIAS (Suckling et al., 1994/2015; University of Cambridge, Apollo) | CC BY 2.0 UK for the full-resolution release; the mini-MIAS copy carries an older agreement "for research purposes ONLY" | training and evaluation of `breast`; to be left out where the older agreement is too narrow |
+| Panoramic films of a Roboflow user (universe.roboflow.com/dental-uispo/-bhjcu) | CC BY 4.0, on the word of the uploader; who took the films is not stated | training and evaluation of `dental_panoramic` |
 
 ## Programs that tests start
 
