@@ -64,7 +64,7 @@ def train_nodule(data: Path, work: Path, threads: int) -> None:
 
     first, last = load_nodules(data / LABELLED, "train"), load_nodules(data / LABELLED, "val")
     net = lung_nodule.train(first, lung_nodule.Settings(epochs=34, threads=threads, seed=7, mirrored=False))
-    more = lung_nodule.Settings(epochs=17, rate=1.5e-3, threads=threads, seed=8)
+    more = lung_nodule.Settings(epochs=8, rate=1e-3, threads=threads, seed=8, keep_stem=True)
     save(work / "nodule.safetensors", lung_nodule.train(first + last, more, net))
 
 
@@ -89,7 +89,7 @@ def train_candidate(work: Path, threads: int) -> None:
         "candidate": (everything, lung_candidate.Settings(threads=threads)),
         "candidate_without_1": (allowed_without(data, 1), lung_candidate.Settings(threads=threads)),
         "candidate_without_2": (allowed_without(data, 2), lung_candidate.Settings(threads=threads)),
-        "candidate_ring": (everything, lung_candidate.Settings(threads=threads, ring_only=True)),
+        "candidate_ring": (everything, lung_candidate.Settings(threads=threads, ring_only=True, epochs=3)),
     }
     for name, (chosen, settings) in plan.items():
         if not (work / f"{name}.safetensors").exists():
