@@ -38,6 +38,7 @@ from app.viewer.linking import (
     linked_camera,
     linked_point,
     linked_scroll,
+    linked_window,
     nearest_frame,
     point_of,
 )
@@ -47,7 +48,7 @@ from app.viewer.primitives import TextWidth, estimated_width
 from app.viewer.tool_api import PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
 from app.viewer.tools.scroll import scrolled
-from app.viewer.view_state import Plane, Size, ViewState, one_to_one, resolve, volume_centre
+from app.viewer.view_state import Appearance, Plane, Size, ViewState, one_to_one, resolve, volume_centre
 from app.viewer.words import Texts
 
 DEFAULT_TOOL = "window"
@@ -201,7 +202,9 @@ class ReadingRoom:
         is_prior = display_set.study_instance_uid != self._current.study.study_instance_uid
         start = middle_frame(display_set) if display_set.kind is DisplaySetKind.STACK else 0
         view = ViewState(display_set_id=display_set.display_set_id, frame_index=start)
-        return PaneState("", display_set.display_set_id, view, prior=is_prior)
+        # A pane that the reader fills by hand follows the others as a hung one would.
+        link = next((p.link for p in self._panes.values() if p.link), "")
+        return PaneState("", display_set.display_set_id, view, prior=is_prior, link=link)
 
     def put_in_pane(self, pane_id: str, display_set_id: str) -> None:
         self._remember()
@@ -430,7 +433,7 @@ class ReadingRoom:
                 self._set_view(pane_id, edit.view)
                 looked = True
             elif isinstance(edit, SetAppearance):
-                self._panes[pane_id] = replace(self._panes[pane_id], appearance=edit.appearance)
+                self._set_appearance(pane_id, edit.appearance)
                 looked = True
             elif isinstance(edit, PutAnnotation):
                 self._owner.put_annotation(edit.annotation, edit.provisional)
@@ -466,6 +469,16 @@ class ReadingRoom:
         if (view.zoom, view.pan) != (before.view.zoom, before.view.pan):
             self._take(linked_camera(source, others))
 
+    def _set_appearance(self, pane_id: str, appearance: Appearance) -> None:
+        """A new window goes to the linked panes that had the same one: the reformats of one series look alike."""
+        before = self._panes[pane_id]
+        self._panes[pane_id] = replace(before, appearance=appearance)
+        if not self.linked or appearance.window == before.appearance.window:
+            return
+        for other in linked_window(self._linked(before), tuple(self._linked(p) for p in self._panes.values())):
+            pane = self._panes[other]
+            self._panes[other] = replace(pane, appearance=replace(pane.appearance, window=appearance.window))
+
     def _take(self, views: Mapping[str, ViewState]) -> None:
         for pane_id, view in views.items():
             self._panes[pane_id] = replace(self._panes[pane_id], view=view)
@@ -483,6 +496,7 @@ class ReadingRoom:
             self._planes(chosen),
             volume.geometry if volume is not None else None,
             modality=chosen.modality,
+            window=pane.appearance.window,
         )
 
     def _planes(self, chosen: DisplaySet) -> tuple[PlaneGeometry | None, ...]:
@@ -552,7 +566,7 @@ class ReadingRoom:
     def set_window(self, window: VoiWindow | None) -> None:
         self._remember()
         pane = self._panes[self.active]
-        self._panes[self.active] = replace(pane, appearance=replace(pane.appearance, window=window))
+        self._set_appearance(self.active, replace(pane.appearance, window=window))
         self._announce(Changes(view=True))
 
     def preset(self, name: str) -> None:

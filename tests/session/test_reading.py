@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.pixels import VoiWindow
 from app.domain.problem import ProblemError
 from app.domain.verdict import ImageQuality, Overall
 from app.security.redaction import REDACTOR
@@ -143,3 +144,20 @@ def test_the_open_study_is_offered_again_after_a_death_and_not_after_a_close(tmp
         s.ws.close_study()
         s.ws.library.write(lambda tx: None)
         assert s.ws.study_to_restore() == ""
+
+
+def test_a_window_goes_to_the_linked_panes_that_had_the_same_one(desk: Stage) -> None:
+    reading = opened(desk)
+    reading.set_layout("1x2")
+    series = reading.room.pane("pane-0").display_set_id
+    reading.put_in_pane("pane-1", series)
+    reading.activate("pane-0")
+    same = reading.room.pane("pane-0").appearance.window
+    reading.room.set_window(None)
+    reading.activate("pane-1")
+    reading.room.set_window(None)
+    reading.room.set_window(VoiWindow(-600.0, 1500.0))
+    assert reading.room.pane("pane-0").appearance.window == VoiWindow(-600.0, 1500.0)
+    reading.command("toggle_linking")
+    reading.room.set_window(same or VoiWindow(40.0, 400.0))
+    assert reading.room.pane("pane-0").appearance.window == VoiWindow(-600.0, 1500.0)
