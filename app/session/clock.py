@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, date, datetime
 
+_EARLIEST_BIRTH = 18000101
+
 
 class SystemClock:
     def now_iso(self) -> str:
@@ -46,7 +48,9 @@ def age_years(birth_date: str, at: str, stated: str = "") -> float | None:
     """Whole years between two DICOM dates; the stated AS (``064Y``) where there is no birth date. None when unknown."""
     if len(birth_date) >= 8 and len(at) >= 8 and birth_date[:8].isdigit() and at[:8].isdigit():
         born, then = int(birth_date[:8]), int(at[:8])
-        return float((then - born) // 10000)
+        # 00000000 and the like are no dates; nobody is 2015 years old.
+        if born >= _EARLIEST_BIRTH and then >= born:
+            return float((then - born) // 10000)
     if len(stated) == 4 and stated[:3].isdigit() and stated[3] in "DWMY":
         return int(stated[:3]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[stated[3]]
     return None

@@ -17,6 +17,7 @@ from app.domain.ports import Cancelled, Progress
 from app.domain.problem import Problem, ProblemError, fail
 from app.session import cards, tray
 from app.session.agreement import agreements, distance
+from app.session.clock import age_years
 from app.session.loop import QueueLoop
 from app.session.tasks import TaskRunner
 from app.session.views import TaskState, Words, WorklistQuery
@@ -251,3 +252,10 @@ def test_a_cancelled_task_leaves_without_a_word(runner: tuple[QueueLoop, TaskRun
 
 def test_problem_errors_name_no_patient() -> None:
     assert str(ProblemError(Problem("dicom.truncated", {"n": 3}))) == "dicom.truncated {'n': 3}"
+
+
+def test_a_birth_date_that_is_none_gives_no_age() -> None:
+    assert age_years("00000000", "20150929") is None
+    assert age_years("20200101", "20150929") is None
+    assert age_years("00000000", "20150929", "064Y") == 64
+    assert age_years("19620314", "20261117") == 64
