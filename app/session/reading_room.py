@@ -10,9 +10,10 @@ from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.measurement import Annotation, Measurement
 from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem
-from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Series, Study
-from app.domain.study_lookup import series_by_uid
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
 from app.session.images import Images
+from app.session.open_study import OpenStudy
+from app.session.pane_content import PaneContent
 from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame
 from app.session.picture import PictureRequest, ShownMark
 from app.session.views import Changes
@@ -30,7 +31,6 @@ from app.viewer.edits import (
     ShowProbe,
 )
 from app.viewer.hanging import Hanging, HungStage, hang
-from app.viewer.image_geometry import image_geometry
 from app.viewer.layers import HeatmapLayer, ImageLayer, Layer, MaskLayer
 from app.viewer.linking import (
     LinkedPane,
@@ -42,7 +42,7 @@ from app.viewer.linking import (
     nearest_frame,
     point_of,
 )
-from app.viewer.pane_info import PaneInfo, pane_info
+from app.viewer.pane_info import PaneInfo
 from app.viewer.presets import WindowPreset, presets_for, window_presets
 from app.viewer.primitives import TextWidth, estimated_width
 from app.viewer.tool_api import PointerEvent, Tool, ToolContext, ToolSpec
@@ -51,18 +51,9 @@ from app.viewer.tools.scroll import scrolled
 from app.viewer.view_state import Appearance, Plane, Size, ViewState, one_to_one, resolve, volume_centre
 from app.viewer.words import Texts
 
+__all__ = ["DEFAULT_TOOL", "MarkOwner", "OpenStudy", "Overlay", "ReadingRoom"]
 DEFAULT_TOOL = "window"
 _UNDO_DEPTH = 200
-_AXES = {Plane.SAGITTAL: (0, "L"), Plane.CORONAL: (1, "P"), Plane.AXIAL: (2, "H")}
-"""Which LPS coordinate a plane is named by, and the direction in which it grows."""
-
-
-@dataclass(frozen=True, eq=False)
-class OpenStudy:
-    """A study and its display sets; priors are opened the same way."""
-
-    study: Study
-    display_sets: tuple[DisplaySet, ...]
 
 
 @dataclass(frozen=True)
@@ -107,11 +98,7 @@ class ReadingRoom:
         self._owner = owner
         self._announce = announce
         self._demonstration = demonstration
-        self._sets = {d.display_set_id: (o, d) for o in (current, *self._priors) for d in o.display_sets}
-        self._series: dict[str, Mapping[str, Series]] = {
-            o.study.study_instance_uid: series_by_uid(o.study) for o in (current, *self._priors)
-        }
-        self._plane_cache: dict[str, tuple[PlaneGeometry | None, ...]] = {}
+        self.content = PaneContent((current, *self._priors), images)
         self._caches: dict[str, SampleCache] = {}
         self._sizes: dict[str, Size] = {}
         self._tools = discover()
@@ -208,8 +195,7 @@ class ReadingRoom:
 
     def put_in_pane(self, pane_id: str, display_set_id: str) -> None:
         self._remember()
-        _, chosen = self._sets[display_set_id]
-        self._panes[pane_id] = replace(self._fresh(chosen), pane_id=pane_id)
+        self._panes[pane_id] = replace(self._fresh(self.content.set_by_id(display_set_id)), pane_id=pane_id)
         self._caches.pop(pane_id, None)
         self.activate(pane_id)
         self._announce(Changes(layout=True, view=True))
@@ -231,54 +217,23 @@ class ReadingRoom:
     # -- what lies in a pane ---------------------------------------------------------------------------------------
 
     def display_set(self, pane: PaneState) -> DisplaySet | None:
-        found = self._sets.get(pane.display_set_id)
-        return found[1] if found else None
+        return self.content.display_set(pane)
 
     def frame_ref(self, pane: PaneState) -> FrameRef | None:
         """The acquired frame that a STACK pane shows."""
-        chosen = self.display_set(pane)
-        if chosen is None or not chosen.frames:
-            return None
-        return chosen.frames[min(max(pane.view.frame_index, 0), len(chosen.frames) - 1)]
+        return self.content.frame_ref(pane)
 
     def image_layer(self, pane: PaneState) -> ImageLayer | None:
         """The image of a pane, None while it is being made ready (it has been asked for)."""
-        chosen = self.display_set(pane)
-        if chosen is None or chosen.kind is DisplaySetKind.DOCUMENT:
-            return None
-        if pane.view.plane is not Plane.STACK:
-            volume = self._images.volume(chosen.display_set_id)
-            return None if volume is None else ImageLayer(pane.appearance, volume=volume)
-        return self.frame_layer(pane)
+        return self.content.image_layer(pane)
 
     def frame_layer(self, pane: PaneState) -> ImageLayer | None:
         """The acquired frame of a pane as a layer, whatever plane it is on; None while it is being decoded."""
-        chosen, ref = self.display_set(pane), self.frame_ref(pane)
-        if chosen is None or ref is None:
-            return None
-        frame = self._images.frame(ref, chosen)
-        instance = self._images.instance(ref.sop_instance_uid)
-        if frame is None or instance is None:
-            return None
-        return ImageLayer(
-            pane.appearance,
-            frame=frame,
-            geometry=image_geometry(instance, ref.frame, chosen.modality),
-            sop_instance_uid=ref.sop_instance_uid,
-            frame_number=ref.frame,
-        )
+        return self.content.frame_layer(pane)
 
     def problem(self, pane: PaneState) -> Problem | None:
         """Why a pane cannot show its images."""
-        chosen = self.display_set(pane)
-        if chosen is None:
-            return None
-        if chosen.kind is DisplaySetKind.DOCUMENT:
-            return Problem("reading.is_document")
-        if pane.view.plane is not Plane.STACK:
-            return self._images.volume_problem(chosen.display_set_id)
-        ref = self.frame_ref(pane)
-        return self._images.problem(ref) if ref is not None else None
+        return self.content.problem(pane)
 
     def _view_ready(self, pane: PaneState, layer: ImageLayer) -> ViewState:
         """A plane that was hung before its volume was there starts at the common point, else in the volume's middle."""
@@ -289,38 +244,14 @@ class ReadingRoom:
         return view
 
     def info(self, pane: PaneState, layer: ImageLayer | None, overlay: Overlay) -> PaneInfo:
-        found = self._sets.get(pane.display_set_id)
-        if found is None:
+        if self.display_set(pane) is None:
             return PaneInfo()
-        opened, chosen = found
-        ref = self.frame_ref(pane)
-        instance = self._images.instance(ref.sop_instance_uid) if ref else None
-        series = self._series[opened.study.study_instance_uid].get(chosen.series_instance_uid)
-        info = pane_info(opened.study, series, chosen, instance, pane.view.frame_index)
-        info = replace(
-            info,
-            prior=pane.prior,
+        return replace(
+            self.content.info(pane, layer, self.point_mm),
             demonstration=self._demonstration,
             ai_shown=overlay.ai_shown and not pane.prior,
             ai_research_only=overlay.research_only,
         )
-        if pane.view.plane is not Plane.STACK:
-            if layer is not None and layer.volume is not None:
-                info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))
-            axis = _AXES.get(pane.view.plane)
-            point = pane.view.point_mm or self.point_mm
-            info = replace(
-                info,
-                plane=f"viewer.plane.{pane.view.plane.value}",
-                position=None,
-                count=None,
-                thickness_mm=None,
-                location_mm=point[axis[0]] if axis is not None and point is not None else None,
-                location_axis=axis[1] if axis is not None else "",
-                slab_mm=pane.view.slab_mm,
-                slab_mode=pane.view.slab_mode.value,
-            )
-        return info
 
     def picture_request(self, pane_id: str, size: Size, scale: float, draft: bool) -> PictureRequest:
         """A frozen request for a pane's picture of ``size`` device pixels."""
@@ -461,7 +392,7 @@ class ReadingRoom:
         self._panes[pane_id] = after = replace(before, view=view)
         if not self.linked:
             return
-        source, others = self._linked(after), tuple(self._linked(p) for p in self._panes.values())
+        source, others = self.content.linked(after), tuple(self.content.linked(p) for p in self._panes.values())
         moved = view.frame_index != before.view.frame_index or view.point_mm != before.view.point_mm
         if moved:
             self._take(linked_scroll(source, others))
@@ -475,41 +406,13 @@ class ReadingRoom:
         self._panes[pane_id] = replace(before, appearance=appearance)
         if not self.linked or appearance.window == before.appearance.window:
             return
-        for other in linked_window(self._linked(before), tuple(self._linked(p) for p in self._panes.values())):
+        for other in linked_window(self.content.linked(before), tuple(self.content.linked(p) for p in self._panes.values())):
             pane = self._panes[other]
             self._panes[other] = replace(pane, appearance=replace(pane.appearance, window=appearance.window))
 
     def _take(self, views: Mapping[str, ViewState]) -> None:
         for pane_id, view in views.items():
             self._panes[pane_id] = replace(self._panes[pane_id], view=view)
-
-    def _linked(self, pane: PaneState) -> LinkedPane:
-        chosen = self.display_set(pane)
-        if chosen is None:
-            return LinkedPane(pane.pane_id, pane.view, "")
-        volume = self._images.volume_if_here(chosen.display_set_id)
-        group = pane.link or chosen.study_instance_uid
-        return LinkedPane(
-            pane.pane_id,
-            pane.view,
-            group,
-            self._planes(chosen),
-            volume.geometry if volume is not None else None,
-            modality=chosen.modality,
-            window=pane.appearance.window,
-        )
-
-    def _planes(self, chosen: DisplaySet) -> tuple[PlaneGeometry | None, ...]:
-        """Planes of the frames in display order, made once a display set."""
-        known = self._plane_cache.get(chosen.display_set_id)
-        if known is None:
-            planes: list[PlaneGeometry | None] = []
-            for ref in chosen.frames:
-                instance = self._images.instance(ref.sop_instance_uid)
-                has = instance is not None and ref.frame < len(instance.frames)
-                planes.append(instance.frames[ref.frame].plane if has and instance is not None else None)
-            known = self._plane_cache[chosen.display_set_id] = tuple(planes)
-        return known
 
     def _point_on(self, source: LinkedPane) -> Point3 | None:
         """The common point moved onto the source's plane; the plane's middle where there is none yet."""
@@ -523,12 +426,12 @@ class ReadingRoom:
 
     def centre_of(self, pane_id: str) -> Point3 | None:
         """A patient point on the pane's plane."""
-        return self._point_on(self._linked(self._panes[pane_id]))
+        return self._point_on(self.content.linked(self._panes[pane_id]))
 
     def show_point(self, point_mm: Point3, source_pane: str = "") -> None:
         """Every pane of the current study's frame of reference goes to the patient position."""
         self.point_mm = point_mm
-        panes = tuple(self._linked(p) for p in self._panes.values())
+        panes = tuple(self.content.linked(p) for p in self._panes.values())
         reference = next((r for p in panes if not self._panes[p.pane_id].prior and (r := frame_of_reference(p))), "")
         self._take(linked_point(source_pane, point_mm, reference, panes))
         self._announce(Changes(view=True))
@@ -542,7 +445,7 @@ class ReadingRoom:
     def frame_nearest_point(self, pane_id: str, point_mm: Point3) -> int | None:
         """The frame of the pane's display set that lies nearest to a patient position; None without positions."""
         chosen = self.display_set(self._panes[pane_id])
-        return None if chosen is None else nearest_frame(self._planes(chosen), point_mm)
+        return None if chosen is None else nearest_frame(self.content.planes(chosen), point_mm)
 
     def plain_overlay(self) -> Overlay:
         """Nothing over the image: for pictures that bring their own marks."""

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from app.domain.finding import Finding
 from app.domain.geometry import Point3
-from app.domain.measurement import Measurement, Quantity
 from app.domain.problem import Problem, ProblemError
-from app.domain.study import DisplaySetKind, Study
+from app.domain.study import Study
 from app.domain.verdict import FirstOpinion, ImageQuality, Overall, RejectReason
 from app.session.clock import dicom_date
 from app.session.crops import finding_crop
+from app.session.finding_edits import modified
+from app.session.finding_words import FINDING_KINDS, kinds_of, regions_of, side_of
 from app.session.findings_desk import FindingsDesk
+from app.session.hanging_words import explanation, series_cards
 from app.session.images import Images
+from app.session.open_study import OpenStudy, place_words
 from app.session.panes import LayoutView
 from app.session.people import banner_line
 from app.session.picture import PictureRequest
-from app.session.reading_room import OpenStudy, ReadingRoom
+from app.session.reading_room import ReadingRoom
 from app.session.report_desk import ReportDesk
 from app.session.views import (
     Changes,
@@ -38,39 +41,7 @@ from app.viewer.placement import place
 from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane
 
-_DENTAL = ("caries", "deep_caries", "periapical_lesion", "impacted_tooth", "lesion")
-FINDING_KINDS: Mapping[str, tuple[str, ...]] = {
-    "MG": (
-        "breast_mass",
-        "calcification_cluster",
-        "asymmetry",
-        "focal_asymmetry",
-        "architectural_distortion",
-        "skin_thickening",
-    ),
-    "PX": _DENTAL,
-    "IO": _DENTAL,
-    "CHEST": (
-        "nodule",
-        "mass",
-        "consolidation",
-        "atelectasis",
-        "pleural_effusion",
-        "pneumothorax",
-        "emphysema",
-        "fibrosis",
-        "lesion",
-    ),
-    "HEAD": ("intracranial_haemorrhage", "stroke", "mass", "lesion"),
-}
-_GENERAL = ("lesion", "mass", "nodule")
-_LUNG_REGIONS = (
-    "region.lung.right_upper",
-    "region.lung.right_middle",
-    "region.lung.right_lower",
-    "region.lung.left_upper",
-    "region.lung.left_lower",
-)
+__all__ = ["FINDING_KINDS", "ReadingSession", "ToolView", "place_words"]
 
 
 @dataclass(frozen=True)
@@ -137,34 +108,11 @@ class ReadingSession:
         return study.patient.name.display(), banner_line(study.patient, study.study_datetime, study.patient_age)
 
     def series_cards(self) -> tuple[SeriesCard, ...]:
-        return self._cards(self._current, "")
+        return series_cards(self._current, self._room.shown_sets())
 
     def prior_cards(self) -> tuple[SeriesCard, ...]:
-        return tuple(c for p in self._priors for c in self._cards(p, dicom_date(p.study.study_datetime)))
-
-    def _cards(self, opened: OpenStudy, prior_date: str) -> tuple[SeriesCard, ...]:
         shown = self._room.shown_sets()
-        by_uid = {s.series_instance_uid: s for s in opened.study.series}
-        cards = []
-        for chosen in opened.display_sets:
-            if chosen.kind is DisplaySetKind.DERIVED:
-                continue
-            series = by_uid[chosen.series_instance_uid]
-            cards.append(
-                SeriesCard(
-                    chosen.display_set_id,
-                    "" if series.series_number is None else str(series.series_number),
-                    chosen.label or series.description,
-                    len(chosen.frames),
-                    chosen.modality,
-                    chosen.kind.value,
-                    chosen.split_reason,
-                    chosen.remarks,
-                    chosen.display_set_id in shown,
-                    prior_date,
-                )
-            )
-        return tuple(cards)
+        return tuple(c for p in self._priors for c in series_cards(p, shown, dicom_date(p.study.study_datetime)))
 
     def history(self) -> tuple[HistoryEntry, ...]:
         return self._history()
@@ -186,19 +134,7 @@ class ReadingSession:
 
     def hanging_explanation(self) -> tuple[Words, ...]:
         """Which rules of the chosen protocol held, then how the others scored."""
-        lines: list[Words] = []
-        for number, considered in enumerate(self._room.hanging.considered):
-            score = "–" if considered.score is None else f"{considered.score:.1f}"
-            lines.append(Words("hanging.scored", {"protocol": Words(f"hanging.{considered.protocol}"), "score": score}))
-            if number == 0:
-                lines += [
-                    Words(
-                        "hanging.rule_held" if rule.passed else "hanging.rule_failed",
-                        {"rule": f"{rule.rule.attribute} {rule.rule.test} {rule.rule.expected}", "found": rule.found or "–"},
-                    )
-                    for rule in considered.rules
-                ]
-        return tuple(lines)
+        return explanation(self._room.hanging)
 
     def layout(self) -> LayoutView:
         return self._room.layout()
@@ -306,39 +242,18 @@ class ReadingSession:
         return tuple((kind, Words(f"finding.{kind}")) for kind in self._kinds())
 
     def _kinds(self) -> tuple[str, ...]:
-        modality = self._modality()
-        if modality in FINDING_KINDS:
-            return FINDING_KINDS[modality]
-        protocol = self._room.hanging.protocol
-        if "chest" in protocol:
-            return FINDING_KINDS["CHEST"]
-        if "head" in protocol or "brain" in protocol:
-            return FINDING_KINDS["HEAD"]
-        return _GENERAL
+        return kinds_of(self._modality(), self._room.hanging.protocol)
 
     def _modality(self) -> str:
         chosen = self._room.display_set(self._room.pane(self._room.active))
         return chosen.modality if chosen is not None else ""
 
     def regions(self) -> tuple[tuple[str, Words], ...]:
-        if "chest" in self._room.hanging.protocol:
-            return tuple((r, Words(r)) for r in _LUNG_REGIONS)
-        return tuple((f"region.side_{side}", Words(f"region.side_{side}")) for side in ("right", "left"))
+        return regions_of(self._room.hanging.protocol)
 
     def _side(self, point_mm: Point3 | None) -> str:
         """R or L of the patient by the middle of the shown image; empty without a position."""
-        pane = self._room.pane(self._room.active)
-        layer = self._room.image_layer(pane)
-        if point_mm is None or layer is None:
-            return ""
-        middle = 0.0
-        if layer.volume is not None:
-            k, j, i = layer.volume.geometry.shape
-            middle = layer.volume.geometry.to_patient((k / 2, j / 2, i / 2))[0]
-        elif layer.geometry is not None and layer.geometry.plane is not None:
-            plane = layer.geometry.plane
-            middle = plane.to_patient(plane.rows / 2, plane.columns / 2)[0]
-        return "L" if point_mm[0] > middle else "R"
+        return side_of(self._room.image_layer(self._room.pane(self._room.active)), point_mm)
 
     def add_mark(self) -> str | None:
         """The selected drawing becomes a finding; without one a point is put at the active pane's common point."""
@@ -459,19 +374,8 @@ class ReadingSession:
         finding = self._desk.finding(finding_id)
         if finding is None:
             return
-        changed = finding
-        if like_mark and (mark := self._desk.mark(like_mark)) is not None:
-            changed = replace(
-                changed, location=mark.location, measurements=mark.measurements, shape=mark.shape, placement=mark.placement
-            )
-        if region is not None:
-            side = "R" if ".right" in region else "L" if ".left" in region else changed.laterality
-            changed = replace(changed, region=region, laterality=side)
-        if composition is not None:
-            kept = tuple(a for a in changed.attributes if a[0] != "composition")
-            changed = replace(changed, attributes=(*kept, ("composition", composition)))
-        if long_axis_mm is not None or short_axis_mm is not None:
-            changed = replace(changed, measurements=_with_axes(changed, long_axis_mm, short_axis_mm))
+        mark = self._desk.mark(like_mark) if like_mark else None
+        changed = modified(finding, mark, region, composition, long_axis_mm, short_axis_mm)
         if changed == finding:
             raise ProblemError(Problem("findings.nothing_modified", next_step="next.change_or_accept"))
         self._desk.modify(finding_id, changed, comment)
@@ -529,41 +433,3 @@ class ReadingSession:
     def sign(self, pin: str) -> None:
         """Signs and queues in one transaction. Raises ``ProblemError`` with what blocks it, or for a wrong PIN."""
         self._reports.sign(pin)
-
-
-def _with_axes(finding: Finding, long_mm: float | None, short_mm: float | None) -> tuple[Measurement, ...]:
-    """Measurements with the reader's axes; what was computed from the old ones (mean, volume) goes."""
-    kept = [
-        m
-        for m in finding.measurements
-        if m.quantity not in (Quantity.LONG_AXIS, Quantity.SHORT_AXIS, Quantity.MEAN_DIAMETER, Quantity.VOLUME)
-    ]
-    old = {m.quantity: m.value for m in finding.measurements}
-    long_value = long_mm if long_mm is not None else old.get(Quantity.LONG_AXIS)
-    short_value = short_mm if short_mm is not None else old.get(Quantity.SHORT_AXIS)
-    out = list(kept)
-    if long_value is not None:
-        out.append(Measurement(Quantity.LONG_AXIS, long_value, "mm"))
-    if short_value is not None:
-        out.append(Measurement(Quantity.SHORT_AXIS, short_value, "mm"))
-    if long_value is not None and short_value is not None:
-        out.append(Measurement(Quantity.MEAN_DIAMETER, (long_value + short_value) / 2, "mm"))
-    return tuple(out)
-
-
-def place_words(opened: OpenStudy, finding: Finding) -> Words:
-    """Series, image and z of a finding."""
-    location = finding.location
-    z = f"{location.centre_lps_mm[2]:.1f}" if location.centre_lps_mm is not None else ""
-    uid = location.sop_instance_uid or (finding.source_sop_instance_uids[0] if finding.source_sop_instance_uids else "")
-    for chosen in opened.display_sets:
-        for number, ref in enumerate(chosen.frames, 1):
-            if ref.sop_instance_uid == uid and ref.frame == location.frame:
-                series = next(s for s in opened.study.series if s.series_instance_uid == chosen.series_instance_uid)
-                params = {
-                    "series": series.series_number if series.series_number is not None else "–",
-                    "image": number,
-                    "z": z,
-                }
-                return Words("place.series_image_z" if z else "place.series_image", params)
-    return Words("place.z", {"z": z}) if z else Words("place.unknown")

@@ -1,0 +1,50 @@
+"""The series strip and the explanation of the hanging, as words."""
+
+from __future__ import annotations
+
+from app.domain.study import DisplaySetKind
+from app.session.open_study import OpenStudy
+from app.session.views import SeriesCard, Words
+from app.viewer.hanging import Hanging
+
+
+def series_cards(opened: OpenStudy, shown: set[str], prior_date: str = "") -> tuple[SeriesCard, ...]:
+    """One card a display set; ``shown`` are the ids that lie in a pane."""
+    by_uid = {s.series_instance_uid: s for s in opened.study.series}
+    cards = []
+    for chosen in opened.display_sets:
+        if chosen.kind is DisplaySetKind.DERIVED:
+            continue
+        series = by_uid[chosen.series_instance_uid]
+        cards.append(
+            SeriesCard(
+                chosen.display_set_id,
+                "" if series.series_number is None else str(series.series_number),
+                chosen.label or series.description,
+                len(chosen.frames),
+                chosen.modality,
+                chosen.kind.value,
+                chosen.split_reason,
+                chosen.remarks,
+                chosen.display_set_id in shown,
+                prior_date,
+            )
+        )
+    return tuple(cards)
+
+
+def explanation(hanging: Hanging) -> tuple[Words, ...]:
+    """Which rules of the chosen protocol held, then how the others scored."""
+    lines: list[Words] = []
+    for number, considered in enumerate(hanging.considered):
+        score = "–" if considered.score is None else f"{considered.score:.1f}"
+        lines.append(Words("hanging.scored", {"protocol": Words(f"hanging.{considered.protocol}"), "score": score}))
+        if number == 0:
+            lines += [
+                Words(
+                    "hanging.rule_held" if rule.passed else "hanging.rule_failed",
+                    {"rule": f"{rule.rule.attribute} {rule.rule.test} {rule.rule.expected}", "found": rule.found or "–"},
+                )
+                for rule in considered.rules
+            ]
+    return tuple(lines)

@@ -1,0 +1,141 @@
+"""What lies in a pane: display set, frame, layer, corner texts, or why there is no picture. No pane is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from app.domain.geometry import PlaneGeometry, Point3
+from app.domain.problem import Problem
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Series
+from app.domain.study_lookup import series_by_uid
+from app.session.images import Images
+from app.session.open_study import OpenStudy
+from app.session.panes import PaneState
+from app.viewer.image_geometry import image_geometry
+from app.viewer.layers import ImageLayer
+from app.viewer.linking import LinkedPane
+from app.viewer.pane_info import PaneInfo, pane_info
+from app.viewer.view_state import Plane
+
+_AXES = {Plane.SAGITTAL: (0, "L"), Plane.CORONAL: (1, "P"), Plane.AXIAL: (2, "H")}
+"""Which LPS coordinate a plane is named by, and the direction in which it grows."""
+
+
+class PaneContent:
+    def __init__(self, studies: Sequence[OpenStudy], images: Images) -> None:
+        self._images = images
+        self._sets = {d.display_set_id: (o, d) for o in studies for d in o.display_sets}
+        self._series: dict[str, Mapping[str, Series]] = {o.study.study_instance_uid: series_by_uid(o.study) for o in studies}
+        self._planes: dict[str, tuple[PlaneGeometry | None, ...]] = {}
+
+    def set_by_id(self, display_set_id: str) -> DisplaySet:
+        """Raises ``KeyError`` for an id of no open study."""
+        return self._sets[display_set_id][1]
+
+    def display_set(self, pane: PaneState) -> DisplaySet | None:
+        found = self._sets.get(pane.display_set_id)
+        return found[1] if found else None
+
+    def frame_ref(self, pane: PaneState) -> FrameRef | None:
+        """The acquired frame that a STACK pane shows."""
+        chosen = self.display_set(pane)
+        if chosen is None or not chosen.frames:
+            return None
+        return chosen.frames[min(max(pane.view.frame_index, 0), len(chosen.frames) - 1)]
+
+    def image_layer(self, pane: PaneState) -> ImageLayer | None:
+        """The image of a pane, None while it is being made ready (it has been asked for)."""
+        chosen = self.display_set(pane)
+        if chosen is None or chosen.kind is DisplaySetKind.DOCUMENT:
+            return None
+        if pane.view.plane is not Plane.STACK:
+            volume = self._images.volume(chosen.display_set_id)
+            return None if volume is None else ImageLayer(pane.appearance, volume=volume)
+        return self.frame_layer(pane)
+
+    def frame_layer(self, pane: PaneState) -> ImageLayer | None:
+        """The acquired frame of a pane as a layer, whatever plane it is on; None while it is being decoded."""
+        chosen, ref = self.display_set(pane), self.frame_ref(pane)
+        if chosen is None or ref is None:
+            return None
+        frame = self._images.frame(ref, chosen)
+        instance = self._images.instance(ref.sop_instance_uid)
+        if frame is None or instance is None:
+            return None
+        return ImageLayer(
+            pane.appearance,
+            frame=frame,
+            geometry=image_geometry(instance, ref.frame, chosen.modality),
+            sop_instance_uid=ref.sop_instance_uid,
+            frame_number=ref.frame,
+        )
+
+    def problem(self, pane: PaneState) -> Problem | None:
+        """Why a pane cannot show its images."""
+        chosen = self.display_set(pane)
+        if chosen is None:
+            return None
+        if chosen.kind is DisplaySetKind.DOCUMENT:
+            return Problem("reading.is_document")
+        if pane.view.plane is not Plane.STACK:
+            return self._images.volume_problem(chosen.display_set_id)
+        ref = self.frame_ref(pane)
+        return self._images.problem(ref) if ref is not None else None
+
+    def info(self, pane: PaneState, layer: ImageLayer | None, point_mm: Point3 | None) -> PaneInfo:
+        """The corner texts; ``point_mm`` is the common point, where the pane has none of its own."""
+        found = self._sets.get(pane.display_set_id)
+        if found is None:
+            return PaneInfo()
+        opened, chosen = found
+        ref = self.frame_ref(pane)
+        instance = self._images.instance(ref.sop_instance_uid) if ref else None
+        series = self._series[opened.study.study_instance_uid].get(chosen.series_instance_uid)
+        info = pane_info(opened.study, series, chosen, instance, pane.view.frame_index)
+        info = replace(info, prior=pane.prior)
+        if pane.view.plane is not Plane.STACK:
+            if layer is not None and layer.volume is not None:
+                info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))
+            axis = _AXES.get(pane.view.plane)
+            point = pane.view.point_mm or point_mm
+            info = replace(
+                info,
+                plane=f"viewer.plane.{pane.view.plane.value}",
+                position=None,
+                count=None,
+                thickness_mm=None,
+                location_mm=point[axis[0]] if axis is not None and point is not None else None,
+                location_axis=axis[1] if axis is not None else "",
+                slab_mm=pane.view.slab_mm,
+                slab_mode=pane.view.slab_mode.value,
+            )
+        return info
+
+    def planes(self, chosen: DisplaySet) -> tuple[PlaneGeometry | None, ...]:
+        """Planes of the frames in display order, made once a display set."""
+        known = self._planes.get(chosen.display_set_id)
+        if known is None:
+            planes: list[PlaneGeometry | None] = []
+            for ref in chosen.frames:
+                instance = self._images.instance(ref.sop_instance_uid)
+                has = instance is not None and ref.frame < len(instance.frames)
+                planes.append(instance.frames[ref.frame].plane if has and instance is not None else None)
+            known = self._planes[chosen.display_set_id] = tuple(planes)
+        return known
+
+    def linked(self, pane: PaneState) -> LinkedPane:
+        """The pane as the linking rules see it; planes empty where nothing hangs."""
+        chosen = self.display_set(pane)
+        if chosen is None:
+            return LinkedPane(pane.pane_id, pane.view, "")
+        volume = self._images.volume_if_here(chosen.display_set_id)
+        return LinkedPane(
+            pane.pane_id,
+            pane.view,
+            pane.link or chosen.study_instance_uid,
+            self.planes(chosen),
+            volume.geometry if volume is not None else None,
+            modality=chosen.modality,
+            window=pane.appearance.window,
+        )
