@@ -19,6 +19,7 @@ from app.store.database import Tx, Writer, connect, migrate
 from app.store.drafts import Drafts
 from app.store.errors import DatabaseError, StoreBug, environment, told
 from app.store.events import Events
+from app.store.import_jobs import ImportJobs
 from app.store.objects import SCHEME, ObjectStore
 from app.store.opinions import Opinions
 from app.store.outbox import Outbox
@@ -39,7 +40,7 @@ _IDLE_READERS = 8
 class Library:
     """The repositories of one home. Reads may come from any thread; writes go through ``write``.
 
-    ``studies, events, drafts, sealed, opinions, verdicts, reports, outbox, settings, recovery, objects``.
+    ``studies, events, drafts, sealed, opinions, verdicts, reports, outbox, settings, recovery, import_jobs, objects``.
     """
 
     def __init__(self, home: Path, database_key: bytes, objects: ObjectStore, clock: Clock, device: str, *, create: bool):
@@ -71,6 +72,7 @@ class Library:
         self.outbox = Outbox(self, self.events, objects.owner, objects.owner_lives)
         self.settings = Settings(self, self.events)
         self.recovery = Recovery(self)
+        self.import_jobs = ImportJobs(self, objects.owner, objects.owner_lives)
 
     @classmethod
     def open(
@@ -239,6 +241,8 @@ def _is_named(tx: Tx, name: str) -> bool:
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM instances WHERE locator = ?) "
         "OR EXISTS (SELECT 1 FROM stored_objects WHERE object_name = ?) "
         "OR EXISTS (SELECT 1 FROM sealed_results WHERE object_name = ?) "
-        "OR EXISTS (SELECT 1 FROM outbox WHERE object_name = ?)"
+        "OR EXISTS (SELECT 1 FROM outbox WHERE object_name = ?) "
+        "OR EXISTS (SELECT 1 FROM import_copies WHERE object_name = ?) "
+        "OR EXISTS (SELECT 1 FROM source_files WHERE object_name = ?)"
     )
-    return tx.one(sql, (SCHEME + name, name, name, name)) is not None
+    return tx.one(sql, (SCHEME + name, *[name] * 5)) is not None

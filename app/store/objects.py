@@ -108,8 +108,11 @@ class ObjectStore:
 
     # -- writing
 
-    def put(self, content: bytes | Path) -> StoredBytes:
+    def put(self, content: bytes | Path, moved: Callable[[int], None] | None = None) -> StoredBytes:
         """Stores bytes or the content of a file, durably, and at most once; nothing half-written stays on failure.
+
+        ``moved`` is told the bytes as they go, half of each for the digest and half for the copy; what it raises ends
+        the copy.
 
         Raises ``ProblemError``: ``store.disk_full``, ``store.io_error``, ``import.source_unreadable``,
         ``import.source_changed``.
@@ -117,7 +120,7 @@ class ObjectStore:
         with told():
             if isinstance(content, Path):
                 content = _in_memory_when_small(content)
-            digest, size = _digest(content)
+            digest, size = _digest(content, moved)
             name = cipher.keyed_name(self._name_key, digest)
             stored = StoredBytes(name, digest.hex(), size)
             target = self._path(name)
@@ -128,7 +131,7 @@ class ObjectStore:
             temporary = self._slot.folder / secrets.token_hex(12)
             try:
                 with open(temporary, "xb") as file:
-                    self._write(file, content, digest, size)
+                    self._write(file, content, digest, size, moved)
                     file.flush()
                     _sync(file.fileno())
                 self._remember(name)
@@ -148,7 +151,9 @@ class ObjectStore:
         finally:
             os.close(descriptor)
 
-    def _write(self, file: BinaryIO, content: bytes | Path, digest: bytes, size: int) -> None:
+    def _write(
+        self, file: BinaryIO, content: bytes | Path, digest: bytes, size: int, moved: Callable[[int], None] | None
+    ) -> None:
         key = secrets.token_bytes(cipher.KEY_BYTES)
         fixed = _FIXED.pack(_MAGIC, _VERSION, CHUNK_BYTES, size, secrets.token_bytes(cipher.NONCE_BYTES))
         header = fixed + cipher.encrypt(self._wrap_key, fixed[-cipher.NONCE_BYTES :], key + digest, fixed)
@@ -157,6 +162,8 @@ class ObjectStore:
         for index, chunk in enumerate(_chunks(content)):
             seen.update(chunk)
             file.write(cipher.encrypt(key, _chunk_nonce(index), chunk, header))
+            if moved is not None:
+                moved(len(chunk) // 2)
         if seen.digest() != digest:
             raise fail("import.source_changed", kept_safe="safe.saved_before", next_step="next.import_again")
 
@@ -345,11 +352,13 @@ def _chunks(content: bytes | Path) -> Iterator[bytes | memoryview]:
         yield view[start : start + CHUNK_BYTES]
 
 
-def _digest(content: bytes | Path) -> tuple[bytes, int]:
+def _digest(content: bytes | Path, moved: Callable[[int], None] | None = None) -> tuple[bytes, int]:
     seen, size = hashlib.sha256(), 0
     for chunk in _chunks(content):
         seen.update(chunk)
         size += len(chunk)
+        if moved is not None:
+            moved(len(chunk) // 2)
     return seen.digest(), size
 
 

@@ -248,6 +248,29 @@ class Studies(Repository):
         row = self._read(lambda t: t.one(sql, (sop_instance_uid,)), tx)
         return (str(row[0]), str(row[1]), str(row[2])) if row else None
 
+    def digests(self, sop_instance_uids: Iterable[str], tx: Tx | None = None) -> dict[str, tuple[str, str, int]]:
+        """(study UID, SHA-256, bytes) of those of these instances that are here, by SOP Instance UID."""
+        sql = (
+            "SELECT i.sop_uid, st.study_uid, i.sha256, i.size_bytes FROM instances i JOIN series se ON i.series_id = se.id "
+            "JOIN studies st ON se.study_id = st.id WHERE i.sop_uid IN "
+        )
+        wanted = list(dict.fromkeys(sop_instance_uids))
+
+        def work(t: Tx) -> dict[str, tuple[str, str, int]]:
+            found = {}
+            for start in range(0, len(wanted), 500):
+                part = wanted[start : start + 500]
+                for uid, study, sha256, size in t.all(f"{sql}({', '.join('?' * len(part))})", part):
+                    found[str(uid)] = (str(study), str(sha256), int(size))
+            return found
+
+        return self._read(work, tx)
+
+    def patient_key(self, study_uid: str, tx: Tx | None = None) -> str | None:
+        """Who a known Study Instance UID belongs to, in the form of ``Patient.key`` joined; None when it is not here."""
+        row = self._read(lambda t: t.one("SELECT patient_key FROM studies WHERE study_uid = ?", (study_uid,)), tx)
+        return str(row[0]) if row else None
+
     def locators(self, tx: Tx | None = None) -> set[str]:
         """Where the bytes of all instances are."""
         return {str(row[0]) for row in self._read(lambda t: t.all("SELECT locator FROM instances"), tx)}
