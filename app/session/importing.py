@@ -9,13 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from app.dicom.byte_source import FileByteSource
-from app.dicom.scanner import scan
+from app.dicom.scanner import ScanResult, scan
 from app.domain.ports import ByteSource, Cancelled, Progress
 from app.domain.problem import Problem, ProblemError, Severity
 from app.domain.study import Instance, RefusedFile, Series, Study
+from app.session.import_journal import CopyJournal, series_key
+from app.store.database import Tx
 from app.store.library import Library
+from app.store.objects import StoredBytes
 from app.store.studies import ImportOutcome
 
 _SCAN_SHARE = 0.25
@@ -60,6 +64,14 @@ class _Tally:
     known_studies: list[str] = dataclasses.field(default_factory=list)
 
 
+class Watch(Protocol):
+    """Told, from the copying threads, where the bytes are. What ``moved`` raises ends that copy."""
+
+    def moved(self, locator: str, size_bytes: int) -> None: ...
+
+    def ended(self, locator: str, problem: Problem | None) -> None: ...
+
+
 def import_paths(library: Library, paths: Sequence[Path], progress: Progress, person: str = "") -> ImportSummary:
     """Imports every study below ``paths``, a study at a time.
 
@@ -67,29 +79,52 @@ def import_paths(library: Library, paths: Sequence[Path], progress: Progress, pe
     during the scan raises (``Cancelled``): nothing has been touched then.
     """
     found = scan(paths, _Share(progress, 0.0, _SCAN_SHARE))
+    return import_scanned(library, found, _Share(progress, _SCAN_SHARE, 1 - _SCAN_SHARE), person)
+
+
+def import_scanned(
+    library: Library,
+    found: ScanResult,
+    progress: Progress,
+    person: str = "",
+    *,
+    chosen: frozenset[str] | None = None,
+    same_here: frozenset[str] = frozenset(),
+    journal: CopyJournal | None = None,
+    watch: Watch | None = None,
+) -> ImportSummary:
+    """Imports what a scan found: of all studies, or of the series whose ``series_key`` is in ``chosen``.
+
+    ``same_here``: SOP Instance UIDs whose bytes were compared with the library's and are the same; they are not read
+    again. With a ``journal`` what was copied before a cut is kept, and is not copied again when the job goes on.
+    """
+    studies = _chosen(found.studies, chosen)
     source = FileByteSource()
-    total = sum(i.size_bytes for s in found.studies for series in s.series for i in series.instances) or 1
+    total = sum(i.size_bytes for s in studies for series in s.series for i in series.instances) or 1
     tally = _Tally([*found.refused, *(d for d in found.duplicates if d.problem.code != _TWICE)])
     tally.known = sum(d.problem.code == _TWICE for d in found.duplicates)
     stopped: Problem | None = None
     try:
-        for n, study in enumerate(found.studies):
+        for n, study in enumerate(studies):
+            if journal is not None and journal.is_done(study):
+                tally.read += sum(i.size_bytes for series in study.series for i in series.instances)
+                continue
             try:
-                _import_study(library, source, study, tally, progress, total, person)
+                _Study(library, source, study, tally, progress, total, person, same_here, journal, watch).run()
             except Cancelled:
                 stopped = Problem("import.cancelled", severity=Severity.NOTE, next_step="next.import_again")
                 break
             except ProblemError as error:
                 stopped = error.problem
-                for missed in found.studies[n:]:
+                for missed in studies[n:]:
                     _not_imported(missed, error.problem, tally.refused)
                 break
     finally:
         source.close()
     return ImportSummary(
-        studies=tuple(tally.new_studies),
+        studies=tuple(dict.fromkeys(tally.new_studies)),
         known_studies=tuple(tally.known_studies),
-        patients=len({s.patient.key for s in found.studies}),
+        patients=len({s.patient.key for s in studies}),
         added=tally.added,
         known=tally.known,
         refused=tuple(tally.refused),
@@ -101,91 +136,163 @@ def import_paths(library: Library, paths: Sequence[Path], progress: Progress, pe
     )
 
 
-def _import_study(
-    library: Library, source: ByteSource, study: Study, tally: _Tally, progress: Progress, total: int, person: str
-) -> None:
-    """Copies the objects, then names them in one transaction; on any failure what was copied goes again."""
-    copied: list[str] = []
-    refused: list[RefusedFile] = []
-    repaired = 0
-    before = tally.read
-    try:
-        series_kept = []
-        for series in study.series:
-            kept: list[Instance] = []
-            with closing(_copies(library, source, series.instances, copied)) as copies:
-                for instance, stored in copies:
-                    if progress.cancelled():
-                        raise Cancelled
-                    tally.read += instance.size_bytes
-                    if isinstance(stored, Problem):
-                        refused.append(_refused(instance, stored))
-                    else:
-                        kept.append(stored)
-                        repaired += bool(stored.repairs)
-                    done = _SCAN_SHARE + (1 - _SCAN_SHARE) * min(1.0, tally.read / total)
-                    progress.report(done, "import.stage.copying")
-            if kept:
-                series_kept.append(dataclasses.replace(series, instances=tuple(kept)))
-        outcome = _keep(library, study, series_kept, person) if series_kept else None
-    except BaseException:
-        tally.read = before
-        library.remove_unreferenced(copied)
-        raise
-    tally.refused += refused
-    if outcome is None:
-        return
-    if outcome.refused:
-        library.remove_unreferenced(copied)
-    tally.repaired += repaired
-    tally.added += len(outcome.added)
-    tally.known += len(outcome.known)
-    by_uid = {i.sop_instance_uid: i.locator for s in study.series for i in s.instances}
-    tally.refused += [dataclasses.replace(r, path=_shown(by_uid.get(r.sop_instance_uid, r.path))) for r in outcome.refused]
-    if outcome.added:
-        tally.new_studies.append(study.study_instance_uid)
-    elif outcome.known:
-        tally.known_studies.append(study.study_instance_uid)
+def _chosen(studies: Sequence[Study], chosen: frozenset[str] | None) -> list[Study]:
+    if chosen is None:
+        return list(studies)
+    kept = []
+    for study in studies:
+        series = tuple(s for s in study.series if series_key(study, s) in chosen)
+        if series:
+            kept.append(dataclasses.replace(study, series=series))
+    return kept
 
 
-def _copies(
-    library: Library, source: ByteSource, instances: Sequence[Instance], copied: list[str]
-) -> Generator[tuple[Instance, Instance | Problem], None, None]:
-    """Each instance with its copy in the library, in order, several at a time; or with why its file could not be read.
+@dataclass
+class _Study:
+    """One study on its way: its objects are copied, then named in one transaction."""
 
-    The name of every object written comes into ``copied``, also when nobody takes the answer any more. Raises
-    ``ProblemError`` of the library's own disk; nothing further is begun then.
-    """
-    stop = threading.Event()
+    library: Library
+    source: ByteSource
+    study: Study
+    tally: _Tally
+    progress: Progress
+    total: int
+    person: str
+    same_here: frozenset[str]
+    journal: CopyJournal | None
+    watch: Watch | None
+    copied: list[str] = dataclasses.field(default_factory=list)
 
-    def copy(instance: Instance) -> Instance | Problem | None:
-        if stop.is_set():
-            return None
+    def run(self) -> None:
+        """On any failure what was copied goes again, but for what the journal keeps."""
+        refused: list[RefusedFile] = []
+        tally, before = self.tally, self.tally.read
+        same = 0
         try:
-            stored = library.objects.put(source.plain_path(instance.locator) or source.read(instance.locator))
+            kept_series = []
+            for series in self.study.series:
+                new = [i for i in series.instances if i.sop_instance_uid not in self.same_here]
+                same += len(series.instances) - len(new)
+                tally.read += sum(i.size_bytes for i in series.instances) - sum(i.size_bytes for i in new)
+                kept = self._copied(new, refused)
+                if kept:
+                    kept_series.append(dataclasses.replace(series, instances=tuple(kept)))
+            outcome = self._keep(kept_series) if kept_series else None
+        except BaseException:
+            tally.read = before
+            if self.journal is not None:
+                self.journal.flush()
+            self.library.remove_unreferenced(self.copied)
+            raise
+        tally.refused += refused
+        tally.known += same
+        uid = self.study.study_instance_uid
+        if outcome is None:
+            if same:
+                tally.known_studies.append(uid)
+            return
+        if outcome.refused:
+            self.library.remove_unreferenced(self.copied)
+        tally.repaired += sum(bool(i.repairs) for s in kept_series for i in s.instances)
+        tally.added += len(outcome.added)
+        tally.known += len(outcome.known)
+        by_uid = {i.sop_instance_uid: i.locator for s in self.study.series for i in s.instances}
+        named = [dataclasses.replace(r, path=_shown(by_uid.get(r.sop_instance_uid, r.path))) for r in outcome.refused]
+        tally.refused += named
+        if self.watch is not None:
+            for one in outcome.refused:
+                self.watch.ended(by_uid.get(one.sop_instance_uid, ""), one.problem)
+        if outcome.added:
+            tally.new_studies.append(uid)
+        elif outcome.known or same:
+            tally.known_studies.append(uid)
+
+    def _copied(self, instances: Sequence[Instance], refused: list[RefusedFile]) -> list[Instance]:
+        kept: list[Instance] = []
+        with closing(self._copies(instances)) as copies:
+            for instance, stored in copies:
+                if self.progress.cancelled():
+                    raise Cancelled
+                self.tally.read += instance.size_bytes
+                if isinstance(stored, Problem):
+                    refused.append(_refused(instance, stored))
+                else:
+                    kept.append(stored)
+                self.progress.report(min(1.0, self.tally.read / self.total), "import.stage.copying")
+        return kept
+
+    def _keep(self, series: list[Series]) -> ImportOutcome:
+        kept = dataclasses.replace(self.study, series=tuple(series))
+        journal = self.journal
+
+        def work(tx: Tx) -> ImportOutcome:
+            outcome = self.library.studies.import_study(tx, kept, person=self.person)
+            if journal is not None:
+                journal.study_done(tx, self.study)
+            return outcome
+
+        return self.library.write(work)
+
+    def _copies(self, instances: Sequence[Instance]) -> Generator[tuple[Instance, Instance | Problem], None, None]:
+        """Each instance with its copy in the library, in order, several at a time; or with why its file was unreadable.
+
+        The name of every object written comes into ``copied``, also when nobody takes the answer any more. Raises
+        ``ProblemError`` of the library's own disk; nothing further is begun then.
+        """
+        stop = threading.Event()
+
+        def copy(instance: Instance) -> Instance | Problem | None:
+            if stop.is_set():
+                return None
+            stored = self.journal.there(instance) if self.journal is not None else None
+            if stored is None:
+                answer = self._put(instance, stop)
+                if answer is None or isinstance(answer, Problem):
+                    return answer
+                stored = answer
+            elif self.watch is not None:
+                self.watch.moved(instance.locator, instance.size_bytes)
+            if self.watch is not None:
+                self.watch.ended(instance.locator, None)
+            return dataclasses.replace(instance, locator=stored.locator, sha256=stored.sha256, size_bytes=stored.size_bytes)
+
+        with ThreadPoolExecutor(_COPYING_AT_ONCE, "ekinshi-import") as pool:
+            try:
+                # Asked for in pieces, so that a cancel does not wait for a whole series.
+                for start in range(0, len(instances), 16 * _COPYING_AT_ONCE):
+                    part = instances[start : start + 16 * _COPYING_AT_ONCE]
+                    for instance, stored in zip(part, pool.map(copy, part), strict=True):
+                        if stored is not None:
+                            yield instance, stored
+                    if self.journal is not None:
+                        self.journal.flush()
+            finally:
+                stop.set()
+
+    def _put(self, instance: Instance, stop: threading.Event) -> StoredBytes | Problem | None:
+        def moved(size: int) -> None:
+            if stop.is_set() or self.progress.cancelled():
+                raise Cancelled
+            if self.watch is not None:
+                self.watch.moved(instance.locator, size)
+
+        try:
+            content = self.source.plain_path(instance.locator) or self.source.read(instance.locator)
+            stored = self.library.objects.put(content, moved)
+        except Cancelled:
+            stop.set()
+            raise
         except ProblemError as error:
             if error.problem.code.startswith("store."):
                 stop.set()
                 raise
+            if self.watch is not None:
+                self.watch.ended(instance.locator, error.problem)
             return error.problem
-        copied.append(stored.name)
-        return dataclasses.replace(instance, locator=stored.locator, sha256=stored.sha256, size_bytes=stored.size_bytes)
-
-    with ThreadPoolExecutor(_COPYING_AT_ONCE, "ekinshi-import") as pool:
-        try:
-            # Asked for in pieces, so that a cancel does not wait for a whole series.
-            for start in range(0, len(instances), 16 * _COPYING_AT_ONCE):
-                part = instances[start : start + 16 * _COPYING_AT_ONCE]
-                for instance, stored in zip(part, pool.map(copy, part), strict=True):
-                    if stored is not None:
-                        yield instance, stored
-        finally:
-            stop.set()
-
-
-def _keep(library: Library, study: Study, series: list[Series], person: str) -> ImportOutcome:
-    kept = dataclasses.replace(study, series=tuple(series))
-    return library.write(lambda tx: library.studies.import_study(tx, kept, person=person))
+        self.copied.append(stored.name)
+        if self.journal is not None:
+            self.journal.add(instance, stored)
+        return stored
 
 
 def _refused(instance: Instance, problem: Problem) -> RefusedFile:

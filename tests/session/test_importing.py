@@ -178,7 +178,7 @@ def test_a_file_that_vanishes_between_scan_and_copy_is_named(
     paths = phantoms.write_ct(tmp_path / "dicom")
     real = ObjectStore.put
 
-    def put(self: ObjectStore, content: bytes | Path) -> Any:
+    def put(self: ObjectStore, content: bytes | Path, moved: Any = None) -> Any:
         if isinstance(content, Path) and content.name == paths[3].name:
             content.unlink(missing_ok=True)
         return real(self, content)
