@@ -20,11 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "THIRD_PARTY_LICENCES.md"
 
 SHIPPED, TRAINING, TEST = "runs with the product", "training", "development and tests"
-USES = (SHIPPED, TRAINING, TEST)
+OPTIONAL = "optional, installed by choice, and in the tests"
+USES = (SHIPPED, OPTIONAL, TRAINING, TEST)
 
 # Where a package's own metadata is silent, long-winded or gives a choice (read from the licence file beside it), and
 # what is installed on some systems or Pythons only.
 STATED = {
+    "av": "BSD-3-Clause (binding), LGPL-3.0 (FFmpeg), GPL-2.0-or-later (x264, x265)",
     "backports-tarfile": "MIT",
     "colorama": "BSD-3-Clause",
     "contourpy": "BSD-3-Clause",
@@ -53,6 +55,9 @@ STATED = {
     "zipp": "MIT",
 }
 REMARKS = {
+    "av": "extra `video`: decodes video objects in a process of its own. Its wheel carries FFmpeg 8 (built as LGPL-3.0 by its own words) "
+    "beside the encoders x264 and x265, which are under the GPL; the product never calls them, but whoever passes the wheel on owes "
+    "what the GPL asks",
     "pyside6-essentials": "offered under LGPL-3.0 or GPL; used under LGPL-3.0, as separate, replaceable libraries",
     "shiboken6": "as PySide6",
     "opencv-python-headless": "its wheel carries FFmpeg under LGPL-2.1, as a separate library",
@@ -167,9 +172,10 @@ def packages(root: Path = ROOT) -> list[Package]:
     known = pinned(root)
     shipped = closure(project["dependencies"], known)
     training = closure(project["optional-dependencies"]["training"], known)
+    optional = closure(project["optional-dependencies"]["video"], known) - shipped
     rows = []
     for key, (name, version) in known.items():
-        use = SHIPPED if key in shipped else TRAINING if key in training else TEST
+        use = SHIPPED if key in shipped else OPTIONAL if key in optional else TRAINING if key in training else TEST
         rows.append(Package(name, version, licence_of(name), use, REMARKS.get(key, "")))
     return rows
 

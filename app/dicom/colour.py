@@ -14,7 +14,7 @@ from app.dicom.codecs.stream_info import jpeg2000_info, jpeg_info
 from app.dicom.frame_decoder import encapsulated_stream
 from app.dicom.luts import palette_of
 from app.dicom.raw_items import RawDataset
-from app.dicom.transfer_syntaxes import syntax_of
+from app.dicom.transfer_syntaxes import is_video, syntax_of
 from app.domain.pixels import PixelFormat
 from app.domain.ports import ByteSource
 from app.domain.problem import fail
@@ -35,6 +35,10 @@ def to_rgb(stored: Array, instance: Instance, fmt: PixelFormat, dataset: RawData
         return _profiled(np.ascontiguousarray(palette.rgb[index]), dataset)
     if stored.ndim != 3 or stored.shape[2] != 3:
         raise fail("dicom.colour_unsupported", kept_safe="kept.original", name=kind)
+    if is_video(instance.transfer_syntax_uid):
+        return _profiled(
+            stored.astype(np.uint8, copy=False), dataset
+        )  # the stream's own range and matrix are undone already
     values = _eight_bits(stored, fmt)
     if kind == "YBR_PARTIAL_422" or kind == "YBR_PARTIAL_420":
         return _profiled(partial_to_rgb(values), dataset)

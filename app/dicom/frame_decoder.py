@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,14 @@ import numpy.typing as npt
 
 from app.dicom import tags
 from app.dicom.codecs.registry import decode_stream
+from app.dicom.codecs.video import VideoAbout, video_decoder
 from app.dicom.fragments import FrameIndex, index_frames, join, truncated
 from app.dicom.header import fetch_from_bytes, read_raw_at, read_raw_of
 from app.dicom.native_pixels import frame_shape, native_frame, stored_dtype, swaps_pairs
 from app.dicom.pixel_description import stored_bits_per_frame
 from app.dicom.raw_header import Fetch
 from app.dicom.raw_items import RawFile
-from app.dicom.transfer_syntaxes import is_native
+from app.dicom.transfer_syntaxes import is_native, is_video
 from app.domain.pixels import PixelFormat
 from app.domain.ports import ByteSource
 from app.domain.problem import fail
@@ -75,6 +77,8 @@ def stored_frame(instance: Instance, frame: int, source: ByteSource) -> Array:
         raise fail("dicom.no_such_frame", frame=frame + 1, frames=fmt.frames)
     if is_native(instance.transfer_syntax_uid):
         return _native(instance, fmt, frame, source)
+    if is_video(instance.transfer_syntax_uid):
+        return video_decoder.frame(_video_key(instance), *_video_bytes(instance, source), frame, fmt)
     stream = encapsulated_stream(instance, frame, source)
     return decode_stream(stream, fmt, instance.transfer_syntax_uid)
 
@@ -103,7 +107,44 @@ def fragment_note(instance: Instance, source: ByteSource) -> str:
     if instance.pixel_format is None or is_native(instance.transfer_syntax_uid):
         return ""
     opened = _open(instance, source)
-    return opened.index.note if opened.index is not None else ""
+    note = opened.index.note if opened.index is not None else ""
+    if not note and is_video(instance.transfer_syntax_uid):
+        about = video_about(instance, source)
+        note = "dicom.repaired.video_longer" if about.frames > instance.pixel_format.frames else ""
+    return note
+
+
+def video_about(instance: Instance, source: ByteSource) -> VideoAbout:
+    """What a video's own stream says: frames, size, range and matrix of its colours. Raises ``ProblemError``."""
+    return video_decoder.about(_video_key(instance), *_video_bytes(instance, source))
+
+
+def _video_key(instance: Instance) -> str:
+    return f"{instance.locator}|{instance.size_bytes}|{instance.sop_instance_uid}"
+
+
+_PIECE = 4 << 20
+
+
+def _video_bytes(instance: Instance, source: ByteSource) -> tuple[int, Callable[[], Iterator[bytes]]]:
+    """Length of the stream and what reads it piece by piece; all fragments make one stream (PS3.5 A.4, 8.2.5)."""
+    opened = _open(instance, source)
+    if opened.index is None:
+        raise fail("dicom.no_fragments", kept_safe="kept.original", next_step="dicom.next.ask_again")
+    places = opened.index.frames[0]
+    if any(o + n > opened.size for o, n in places):
+        raise truncated()
+
+    def pieces() -> Iterator[bytes]:
+        for offset, length in places:
+            for at in range(offset, offset + length, _PIECE):
+                want = min(_PIECE, offset + length - at)
+                found = source.read_range(instance.locator, at, want)
+                if len(found) < want:
+                    raise truncated()
+                yield found
+
+    return sum(n for _, n in places), pieces
 
 
 def _format(instance: Instance) -> PixelFormat:
@@ -149,7 +190,8 @@ def encapsulated_stream(instance: Instance, frame: int, source: ByteSource) -> b
         def fetch(offset: int, length: int) -> bytes:
             return source.read_range(instance.locator, offset, length)
 
-    if opened.index is None:
+    if opened.index is None or frame >= len(opened.index.frames):
+        # The second: the file changed under the same name and size since its index was made.
         raise fail("dicom.no_fragments", kept_safe="kept.original", next_step="dicom.next.ask_again")
     return join(fetch, opened.size, opened.index.frames[frame])
 
@@ -199,6 +241,8 @@ def _index(raw: RawFile, instance: Instance, fetch: Fetch, size: int) -> FrameIn
         return None
     offsets, lengths = raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE), raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE_LENGTHS)
     extended = None
+    if is_video(instance.transfer_syntax_uid):
+        return index_frames(fetch, size, pixel.offset, 1)
     if offsets and lengths:
         extended = (_longs(offsets), _longs(lengths))
     return index_frames(fetch, size, pixel.offset, _format(instance).frames, extended)

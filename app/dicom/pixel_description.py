@@ -8,7 +8,7 @@ from app.dicom import tags
 from app.dicom.frame_headers import repaired
 from app.dicom.native_pixels import stored_count
 from app.dicom.raw_items import RawFile
-from app.dicom.transfer_syntaxes import is_native, name_of, syntax_of
+from app.dicom.transfer_syntaxes import STEREO_VIDEO, is_native, name_of, syntax_of
 from app.dicom.values import code, integer, unsigned
 from app.domain.pixels import PixelFormat
 from app.domain.problem import Problem, fail
@@ -87,6 +87,8 @@ def checked_length(raw: RawFile, fmt: PixelFormat, repairs: list[Problem]) -> Pi
     if syntax is None or not syntax.codec:
         name = name_of(raw.transfer_syntax_uid)
         raise fail("dicom.transfer_syntax_unsupported", kept_safe="kept.original", name=name, uid=raw.transfer_syntax_uid)
+    if raw.transfer_syntax_uid in STEREO_VIDEO:
+        repairs.append(repaired("dicom.repaired.one_view"))
     if pixel.length is None:
         if fmt.frames > max(raw.size - pixel.offset, 0) // 8 + 1:
             raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")

@@ -34,22 +34,22 @@ SYNTAXES: Final[dict[str, Syntax]] = {
     _P + "4.93": Syntax("JPEG 2000 Part 2", "jpeg2000", True),
     _P + "4.94": Syntax("JPIP Referenced", ""),
     _P + "4.95": Syntax("JPIP Referenced Deflate", ""),
-    _P + "4.100": Syntax("MPEG-2 Main Profile Main Level", "", True),
-    _P + "4.100.1": Syntax("MPEG-2 Main Profile Main Level, fragmentable", "", True),
-    _P + "4.101": Syntax("MPEG-2 Main Profile High Level", "", True),
-    _P + "4.101.1": Syntax("MPEG-2 Main Profile High Level, fragmentable", "", True),
-    _P + "4.102": Syntax("MPEG-4 AVC/H.264 High Profile", "", True),
-    _P + "4.102.1": Syntax("MPEG-4 AVC/H.264 High Profile, fragmentable", "", True),
-    _P + "4.103": Syntax("MPEG-4 AVC/H.264 BD-compatible", "", True),
-    _P + "4.103.1": Syntax("MPEG-4 AVC/H.264 BD-compatible, fragmentable", "", True),
-    _P + "4.104": Syntax("MPEG-4 AVC/H.264 2D", "", True),
-    _P + "4.104.1": Syntax("MPEG-4 AVC/H.264 2D, fragmentable", "", True),
-    _P + "4.105": Syntax("MPEG-4 AVC/H.264 3D", "", True),
-    _P + "4.105.1": Syntax("MPEG-4 AVC/H.264 3D, fragmentable", "", True),
-    _P + "4.106": Syntax("MPEG-4 AVC/H.264 Stereo", "", True),
-    _P + "4.106.1": Syntax("MPEG-4 AVC/H.264 Stereo, fragmentable", "", True),
-    _P + "4.107": Syntax("HEVC/H.265 Main Profile", "", True),
-    _P + "4.108": Syntax("HEVC/H.265 Main 10 Profile", "", True),
+    _P + "4.100": Syntax("MPEG-2 Main Profile Main Level", "video", True),
+    _P + "4.100.1": Syntax("MPEG-2 Main Profile Main Level, fragmentable", "video", True),
+    _P + "4.101": Syntax("MPEG-2 Main Profile High Level", "video", True),
+    _P + "4.101.1": Syntax("MPEG-2 Main Profile High Level, fragmentable", "video", True),
+    _P + "4.102": Syntax("MPEG-4 AVC/H.264 High Profile", "video", True),
+    _P + "4.102.1": Syntax("MPEG-4 AVC/H.264 High Profile, fragmentable", "video", True),
+    _P + "4.103": Syntax("MPEG-4 AVC/H.264 BD-compatible", "video", True),
+    _P + "4.103.1": Syntax("MPEG-4 AVC/H.264 BD-compatible, fragmentable", "video", True),
+    _P + "4.104": Syntax("MPEG-4 AVC/H.264 2D", "video", True),
+    _P + "4.104.1": Syntax("MPEG-4 AVC/H.264 2D, fragmentable", "video", True),
+    _P + "4.105": Syntax("MPEG-4 AVC/H.264 3D", "video", True),
+    _P + "4.105.1": Syntax("MPEG-4 AVC/H.264 3D, fragmentable", "video", True),
+    _P + "4.106": Syntax("MPEG-4 AVC/H.264 Stereo", "video", True),
+    _P + "4.106.1": Syntax("MPEG-4 AVC/H.264 Stereo, fragmentable", "video", True),
+    _P + "4.107": Syntax("HEVC/H.265 Main Profile", "video", True),
+    _P + "4.108": Syntax("HEVC/H.265 Main 10 Profile", "video", True),
     _P + "4.110": Syntax("JPEG XL Lossless", "jpegxl"),
     _P + "4.111": Syntax("JPEG XL JPEG Recompression", "jpegxl", True),
     _P + "4.112": Syntax("JPEG XL", "jpegxl", True),
@@ -63,6 +63,10 @@ SYNTAXES: Final[dict[str, Syntax]] = {
 }
 
 
+STEREO_VIDEO: Final = frozenset({_P + "4.105", _P + "4.105.1", _P + "4.106", _P + "4.106.1"})
+"""Hold a second view for the other eye."""
+
+
 def syntax_of(uid: str) -> Syntax | None:
     return SYNTAXES.get(uid)
 
@@ -70,6 +74,12 @@ def syntax_of(uid: str) -> Syntax | None:
 def name_of(uid: str) -> str:
     found = SYNTAXES.get(uid)
     return found.name if found else uid
+
+
+def is_video(uid: str) -> bool:
+    """All frames are one stream (MPEG-2, MPEG-4 AVC, HEVC)."""
+    found = SYNTAXES.get(uid)
+    return found is not None and found.codec == "video"
 
 
 def is_native(uid: str) -> bool:

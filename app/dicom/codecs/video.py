@@ -1,0 +1,166 @@
+"""Video transfer syntaxes (MPEG-2, MPEG-4 AVC, HEVC; PS3.5 8.2.5 to 8.2.8): the whole pixel element is one stream.
+
+Frames come from a process of its own (``video_process.py``), reached at random by number. The library behind it is an
+optional part (``pip install ekinshi[video]``); without it a video is refused by name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import multiprocessing
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.dicom.codecs.stream_info import broken, cut
+from app.dicom.codecs.video_process import KEPT_VIDEOS, PIECE, answered, serve
+from app.domain.pixels import PixelFormat
+from app.domain.problem import ProblemError, fail
+
+Array = npt.NDArray[np.generic]
+
+OPEN_TIMEOUT_S = 120.0
+"""A stream without times is decoded once to learn the order of its frames."""
+FRAME_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class VideoAbout:
+    """What the stream says about itself."""
+
+    frames: int
+    reorder: int
+    """How far the order of showing departs from that of decoding, in frames."""
+    rows: int
+    columns: int
+    codec: str
+    full_range: bool
+    matrix: int
+    """1 BT.709, 5 BT.601, 9 BT.2020..."""
+    interlaced: bool
+
+
+def available() -> bool:
+    """The optional decoder is installed."""
+    return importlib.util.find_spec("av") is not None
+
+
+def missing() -> ProblemError:
+    return fail("dicom.video_missing", kept_safe="kept.original", next_step="dicom.next.video_extra")
+
+
+class VideoDecoder:
+    """One spawned process, started at the first need, replaced when it dies or hangs. Callers wait for each other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._known: OrderedDict[str, VideoAbout] = OrderedDict()
+        self._here: OrderedDict[str, Any] = OrderedDict()
+
+    def about(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]]) -> VideoAbout:
+        """Opens the video where it is not yet open. ``pieces`` gives the stream's bytes, ``size`` in all."""
+        with self._lock:
+            return self._opened(key, size, pieces)
+
+    def frame(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]], frame: int, fmt: PixelFormat) -> Array:
+        """RGB (rows, columns, 3) uint8, or (rows, columns) where the header says one sample. Raises ``ProblemError``."""
+        with self._lock:
+            about = self._opened(key, size, pieces)
+            if (about.rows, about.columns) != (fmt.rows, fmt.columns):
+                raise fail(
+                    "dicom.stream_other_size",
+                    kept_safe="kept.original",
+                    rows=about.rows,
+                    columns=about.columns,
+                    stated_rows=fmt.rows,
+                    stated_columns=fmt.columns,
+                )
+            # A cut takes the last frames of the order of decoding: near the end the numbers of what is left are uncertain.
+            certain = about.frames - (about.reorder + 1 if about.frames < fmt.frames else 0)
+            if frame >= certain:
+                raise fail("dicom.video_short", kept_safe="kept.original", frames=about.frames, stated=fmt.frames)
+            samples = 3 if fmt.samples_per_pixel == 3 else 1
+            head = {"op": "frame", "key": key, "frame": frame, "samples": samples}
+            answer, body = self._asked(head, (), FRAME_TIMEOUT_S)
+            if "unknown" in answer:  # the process has let go of it
+                self._known.pop(key, None)
+                self._opened(key, size, pieces)
+                answer, body = self._asked(head, (), FRAME_TIMEOUT_S)
+        if "damaged" in answer:
+            raise cut() if frame >= about.frames - about.reorder - 2 else broken(str(answer["damaged"]))
+        return np.frombuffer(body, np.uint8).reshape(answer["shape"]).copy()
+
+    def close(self) -> None:
+        with self._lock:
+            self._stop()
+
+    def _opened(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]]) -> VideoAbout:
+        if not available():
+            raise missing()
+        found = self._known.get(key)
+        if found is not None:
+            self._known.move_to_end(key)
+            return found
+        answer, _ = self._asked({"op": "open", "key": key, "size": size}, pieces(), OPEN_TIMEOUT_S)
+        if "damaged" in answer:
+            raise broken(str(answer["damaged"]))
+        found = self._known[key] = VideoAbout(**answer["about"])
+        while len(self._known) > KEPT_VIDEOS:
+            self._known.popitem(last=False)
+        return found
+
+    def _asked(self, head: dict[str, Any], body: Any, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+        if multiprocessing.current_process().daemon:
+            # Such a process may have no children; it is expendable itself.
+            return answered(self._here, head, b"".join(body))
+        pipe = self._started()
+        try:
+            pipe.send_bytes(json.dumps(head).encode())
+            for piece in body:
+                for at in range(0, len(piece), PIECE):
+                    pipe.send_bytes(piece[at : at + PIECE])
+            if not pipe.poll(timeout_s):
+                raise TimeoutError
+            answer = json.loads(pipe.recv_bytes())
+            return answer, pipe.recv_bytes() if "shape" in answer else b""
+        except ProblemError:
+            self._stop()  # the source of the bytes gave up halfway: what the process holds is no video
+            raise
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            self._stop()
+            raise fail("dicom.decoder_died", kept_safe="kept.original") from error
+
+    def _started(self) -> Connection:
+        if self._pipe is not None and self._process is not None and self._process.is_alive():
+            return self._pipe
+        self._stop()
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs,), daemon=True, name="video-decoder")
+        self._process.start()
+        theirs.close()
+        self._pipe = ours
+        return ours
+
+    def _stop(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join(5)
+        self._pipe = self._process = None
+        self._known.clear()
+        self._here.clear()
+
+
+video_decoder = VideoDecoder()
+"""The process's own; its child ends with it."""

@@ -1,0 +1,173 @@
+"""PyAV (FFmpeg's libraries): the one file that knows it. Runs in the video process only (``video_process.py``).
+
+A video is indexed once: its packets are kept, in the order of decoding, with the order of showing. A frame is reached from
+the last key frame that lies before it in both orders; what is decoded on the way is kept. Decoders are told to stop at
+damage (``explode``), because they would otherwise paint over what is missing.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections import OrderedDict
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import Interpolation
+
+Rgb = npt.NDArray[np.uint8]
+
+KEPT_BYTES = 96 << 20
+"""Decoded frames of one video kept near the last request."""
+_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
+"""Within half a level of the formulas; the fast paths are up to three levels off."""
+_BT709, _UNSPECIFIED, _BT601 = 1, 2, 5
+_MATRICES = {0: 0, 1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+"""ISO/IEC 23091-2 matrix coefficients to those of the converter."""
+_FULL = 2
+_HD_ROWS = 720
+"""A stream of this height or more that names no matrix is BT.709, a smaller one BT.601."""
+
+
+class Damaged(Exception):
+    """The stream is no video, or is damaged before this frame; the text says where, without any content of it."""
+
+
+class OpenVideo:
+    """One indexed video. Frames are numbered from 0 in the order of showing."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        try:
+            with av.open(io.BytesIO(data)) as container:
+                if not container.streams.video:
+                    raise Damaged("no video stream")
+                stream = container.streams.video[0]
+                about = stream.codec_context
+                self._codec, self._extradata = about.name, about.extradata
+                packets = [p for p in container.demux(stream) if p.size]
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise Damaged("container") from error
+        if not packets:
+            raise Damaged("no packets")
+        shown = [p.pts for p in packets]
+        self._keys = [n for n, p in enumerate(packets) if p.is_keyframe]
+        self._packets = packets
+        for n, packet in enumerate(packets):
+            # The number comes back with the frame, whatever the decoder's delay.
+            packet.pts = packet.dts = n
+        self._decoder: Any = None
+        self._next = 0
+        self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._order = self._order_of(shown)
+        self._place = {packet: n for n, packet in enumerate(self._order)}
+        self.about = self._about()
+
+    @property
+    def frames(self) -> int:
+        return len(self._order)
+
+    def _order_of(self, shown: list[int | None]) -> list[int]:
+        """Packet numbers in the order of showing: by the container's times, else by decoding everything once."""
+        times = [t for t in shown if t is not None]
+        if len(times) == len(shown) and len(set(times)) == len(times):
+            return sorted(range(len(times)), key=times.__getitem__)
+        order: list[int] = []
+        decoder = self._fresh()
+        for packet in [*self._packets, None]:
+            try:
+                order.extend(int(f.pts) for f in decoder.decode(packet))
+            except av.FFmpegError:
+                continue  # named when the frame itself is asked for
+        return order
+
+    def _fresh(self) -> Any:
+        decoder = av.CodecContext.create(self._codec, "r")
+        if self._extradata:
+            decoder.extradata = self._extradata
+        decoder.options = {"err_detect": "explode"}
+        decoder.thread_type = "SLICE"
+        return decoder
+
+    def _about(self) -> dict[str, Any]:
+        first = self._decoded(0)
+        return {
+            "frames": self.frames,
+            "reorder": max(abs(packet - n) for n, packet in enumerate(self._order)),
+            "codec": self._codec,
+            "rows": first.height,
+            "columns": first.width,
+            "full_range": _is_full(first),
+            "matrix": _matrix(first),
+            "interlaced": bool(first.interlaced_frame),
+        }
+
+    def _start_of(self, frame: int) -> int:
+        """The packet to begin with: a key frame at or before the frame in the order of decoding and of showing."""
+        packet = self._order[frame]
+        for key in reversed(self._keys[: bisect_right(self._keys, packet)]):
+            if self._place.get(key, frame + 1) <= frame:
+                return key
+        return 0
+
+    def _decoded(self, frame: int) -> Any:
+        """The decoder's frame. Raises ``Damaged``."""
+        wanted = self._order[frame]
+        if wanted in self._kept:
+            self._kept.move_to_end(wanted)
+            return self._kept[wanted]
+        start = self._start_of(frame)
+        if self._decoder is None or not start <= self._next <= wanted:
+            self._decoder, self._next = self._fresh(), start
+        while wanted not in self._kept:
+            packet = self._packets[self._next] if self._next < len(self._packets) else None
+            try:
+                found = self._decoder.decode(packet)
+            except av.FFmpegError as error:
+                self._decoder = None
+                raise Damaged(f"frame {frame + 1}") from error
+            self._next += 1
+            for decoded in found:
+                if not decoded.is_corrupt:
+                    self._keep(int(decoded.pts), decoded)
+            if packet is None:
+                self._decoder = None
+                break
+        if wanted not in self._kept:
+            raise Damaged(f"frame {frame + 1}")
+        return self._kept[wanted]
+
+    def _keep(self, packet: int, decoded: Any) -> None:
+        self._kept[packet] = decoded
+        size = decoded.width * decoded.height * 3 // 2
+        while len(self._kept) > max(2, KEPT_BYTES // max(size, 1)):
+            self._kept.popitem(last=False)
+
+    def picture(self, frame: int, samples: int) -> Rgb:
+        """(rows, columns, 3) RGB, or (rows, columns) luma in full range. Raises ``Damaged``."""
+        decoded = self._decoded(frame)
+        matrix = _matrix(decoded)
+        out = decoded.reformat(
+            format="rgb24" if samples == 3 else "gray",
+            src_colorspace=matrix or None,
+            dst_colorspace=matrix or None,
+            src_color_range=_FULL if _is_full(decoded) else 1,
+            dst_color_range=_FULL,
+            interpolation=_EXACT,
+            threads=1,
+        )
+        values: Rgb = np.ascontiguousarray(out.to_ndarray(), dtype=np.uint8)
+        return values
+
+
+def _is_full(frame: Any) -> bool:
+    """Video without a word about its range is limited (16 to 235): that is what the standards of video say."""
+    return int(frame.color_range) == _FULL or str(frame.format.name).startswith(("yuvj", "rgb", "gbr"))
+
+
+def _matrix(frame: Any) -> int:
+    stated = int(frame.colorspace)
+    if stated in _MATRICES and stated != _UNSPECIFIED:
+        return _MATRICES[stated]
+    return _BT709 if frame.height >= _HD_ROWS else _BT601
