@@ -86,6 +86,12 @@ QUANTITIES: Mapping[Quantity, Code] = {
     Quantity.MINIMUM: _own("AIQ-004", "Pixel value, minimum"),
     Quantity.MAXIMUM: _own("AIQ-005", "Pixel value, maximum"),
     Quantity.COUNT: _own("AIQ-006", "Count"),
+    Quantity.RATIO: _own("AIQ-020", "Cardiothoracic ratio"),
+    Quantity.HEART_WIDTH: _own("AIQ-021", "Width of the heart"),
+    Quantity.THORAX_WIDTH: _own("AIQ-022", "Inner width of the thorax"),
+    Quantity.FIRST_LENGTH: _own("AIQ-023", "First length of a pair"),
+    Quantity.SECOND_LENGTH: _own("AIQ-024", "Second length of a pair"),
+    Quantity.DIFFERENCE: _own("AIQ-025", "Difference of two lengths"),
 }
 _QUANTITY_BY_CODE = {(c.value, c.scheme): q for q, c in QUANTITIES.items()} | {
     ("G-D7FE", "SRT"): Quantity.LENGTH,

@@ -35,6 +35,14 @@ class Quantity(StrEnum):
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
     COUNT = "count"
+    RATIO = "ratio"
+    """Cardiothoracic ratio, in per cent."""
+    HEART_WIDTH = "heart_width"
+    THORAX_WIDTH = "thorax_width"
+    FIRST_LENGTH = "first_length"
+    """Of a pair, in the order in which they were drawn: no side is claimed."""
+    SECOND_LENGTH = "second_length"
+    DIFFERENCE = "difference"
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,17 @@ class MarkShape(StrEnum):
     RECTANGLE = "rectangle"
     POLYGON = "polygon"
     ARROW = "arrow"
+    FREEHAND = "freehand"
+    COBB = "cobb"
+    CARDIOTHORACIC = "cardiothoracic"
+    LEG_LENGTH = "leg_length"
+    TEXT = "text"
+    SPINE = "spine"
+    TOOTH = "tooth"
+    MASK = "mask"
+    """Painted or grown voxels; the placement is their middle."""
+    KEY_IMAGE = "key_image"
+    """The star of an image, not a drawing."""
 
 
 @dataclass(frozen=True)

@@ -306,7 +306,23 @@ def render(
             if cover is not None:
                 pixels = _with_mask(pixels, layer, cover)
     cache.forget_other_than(slots)
-    return Picture(_on_black(pixels, offset, size), whole, shown, sampled.exact and not whole.interpolated, draft)
+    pixels = _on_black(pixels, offset, size)
+    if view.shutter is not None:
+        pixels = _shuttered(pixels, whole, view.shutter)
+    return Picture(pixels, whole, shown, sampled.exact and not whole.interpolated, draft)
+
+
+def _shuttered(
+    pixels: npt.NDArray[np.uint8], resolved: ResolvedView, box: tuple[float, float, float, float]
+) -> npt.NDArray[np.uint8]:
+    """Black outside the box (image px), in a copy: the samples stay whole in the cache."""
+    corners = [(box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3])]
+    ring = np.array([resolved.px_to_pane(*c) for c in corners])
+    open_ = np.zeros(pixels.shape[:2], dtype=np.uint8)
+    cv2.fillConvexPoly(open_, np.round(ring * 16 - 8).astype(np.int32), 1, shift=4)
+    out = pixels.copy()
+    out[open_ == 0] = 0 if out.ndim == 2 else (0, 0, 0, 255)
+    return out
 
 
 def _on_black(pixels: npt.NDArray[np.uint8], offset: tuple[int, int], size: Size) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.domain.geometry import Point3
+from app.domain.geometry import Point2, Point3
 from app.domain.measurement import Annotation, Measurement
 from app.viewer.view_state import Appearance, ViewState
 
@@ -63,5 +63,49 @@ class SetPoint:
     point_mm: Point3
 
 
-Edit = SetView | SetAppearance | PutAnnotation | RemoveAnnotation | SelectAnnotation | ShowProbe | HideProbe | SetPoint
+@dataclass(frozen=True)
+class ShowBand:
+    """The box being dragged, two corners in pane px; ``None``: take it away."""
+
+    box: tuple[Point2, Point2] | None
+
+
+@dataclass(frozen=True)
+class ShowLens:
+    """The magnifying glass at a pane position; ``None``: put it away."""
+
+    at: Point2 | None
+
+
+@dataclass(frozen=True)
+class AskText:
+    """A written mark waits for its words; ``annotation`` is provisional until they come. ``at``: pane px."""
+
+    annotation: Annotation
+    at: Point2
+    suggestion: str = ""
+
+
+@dataclass(frozen=True)
+class GrowMask:
+    """Voxels connected to the seed whose values are like the seed's surroundings."""
+
+    seed_px: Point2
+
+
+@dataclass(frozen=True)
+class BrushMask:
+    """A ball of voxels around each point, limited to values like those under the first; ``erase`` takes away."""
+
+    points_px: tuple[Point2, ...]
+    radius_mm: float
+    erase: bool = False
+    last: bool = False
+    """The button was let go: measured and saved now."""
+
+
+Edit = (
+    SetView | SetAppearance | PutAnnotation | RemoveAnnotation | SelectAnnotation | ShowProbe | HideProbe | SetPoint
+    | ShowBand | ShowLens | AskText | GrowMask | BrushMask
+)  # fmt: skip
 Edits = tuple[Edit, ...]

@@ -13,6 +13,7 @@ from app.viewer.tool_api import PointerEvent, ToolContext
 
 HANDLE_PANE_PX = 9.0
 BODY_PANE_PX = 6.0
+TWO_LINES = frozenset({MarkShape.BIDIRECTIONAL, MarkShape.COBB, MarkShape.CARDIOTHORACIC, MarkShape.LEG_LENGTH})
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def _segment_distance(p: Point2, a: Point2, b: Point2) -> float:
 
 def _outline(shape: MarkShape, points: tuple[Point2, ...]) -> list[tuple[Point2, Point2]]:
     """Image px segments of the shape's line."""
-    if shape is MarkShape.BIDIRECTIONAL:
+    if shape in TWO_LINES:
         return [(points[0], points[1]), (points[2], points[3])]
     if shape in (MarkShape.RECTANGLE, MarkShape.ELLIPSE):
         (x0, y0), (x1, y1) = points[0], points[1]
@@ -42,7 +43,7 @@ def _outline(shape: MarkShape, points: tuple[Point2, ...]) -> list[tuple[Point2,
             ring = [(cx + rx * math.cos(t * math.pi / 24), cy + ry * math.sin(t * math.pi / 24)) for t in range(48)]
         return list(zip(ring, ring[1:] + ring[:1], strict=True))
     pairs = list(zip(points, points[1:], strict=False))
-    if shape is MarkShape.POLYGON:
+    if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         pairs.append((points[-1], points[0]))
     return pairs
 
@@ -56,7 +57,7 @@ def hit(at: Point2, context: ToolContext) -> Hit | None:
             continue
         favour = (0.0 if annotation.annotation_id == context.selected_id else 1e-3) - n * 1e-6
         pane = [context.resolved.px_to_pane(*p) for p in points]
-        for index, p in enumerate(pane):
+        for index, p in enumerate(pane if annotation.shape is not MarkShape.FREEHAND else ()):
             d = math.hypot(p[0] - at[0], p[1] - at[1])
             if d <= HANDLE_PANE_PX and (best is None or d + favour < best[0]):
                 best = (d + favour, Hit(annotation, index))

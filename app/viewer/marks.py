@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.finding import Finding, Source
 from app.domain.geometry import Point2
@@ -15,6 +15,9 @@ from app.viewer.placement import points_on
 from app.viewer.primitives import Anchor, Ellipse, Line, Plate, Polyline, Primitive, Role, Text
 from app.viewer.view_state import ResolvedView
 from app.viewer.words import Texts, measurement_lines
+
+WRITTEN = frozenset({MarkShape.TEXT, MarkShape.SPINE, MarkShape.TOOTH})
+"""Marks that are their words."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class MarkLook:
     selected: bool = False
     pending: bool = False
     rejected: bool = False
+    words: str = ""
+    """What a written mark says."""
+    mismatch: bool = False
+    """An independent computation gave other values: the label is shown as a warning."""
 
 
 def _pane(points: Sequence[Point2], resolved: ResolvedView) -> list[Point2]:
@@ -53,7 +60,10 @@ def shape_primitives(
     dashed, opacity = look.pending, 0.5 if look.rejected else 1.0
     p = _pane(points, resolved)
     out: list[Primitive] = []
-    if shape in (MarkShape.LENGTH, MarkShape.BIDIRECTIONAL):
+    if shape in (MarkShape.LENGTH, MarkShape.BIDIRECTIONAL, MarkShape.CARDIOTHORACIC, MarkShape.LEG_LENGTH, MarkShape.COBB):
+        if shape is MarkShape.COBB:
+            middles = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(p[0::2], p[1::2], strict=True)]
+            out.append(Line(*middles[0], *middles[1], role, style.scale, True, "mark_link"))
         for a, b in zip(p[0::2], p[1::2], strict=True):
             out.append(Polyline((a, b), role, width, dashed, opacity=opacity, key="mark"))
             out.extend(_end_ticks(a, b, role, width, style))
@@ -68,14 +78,18 @@ def shape_primitives(
     elif shape is MarkShape.RECTANGLE:
         corners = tuple(_pane(_rectangle(points[0], points[1]), resolved))
         out.append(Polyline(corners, role, width, dashed, True, opacity=opacity, key="mark"))
-    elif shape is MarkShape.POLYGON:
+    elif shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         out.append(Polyline(tuple(p), role, width, dashed, True, opacity=opacity, key="mark"))
     elif shape is MarkShape.ARROW:
         out.extend(_arrow(p[0], p[1], role, width, style))
+    elif shape in WRITTEN:
+        out.extend(_written(shape, p[0], look, role, style))
+    elif shape in (MarkShape.KEY_IMAGE, MarkShape.MASK):
+        return []
     else:
         r = 6.0 * style.scale
         out.append(Ellipse(p[0][0], p[0][1], r, r, 0.0, role, width, dashed, opacity, key="mark"))
-    if look.selected:
+    if look.selected and shape is not MarkShape.FREEHAND:
         half = 3.5 * style.scale
         for x, y in p:
             corners = ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half))
@@ -85,6 +99,16 @@ def shape_primitives(
         r = 6.0 * style.scale
         out.append(Line(min(xs) - r, max(ys) + r, max(xs) + r, min(ys) - r, role, width, key="struck"))
     return out
+
+
+def _written(shape: MarkShape, at: Point2, look: MarkLook, role: Role, style: Style) -> list[Primitive]:
+    """A word at its place: spine and tooth labels in a frame on the spot, free text beside a dot."""
+    words = look.words or "?"
+    if shape is MarkShape.TEXT:
+        r = 2.0 * style.scale
+        beside = Text(at[0] + 6 * style.scale, at[1], words, Anchor.LEFT, role, style.font, True, True, key="mark_text")
+        return [Ellipse(at[0], at[1], r, r, 0.0, role, style.scale, key="mark"), beside]
+    return [Text(at[0], at[1], words, Anchor.CENTRE, role, style.font, True, True, True, key="mark_text")]
 
 
 def _end_ticks(a: Point2, b: Point2, role: Role, width: float, style: Style) -> list[Primitive]:
@@ -169,9 +193,10 @@ def annotation_primitives(
     points = points_on(annotation.placement, layer, resolved)
     if points is None:
         return ()
+    look = replace(look, words=look.words or annotation.text)
     out = shape_primitives(annotation.shape, points, resolved, Role.MINE, style, look)
     lines = look.lines or measurement_lines(texts, annotation.measurements)
-    if annotation.text:
+    if annotation.text and annotation.shape not in WRITTEN:
         lines = (annotation.text, *lines)
     out.extend(_label(_pane(points, resolved), look.label, lines, Role.MINE, look, resolved, style))
     return tuple(out)
@@ -234,6 +259,10 @@ def finding_primitives(
         points, shape = finding.location.contour_px, MarkShape.POLYGON
     else:
         shape = finding.shape
+    if shape is MarkShape.KEY_IMAGE:
+        return ()
+    if shape in WRITTEN or shape is MarkShape.ARROW:
+        look = replace(look, words=look.words or finding.comment)
     if points is not None:
         out.extend(shape_primitives(shape, points, resolved, role, style, look))
         extent = _pane(points, resolved)
@@ -250,6 +279,10 @@ def finding_primitives(
             out.append(Line(x - rx, y + ry, x + rx, y - ry, role, width, key="struck"))
         extent = [(x - rx, y - ry), (x + rx, y + ry)]
     lines = look.lines or measurement_lines(texts, finding.measurements)
+    if shape is MarkShape.ARROW and look.words:
+        lines = (look.words, *lines)
+    if look.mismatch:
+        lines, role = (*lines, texts.get("viewer.measure.mismatch", "viewer.measure.mismatch")), Role.WARNING
     out.extend(_label(extent, look.label, lines, role, look, resolved, style))
     return tuple(out)
 

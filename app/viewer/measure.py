@@ -49,10 +49,49 @@ def angle_deg(arm: Point2, vertex: Point2, other: Point2, geometry: ImageGeometr
     return Measurement(Quantity.ANGLE, angle, "deg", calibrated)
 
 
+def cobb_deg(points: Sequence[Point2], geometry: ImageGeometry) -> Measurement:
+    """Between two end plates, each a line; both are read from the image's left to its right, so that 0 is parallel."""
+    p, _, calibrated = _scaled(points, geometry)
+    u, v = (d if d[0] >= 0 else -d for d in (p[1] - p[0], p[3] - p[2]))
+    angle = math.degrees(math.atan2(abs(float(u[0] * v[1] - u[1] * v[0])), float(u @ v)))
+    return Measurement(Quantity.ANGLE, angle, "deg", calibrated)
+
+
+def cardiothoracic(points: Sequence[Point2], geometry: ImageGeometry) -> tuple[Measurement, ...]:
+    """Heart over thorax in per cent: the heart's extent along the thorax line, whatever its slope. Needs no millimetres."""
+    p, unit, calibrated = _scaled(points, geometry)
+    across = p[3] - p[2]
+    thorax = float(np.linalg.norm(across))
+    if thorax == 0:
+        return ()
+    heart = abs(float((p[1] - p[0]) @ across)) / thorax
+    return (
+        Measurement(Quantity.RATIO, 100.0 * heart / thorax, "%", calibrated),
+        Measurement(Quantity.HEART_WIDTH, heart, unit, calibrated),
+        Measurement(Quantity.THORAX_WIDTH, thorax, unit, calibrated),
+    )
+
+
+def pair_of_lengths(points: Sequence[Point2], geometry: ImageGeometry) -> tuple[Measurement, ...]:
+    """Two lengths and how much they differ, in the order drawn: the image alone does not say which leg is which."""
+    first, second = length(points[0], points[1], geometry), length(points[2], points[3], geometry)
+    return (
+        Measurement(Quantity.FIRST_LENGTH, first.value, first.unit, first.calibrated),
+        Measurement(Quantity.SECOND_LENGTH, second.value, second.unit, second.calibrated),
+        Measurement(Quantity.DIFFERENCE, abs(first.value - second.value), first.unit, first.calibrated),
+    )
+
+
+_WORDLESS = frozenset(
+    {MarkShape.ARROW, MarkShape.TEXT, MarkShape.SPINE, MarkShape.TOOTH, MarkShape.KEY_IMAGE, MarkShape.MASK}
+)
+"""Marks without a measure of their own; a mask's volume is counted where its voxels are."""
+
+
 def area(shape: MarkShape, points: Sequence[Point2], geometry: ImageGeometry) -> Measurement:
     """Of the outline itself (not of the pixels counted)."""
     p, unit, calibrated = _scaled(points, geometry)
-    if shape is MarkShape.POLYGON:
+    if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         x, y = p[:, 0], p[:, 1]
         value = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2.0
     else:
@@ -82,7 +121,7 @@ def region(
         centre = (p[0] + p[1]) / 2.0
         radii = np.maximum(np.abs(p[1] - p[0]) / 2.0, 1e-12)
         mask = np.asarray(((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1.0 + 1e-12)
-    elif shape is MarkShape.POLYGON:
+    elif shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         mask = _inside_polygon(x, y, p)
     else:
         raise ValueError(f"{shape} has no inside")
@@ -156,13 +195,22 @@ def measure(
     """All that a drawn shape says; the one place that every tool and every recomputation uses.
 
     ``points``: LENGTH 2 ends; BIDIRECTIONAL long a, b then short c, d; ANGLE arm, vertex, arm; ELLIPSE and RECTANGLE two
-    opposite corners of the box; POLYGON its corners; POINT and ARROW the place (ARROW: tip first). Without ``values``
+    opposite corners of the box; POLYGON and FREEHAND the corners; COBB, CARDIOTHORACIC (heart, thorax) and LEG_LENGTH two
+    lines; POINT, ARROW and the written marks the place (ARROW: tip first). Without ``values``
     (colour, or not loaded) only geometry is measured.
     """
     grey = values if values is not None and values.ndim == 2 else None
-    if shape in (MarkShape.POINT, MarkShape.ARROW):
-        found = value_at(points[0], grey, unit, padding) if grey is not None and shape is MarkShape.POINT else None
+    if shape in _WORDLESS:
+        return ()
+    if shape is MarkShape.POINT:
+        found = value_at(points[0], grey, unit, padding) if grey is not None else None
         return (found,) if found else ()
+    if shape is MarkShape.COBB:
+        return (cobb_deg(points, geometry),)
+    if shape is MarkShape.CARDIOTHORACIC:
+        return cardiothoracic(points, geometry)
+    if shape is MarkShape.LEG_LENGTH:
+        return pair_of_lengths(points, geometry)
     if shape is MarkShape.LENGTH:
         return (length(points[0], points[1], geometry),)
     if shape is MarkShape.BIDIRECTIONAL:

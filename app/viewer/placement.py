@@ -12,6 +12,7 @@ from app.viewer.measure import measure
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView
 
+_WITH_VALUES = frozenset({MarkShape.ELLIPSE, MarkShape.RECTANGLE, MarkShape.POLYGON, MarkShape.FREEHAND, MarkShape.POINT})
 ON_PLANE_MM = 0.05
 """A point this near to a slice counts as on it; farther ones belong to a neighbour (half a slice is asked separately)."""
 
@@ -84,7 +85,7 @@ def annotation_of(
 ) -> Annotation:
     """A drawn shape with its measurements, from the context's modality values and calibration."""
     geometry = context.resolved.geometry
-    inside = shape in (MarkShape.ELLIPSE, MarkShape.RECTANGLE, MarkShape.POLYGON, MarkShape.POINT)
+    inside = shape in _WITH_VALUES
     values = context.values() if inside else None
     measurements = measure(shape, points, geometry, values, context.layer.unit, context.padding())
     return Annotation(annotation_id, shape, place(points, context.layer, geometry, context.view.slab_mm), measurements, text)

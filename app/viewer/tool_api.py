@@ -142,3 +142,5 @@ class ToolSpec:
     order: int = 100
     draws: bool = field(default=False)
     """Makes annotations."""
+    hovers: bool = False
+    """Wants to know where the pointer is without a button."""

@@ -69,6 +69,8 @@ class ViewState:
     """Which part of the image lies at the same part of the pane: (1, 0.5) puts the image's right edge at the pane's."""
     fit_extent_mm: Point2 | None = None
     """What zoom 1 fits instead of the image itself: panes with the same extent and size show one scale."""
+    shutter: tuple[float, float, float, float] | None = None
+    """(x0, y0, x1, y1) in image px: what lies outside is painted black and the pane says so."""
 
     def __post_init__(self) -> None:
         if not (self.zoom > 0 and math.isfinite(self.zoom)):

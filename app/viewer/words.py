@@ -71,6 +71,14 @@ def measurement_lines(texts: Texts, measurements: Sequence[Measurement]) -> tupl
     if Quantity.MINIMUM in by and Quantity.MAXIMUM in by:
         low, high = by[Quantity.MINIMUM], by[Quantity.MAXIMUM]
         lines.append(f"{number(texts, low.value, 0)} \u2026 {value_text(texts, high)}")
+    if Quantity.RATIO in by:
+        lines.append(f"CTR {number(texts, by[Quantity.RATIO].value, 1)}\u202f%")
+    if Quantity.HEART_WIDTH in by and Quantity.THORAX_WIDTH in by:
+        heart, thorax = by[Quantity.HEART_WIDTH], by[Quantity.THORAX_WIDTH]
+        lines.append(f"{number(texts, heart.value, 1)} / {value_text(texts, thorax)}")
+    for letter, quantity in (("A", Quantity.FIRST_LENGTH), ("B", Quantity.SECOND_LENGTH), ("\u0394", Quantity.DIFFERENCE)):
+        if quantity in by:
+            lines.append(f"{letter} {value_text(texts, by[quantity])}")
     if not lines and Quantity.LONG_AXIS in by:
         lines.append(value_text(texts, by[Quantity.LONG_AXIS]))
     return tuple(lines)

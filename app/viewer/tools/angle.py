@@ -29,4 +29,4 @@ class AngleTool(TwoStrokeTool):
         return (PutAnnotation(annotation_of(self._id, self.shape, points, context), provisional=True),)
 
 
-TOOL = ToolSpec("angle", "measure", "angle", AngleTool, order=70, draws=True)
+TOOL = ToolSpec("angle", "measure", "angle", AngleTool, order=70, draws=True, hovers=True)

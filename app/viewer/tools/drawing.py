@@ -164,3 +164,13 @@ class TwoStrokeTool(QuietTool):
         if self._first is None:
             return annotation_of(self._id, self.first_shape, (start, at), context)
         return annotation_of(self._id, self.shape, self.all_points(self._first, start, at, context), context)
+
+
+class TwoLineTool(TwoStrokeTool):
+    """Two strokes that are a line each."""
+
+    def all_points(
+        self, first: tuple[Point2, Point2], pressed: Point2, at: Point2, context: ToolContext
+    ) -> Sequence[Point2]:
+        del context
+        return (*first, pressed, at)

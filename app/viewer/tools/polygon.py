@@ -68,4 +68,4 @@ class PolygonTool(QuietTool):
         return annotation_of(self._id, MarkShape.POLYGON, points, context)
 
 
-TOOL = ToolSpec("polygon", "measure", "polygon", PolygonTool, order=95, draws=True)
+TOOL = ToolSpec("polygon", "measure", "polygon", PolygonTool, order=95, draws=True, hovers=True)

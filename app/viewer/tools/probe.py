@@ -43,4 +43,4 @@ class ProbeTool(QuietTool):
         return (HideProbe(),)
 
 
-TOOL = ToolSpec("probe", "measure", "eyedropper", ProbeTool, order=45, draws=True)
+TOOL = ToolSpec("probe", "measure", "eyedropper", ProbeTool, order=45, draws=True, hovers=True)

@@ -1,0 +1,225 @@
+"""Measurements computed a second time by another path, and what differs.
+
+The first path works on the image grid in image px (``measure.py``). This one starts from the stored placement: lengths and
+angles from patient millimetres where there are any (dot products in three dimensions), areas by triangles around a corner
+or by counting, statistics by a scan of every pixel with exact sums. It shares no function with the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.geometry import Point2
+from app.domain.measurement import Annotation, MarkShape, Measurement, Placement, Quantity
+from app.viewer.view_state import ImageGeometry
+
+Vectors = Sequence[tuple[float, ...]]
+RELATIVE = 1e-6
+ABSOLUTE = 1e-6
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """``shown`` is what stands beside the drawing, ``again`` what the second path found."""
+
+    quantity: Quantity
+    shown: float
+    again: float
+
+
+def _true_points(placement: Placement, geometry: ImageGeometry | None) -> Vectors | None:
+    """Millimetres in the patient, else image px in true proportions; None when neither is known."""
+    if placement.points_mm:
+        return placement.points_mm
+    if geometry is None or not placement.points_px:
+        return None
+    x, y = geometry.column_spacing, geometry.row_spacing
+    unit = 1.0 if geometry.calibrated else min(x, y)
+    return tuple((px * x / unit, py * y / unit) for px, py in placement.points_px)
+
+
+def _minus(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [p - q for p, q in zip(a, b, strict=True)]
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return math.fsum(p * q for p, q in zip(a, b, strict=True))
+
+
+def _size(a: Sequence[float]) -> float:
+    return math.sqrt(_dot(a, a))
+
+
+def _between(u: Sequence[float], v: Sequence[float]) -> float:
+    """Degrees by half-angle of the unit vectors (Kahan): good at 0 and 180, where the cosine is not."""
+    nu, nv = _size(u), _size(v)
+    if nu == 0 or nv == 0:
+        return 0.0
+    a, b = [p / nu for p in u], [p / nv for p in v]
+    return math.degrees(2.0 * math.atan2(_size(_minus(a, b)), _size([p + q for p, q in zip(a, b, strict=True)])))
+
+
+def _triangles(points: Vectors) -> float:
+    """Area of a flat outline: signed triangles around its first corner (the sign by the summed normal)."""
+    normals: list[list[float]] = []
+    for a, b in zip(points[1:], points[2:], strict=False):
+        u, v = [*_minus(a, points[0]), 0.0][:3], [*_minus(b, points[0]), 0.0][:3]
+        normals.append([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]])
+    return _size([math.fsum(n[axis] for n in normals) for axis in range(3)]) / 2.0
+
+
+def _box_area(points: Vectors, placement: Placement, geometry: ImageGeometry | None) -> float | None:
+    """Of the box between two corners, by its own sides along rows and columns."""
+    plane = geometry.plane if geometry is not None else None
+    diagonal = _minus(points[1], points[0])
+    if placement.points_mm:
+        if plane is None:
+            return None
+        return abs(_dot(diagonal, plane.row_cosines)) * abs(_dot(diagonal, plane.column_cosines))
+    return abs(diagonal[0]) * abs(diagonal[1])
+
+
+def crosses_itself(points: Sequence[Point2]) -> bool:
+    """True when two sides of a closed outline cut each other: its area has no one meaning then."""
+    sides = list(zip(points, [*points[1:], points[0]], strict=True))
+
+    def turn(a: Point2, b: Point2, c: Point2) -> float:
+        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+    for n, (a, b) in enumerate(sides):
+        for m in range(n + 2, len(sides)):
+            if n == 0 and m == len(sides) - 1:
+                continue
+            c, d = sides[m]
+            if turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0:
+                return True
+    return False
+
+
+def _spans(shape: MarkShape, points: Sequence[Point2], y: float) -> list[tuple[float, float]]:
+    """Where a row at height ``y`` runs inside the outline; ends belong."""
+    (x0, y0), (x1, y1) = points[0], points[1]
+    if shape is MarkShape.RECTANGLE:
+        return [(min(x0, x1), max(x0, x1))] if min(y0, y1) <= y <= max(y0, y1) else []
+    if shape is MarkShape.ELLIPSE:
+        rx, ry = max(abs(x1 - x0) / 2, 1e-12), max(abs(y1 - y0) / 2, 1e-12)
+        rest = 1.0 - ((y - (y0 + y1) / 2) / ry) ** 2
+        if rest < -1e-12:
+            return []
+        half = rx * math.sqrt(max(rest, 0.0)) + 1e-9
+        return [((x0 + x1) / 2 - half, (x0 + x1) / 2 + half)]
+    crossings: list[float] = []
+    spans: list[tuple[float, float]] = []
+    for (ax, ay), (bx, by) in zip(points, [*points[1:], points[0]], strict=True):
+        if ay == y:
+            spans.append((ax, ax))
+            if by == y:
+                spans.append((min(ax, bx), max(ax, bx)))
+        if (ay > y) != (by > y):
+            crossings.append(ax + (y - ay) * (bx - ax) / (by - ay))
+    crossings.sort()
+    return spans + list(zip(crossings[0::2], crossings[1::2], strict=True))
+
+
+def _scan(
+    shape: MarkShape,
+    points: Sequence[Point2],
+    values: npt.NDArray[np.generic],
+    padding: npt.NDArray[np.bool_] | None,
+) -> dict[Quantity, float]:
+    """Row by row along spans; sums are exact (``fsum``), so their order does not matter."""
+    rows, columns = values.shape
+    ys = [p[1] for p in points]
+    picked: list[npt.NDArray[np.float64]] = []
+    for j in range(max(0, math.floor(min(ys)) - 1), min(rows, math.ceil(max(ys)) + 1)):
+        inside = np.zeros(columns, dtype=np.bool_)
+        for low, high in _spans(shape, points, j + 0.5):
+            first, last = math.ceil(low - 0.5 - 1e-9), math.floor(high - 0.5 + 1e-9)
+            inside[max(first, 0) : max(last + 1, 0)] = True
+        if padding is not None:
+            inside &= ~padding[j]
+        row = np.asarray(values[j][inside], dtype=np.float64)
+        picked.append(row[np.isfinite(row)])
+    n = sum(r.size for r in picked)
+    if n == 0:
+        return {}
+    full = [r for r in picked if r.size]
+    mean = math.fsum(math.fsum(r) for r in full) / n
+    spread = math.sqrt(math.fsum(math.fsum((r - mean) * (r - mean)) for r in full) / n)
+    return {
+        Quantity.MEAN: mean,
+        Quantity.STANDARD_DEVIATION: spread,
+        Quantity.MINIMUM: min(float(r.min()) for r in full),
+        Quantity.MAXIMUM: max(float(r.max()) for r in full),
+        Quantity.COUNT: float(n),
+    }
+
+
+_REGIONS = frozenset({MarkShape.RECTANGLE, MarkShape.ELLIPSE, MarkShape.POLYGON, MarkShape.FREEHAND})
+
+
+def again(
+    annotation: Annotation,
+    geometry: ImageGeometry | None,
+    values: npt.NDArray[np.generic] | None = None,
+    padding: npt.NDArray[np.bool_] | None = None,
+    grid_points: Sequence[Point2] = (),
+) -> Mapping[Quantity, float]:
+    """The values by the second path. ``grid_points``: the outline in px of ``values`` (rows, columns), where there are."""
+    shape, points = annotation.shape, _true_points(annotation.placement, geometry)
+    out: dict[Quantity, float] = {}
+    if points is None:
+        return out
+    if shape is MarkShape.LENGTH:
+        out[Quantity.LENGTH] = _size(_minus(points[1], points[0]))
+    elif shape is MarkShape.BIDIRECTIONAL:
+        axes = sorted((_size(_minus(points[1], points[0])), _size(_minus(points[3], points[2]))), reverse=True)
+        out = {Quantity.LONG_AXIS: axes[0], Quantity.SHORT_AXIS: axes[1], Quantity.MEAN_DIAMETER: sum(axes) / 2}
+    elif shape is MarkShape.ANGLE:
+        out[Quantity.ANGLE] = _between(_minus(points[0], points[1]), _minus(points[2], points[1]))
+    elif shape is MarkShape.COBB:
+        angle = _between(_minus(points[1], points[0]), _minus(points[3], points[2]))
+        px = grid_points or annotation.placement.points_px
+        if px and (px[1][0] - px[0][0] < 0) != (px[3][0] - px[2][0] < 0):
+            angle = 180.0 - angle  # one plate was drawn from the right to the left
+        out[Quantity.ANGLE] = angle
+    elif shape is MarkShape.CARDIOTHORACIC:
+        thorax = _minus(points[3], points[2])
+        heart = _minus(points[1], points[0])
+        width = _size(heart) * abs(math.cos(math.radians(_between(heart, thorax))))
+        if _size(thorax) > 0:
+            out = {
+                Quantity.RATIO: 100.0 * width / _size(thorax),
+                Quantity.HEART_WIDTH: width,
+                Quantity.THORAX_WIDTH: _size(thorax),
+            }
+    elif shape is MarkShape.LEG_LENGTH:
+        a, b = _size(_minus(points[1], points[0])), _size(_minus(points[3], points[2]))
+        out = {Quantity.FIRST_LENGTH: a, Quantity.SECOND_LENGTH: b, Quantity.DIFFERENCE: abs(a - b)}
+    elif shape in _REGIONS:
+        if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
+            out[Quantity.AREA] = _triangles(points)
+        elif (box := _box_area(points, annotation.placement, geometry)) is not None:
+            out[Quantity.AREA] = box * (math.pi / 4 if shape is MarkShape.ELLIPSE else 1.0)
+        px = grid_points or annotation.placement.points_px
+        if values is not None and values.ndim == 2 and px:
+            out |= _scan(shape, px, values, padding)
+    return out
+
+
+def _equal(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE * 10)
+
+
+def mismatches(measurements: Sequence[Measurement], found: Mapping[Quantity, float]) -> tuple[Mismatch, ...]:
+    """Those that both paths know and that differ by more than rounding."""
+    return tuple(
+        Mismatch(m.quantity, m.value, found[m.quantity])
+        for m in measurements
+        if m.quantity in found and not _equal(m.value, found[m.quantity])
+    )
