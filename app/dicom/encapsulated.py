@@ -29,9 +29,18 @@ class EncapsulatedPdf:
 
 
 def encapsulate_pdf(
-    study: Study, pdf: bytes, title: str, header: ObjectHeader, evidence: Sequence[str] = (), code: Code = REPORT_CODE
+    study: Study,
+    pdf: bytes,
+    title: str,
+    header: ObjectHeader,
+    evidence: Sequence[str] = (),
+    code: Code | None = REPORT_CODE,
+    *,
+    scanned: bool = False,
 ) -> bytes:
     """``pdf`` as an object of ``study``. The signature inside the PDF stays valid: its bytes are not touched.
+
+    ``scanned``: a document of somebody else's, that nobody here has verified.
 
     Raises ``dicom.not_pdf`` when it does not start as a PDF.
     """
@@ -40,15 +49,18 @@ def encapsulate_pdf(
     ds = Dataset()
     ds.SOPClassUID = ENCAPSULATED_PDF
     ds.Modality = "DOC"
-    ds.ConversionType = "WSD"
+    ds.ConversionType = "SD" if scanned else "WSD"
     ds.BurnedInAnnotation = "YES"
     ds.RecognizableVisualFeatures = "NO"
     ds.AcquisitionDateTime = ""
     ds.DocumentTitle = title
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme, code.meaning
-    ds.ConceptNameCodeSequence = DicomSequence([item])
-    ds.VerificationFlag = "VERIFIED"
+    named = []
+    if code is not None:
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme, code.meaning
+        named.append(item)
+    ds.ConceptNameCodeSequence = DicomSequence(named)
+    ds.VerificationFlag = "UNVERIFIED" if scanned else "VERIFIED"
     sources = []
     for image in evidence_of(study, evidence):
         source = Dataset()
