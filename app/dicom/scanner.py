@@ -200,7 +200,7 @@ def _scan_zip(path: str, work: _Collector) -> None:
         for info in archive.infolist():
             if work.progress.cancelled():
                 raise Cancelled
-            if info.is_dir():
+            if info.filename.endswith("/"):  # is_dir() fails on a member without a name
                 continue
             work.seen += 1
             name = f"{path}!{info.filename}"

@@ -97,13 +97,18 @@ def read_sr(data: bytes) -> SrDocument:
         ds: Any = pydicom.dcmread(io.BytesIO(data), force=False)
         if "ContentSequence" not in ds and str(ds.get("ValueType", "")) != "CONTAINER":
             raise fail("dicom.not_sr")
-        root = _node(ds, 0, [0])
+        return _document(ds)
     except ProblemError:
         raise
     except RecursionError:
         raise fail("dicom.sr_too_deep", limit=MAX_DEPTH) from None
     except Exception as error:  # any maker's bytes: whatever pydicom stumbles over is one thing to the reader
         raise fail("dicom.sr_unreadable", error=type(error).__name__) from error
+
+
+def _document(ds: Any) -> SrDocument:
+    """Raises whatever pydicom stumbles over: elements are converted only when they are asked for."""
+    root = _node(ds, 0, [0])
     device = root.first("121012") or root.first("121013")
     person = root.first("121008")
     observer = person or root.first("121013")
