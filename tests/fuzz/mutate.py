@@ -9,38 +9,16 @@ from functools import lru_cache
 
 _VRS = b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
 _HEAD = re.compile(rb"[\x00-\xff][\x00\x02-\x64\x7f\xfe][\x00-\xff][\x00-\xff](?=" + b"|".join(_VRS) + rb")", re.DOTALL)
-_WILD_4 = (
-    b"\xff\xff\xff\xff",
-    b"\0\0\0\0",
-    b"\xff\xff\xff\x7f",
-    b"\xfe\xff\x00\xe0",
-    b"\xfe\xff\xdd\xe0",
-    b"\xfe\xff\x0d\xe0",
-)
+_ITEM, _ITEM_END, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\x0d\xe0", b"\xfe\xff\xdd\xe0"
+_OPEN = b"\xff\xff\xff\xff"
+_WILD_4 = (_OPEN, b"\0\0\0\0", b"\xff\xff\xff\x7f", _ITEM, _ITEM_END, _SEQUENCE_END)
 _TEXTS = (
     b"", b"0", b"-0", b"-1", b"nan", b"inf", b"1e400", b"-1e-400", b"99999999999999999999", b"65536", b"\\" * 40,
     b"\x1b$B\x1b(B", b"\x1b$)C", b"=^=^=", b"\xff\xfe\0", b"9" * 64, b"0x10", b"1\\0\\0\\0\\1\\0", b"0\\0\\0\\0\\0\\0",
     b"1e-30\\1e30", b"\0" * 6,
 )  # fmt: skip
-_SYNTAXES = tuple(
-    f"1.2.840.10008.1.2{tail}".encode()
-    for tail in (
-        "",
-        ".1",
-        ".2",
-        ".1.99",
-        ".5",
-        ".4.50",
-        ".4.51",
-        ".4.57",
-        ".4.70",
-        ".4.80",
-        ".4.90",
-        ".4.201",
-        ".4.110",
-        ".8.1",
-    )
-)
+_TAILS = ".1 .2 .1.99 .5 .4.50 .4.51 .4.57 .4.70 .4.80 .4.90 .4.201 .4.110 .8.1".split()
+_SYNTAXES = tuple(f"1.2.840.10008.1.2{tail}".encode() for tail in ("", *_TAILS))
 _LENGTHS = (0xFFFFFFFF, 0xFFFFFFFE, 0x7FFFFFFF)
 _NUMBERS = (0, 1, 2, 3, 7, 8, 12, 15, 16, 17, 31, 32, 33, 64, 127, 255, 256, 1023, 4096, 32767, 32768, 65535)
 
