@@ -18,6 +18,7 @@ from app.session.crops import finding_crop
 from app.session.finding_edits import modified
 from app.session.finding_words import FINDING_KINDS, kinds_of, regions_of, side_of
 from app.session.findings_desk import FindingsDesk
+from app.session.guideline_desk import GuidelineDesk
 from app.session.hanging_words import explanation, series_cards
 from app.session.images import Images
 from app.session.open_study import OpenStudy, place_words
@@ -82,6 +83,8 @@ class ReadingSession:
         self._journal: list[tuple[Finding, ...] | None] = []
         self._redo: list[tuple[Finding, ...]] = []
         self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
+        self.guidelines: GuidelineDesk | None = None
+        """Rules for what was accepted; set where the study is one that they speak of."""
         desk.on_marks = self._journal.append
         room.on_remember = lambda: self._journal.append(None)
 
@@ -199,6 +202,11 @@ class ReadingSession:
             "previous_page": lambda: room.scroll(-10),
             "first_image": lambda: room.scroll(-100_000),
             "last_image": lambda: room.scroll(100_000),
+            "cine_play": room.cine.toggle,
+            "cine_faster": room.cine.faster,
+            "cine_slower": room.cine.slower,
+            "cine_stated_rate": room.cine.as_stated,
+            "cine_sweep": room.cine.toggle_sweep,
             "next_finding": self.next_unanswered,
             "toggle_overlay_text": lambda: room.toggle("corner_texts"),
             "toggle_linking": lambda: room.toggle("linked"),

@@ -19,6 +19,7 @@ from app.security.redaction import REDACTOR
 from app.session import this_pc
 from app.session.chain_check import ChainCheck
 from app.session.findings_desk import FindingsDesk
+from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
 from app.session.importing import ImportSummary, import_paths
 from app.session.list_desk import ListDesk
@@ -312,6 +313,15 @@ class Workstation:
             self._say,
             lambda: self._reads.retry(study_instance_uid),
             priors,
+        )
+        self.reading.guidelines = GuidelineDesk(
+            self._library,
+            current.study,
+            tuple(p.study.study_datetime for p in priors),
+            desk,
+            reports,
+            self.person,
+            self._announce,
         )
         if not self._reads.results(study_instance_uid):
             # Imported by the command line, or the programme died before it was planned.

@@ -57,6 +57,7 @@ class FakeReading:
     def __init__(self, workstation: object) -> None:
         self._ws = workstation
         self.study = SimpleNamespace(study_instance_uid="1.2.0")
+        self.guidelines = None
         self.room = SimpleNamespace(
             crosshair=True,
             linked=True,

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QWidget
 from app.domain.problem import ProblemError
 from app.domain.verdict import Decision, ImageQuality, Overall
 from app.session.views import AiState, FindingCard, Notice, SecondReadView, Words
-from app.ui.i18n import tr, tr_problem
+from app.ui.i18n import language, tr, tr_problem
 from app.ui.reading.ai_cards import VERDICT_ICON, AiCard, verdict_words
+from app.ui.reading.guideline_card import GuidelineCard
 from app.ui.reading.heatmap_card import HeatmapCard
 from app.ui.reading.own_cards import LineCard, OwnCard
 from app.ui.widgets.boxes import Card, ProgressBar, clear, column, row
@@ -167,7 +168,8 @@ class RevealedList(QWidget):
         opened = self.opened()
         cards = (view.ai_only, view.only_mine, view.agreed, view.own)
         percent = round(view.fraction * 100) if view.fraction is not None else None
-        shown = (*cards, view.state, view.problem, percent, opened, self._modifying, reading.selected_finding)
+        advice = reading.guidelines.view() if reading.guidelines is not None else None
+        shown = (*cards, view.state, view.problem, percent, opened, self._modifying, reading.selected_finding, advice)
         if shown == self._shown:
             return
         self._shown = shown
@@ -202,6 +204,12 @@ class RevealedList(QWidget):
             self._agreed_heading(len(view.agreed), bool(waiting))
             for card in view.agreed:
                 self._add_ai(card, opened)
+        if advice is not None and advice.available:
+            self._body.addSpacing(12)
+            self._heading(Words("ui.guideline.title"), reading.guidelines.title(language()))
+            made = GuidelineCard(reading, reading.guidelines, advice)
+            made.noticed.connect(self.noticed)
+            self._body.addWidget(made)
 
     def _heading(self, left: Words, right: Words | str) -> None:
         line = row(margins=(0, 0, 0, 2))
