@@ -335,4 +335,4 @@ def small(data: bytes, info: PictureInfo, side_px: int = 256) -> npt.NDArray[np.
     scaled = np.clip(blocks * (255.0 / (top or 1.0)), 0, 255).astype(np.uint8)
     if page.white_is_zero:
         scaled = 255 - scaled
-    return scaled[..., 0] if scaled.shape[2] == 1 else scaled
+    return np.ascontiguousarray(scaled[..., 0] if scaled.shape[2] == 1 else scaled)

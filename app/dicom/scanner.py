@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from app.dicom.byte_source import FileByteSource, open_zip, read_member, zip_loc
 from app.dicom.header import IsDirectory, RefusedHeader, fetch_from_bytes, header_from_raw, is_directory, read_with
 from app.dicom.header import _guarded as guarded_read
 from app.dicom.instance_builder import FileHeader
-from app.dicom.media_index import listed_files
+from app.dicom.media_index import listed_files, wrong_links
 from app.dicom.raw_items import RawFile
 from app.dicom.series_template import SeriesTemplates
 from app.dicom.study_tree import StudyTree
@@ -26,6 +26,7 @@ from app.domain.study import Instance, RefusedFile, Study
 
 _LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "autorun.inf", ".localized"})
 _MAX_FILES = 5_000_000
+_HEADER_COST = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ def scan(paths: Sequence[Path], progress: Progress | None = None, source: ByteSo
     work = _Collector(progress, StudyTree(), [], [], [], [], [])
     explicit = {os.path.abspath(p) for p in paths}
     listed = list(dict.fromkeys(name for path in sorted(explicit) for name in _files_below(path, work)))
-    total = max(len(listed), 1)
+    share = _shares(listed, progress)
     for n, path in enumerate(listed):
         if progress.cancelled():
             raise Cancelled
         if n % 16 == 0:
-            progress.report(n / total, "scan")
+            progress.report(share(n), "scan")
         if path[-4:].lower() == ".zip" and _is_zip(path):
             _scan_zip(path, work)
         else:
@@ -99,6 +100,20 @@ def scan(paths: Sequence[Path], progress: Progress | None = None, source: ByteSo
     )
 
 
+def _shares(listed: Sequence[str], progress: Progress) -> Callable[[int], float]:
+    """How far a scan is before file ``n``: by bytes, up to what a header costs of a large file; an archive counts whole."""
+    if isinstance(progress, SilentProgress):
+        return lambda n: n / max(len(listed), 1)
+    so_far = [0]
+    for path in listed:
+        try:
+            size = os.path.getsize(path)
+        except OSError:
+            size = 0
+        so_far.append(so_far[-1] + (size if path[-4:].lower() == ".zip" else min(size, _HEADER_COST)))
+    return lambda n: so_far[n] / max(so_far[-1], 1)
+
+
 def _files_below(path: str, work: _Collector) -> Iterator[str]:
     """Files in a stable order; folders that cannot be read are refused by name, loops of links are walked once."""
     if not os.path.isdir(path):
@@ -107,7 +122,7 @@ def _files_below(path: str, work: _Collector) -> Iterator[str]:
             work.refuse(path, fail("dicom.file_gone", next_step="dicom.next.rescan").problem)
             return
         yield path
-        if os.path.basename(path).upper() == "DICOMDIR":
+        if os.path.basename(path).upper().startswith("DICOMDIR"):
             # The directory may lie or be incomplete: its folder decides, the directory only names what is missing.
             yield from (p for p in _files_below(os.path.dirname(path), work) if p != path)
         return
@@ -180,6 +195,9 @@ def _note_directory(path: Path, work: _Collector, asked_for: bool) -> None:
     if listed is None:
         work.remarks.append(Problem("media.directory_broken", {"name": path.name}, Severity.WARNING))
         return
+    wrong = wrong_links(path)
+    if wrong is not None:
+        work.remarks.append(wrong)
     missing = [p for p in listed if not p.exists()]
     if missing:
         params: dict[str, str | int | float] = {"name": path.name, "missing": len(missing), "listed": len(listed)}
