@@ -18,6 +18,7 @@ MAX_RATIO = 200
 _RATIO_FLOOR = 16 << 20
 """Members smaller than this may compress as well as they like (an empty mask does)."""
 _CACHED_MEMBERS = 64
+_PIECE = 4 << 20
 _CACHED_BYTES = 256 << 20
 
 
@@ -69,7 +70,12 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     check_member(info)
     try:
         with archive.open(info) as stream:
-            data = stream.read(info.file_size + 1)
+            # In pieces: asked for at once, a promise of 4 GB would take 4 GB before the first byte is there.
+            pieces, left = [], info.file_size + 1
+            while left > 0 and (piece := stream.read(min(left, _PIECE))):
+                pieces.append(piece)
+                left -= len(piece)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise fail("zip.member_broken", kept_safe="kept.original") from error
     if len(data) != info.file_size:
