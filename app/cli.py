@@ -59,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="one JSON object on standard output")
     info.add_argument("--pixels", action="store_true", help="shape, dtype, min, max, mean and SHA-256 of the stored values")
 
+    info.add_argument("--tags", action="store_true", help="why a file did not open: rules of the standard and every tag")
+    info.add_argument("--find", default="", metavar="TEXT", help="with --tags: only tags whose name or value holds it")
+
     read = commands.add_parser("read", help="run the second readers over files; the output is unsealed and says so")
     read.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     read.add_argument("--out", type=Path, required=True, help="folder for findings.json, DICOM objects and key images")
@@ -105,12 +108,30 @@ def info(options: argparse.Namespace) -> int:
 
     if _missing(options.paths):
         return FAILED
+    if options.tags:
+        return _tags(options)
     report = inspect(options.paths, pixels=options.pixels, progress=TerminalProgress())
     if options.json:
         _json(report)
     else:
         _print_info(report)
     return OK if all_opened(report) else FAILED
+
+
+def _tags(options: argparse.Namespace) -> int:
+    """Each file held against the standard; folders are walked."""
+    from app.dicom.examine import REFUSED
+    from app.dicom.tag_report import SCHEMA, lines
+    from app.session.commands import tags_of
+
+    answers = tags_of(options.paths, options.find, options.language)
+    if options.json:
+        _json({"schema": SCHEMA, "files": answers})
+    else:
+        for answer in answers:
+            print(answer["path"])
+            print("\n".join(lines(answer)))
+    return FAILED if any(a["state"] == REFUSED for a in answers) else OK
 
 
 def _print_info(report: dict[str, Any]) -> None:

@@ -159,3 +159,30 @@ def self_test(name: str | None) -> dict[str, Any]:
         problem = Problem("ai.reader.missing", {"name": name})
         out.append({"name": name, "passed": False, "reason": sentence("en", problem), "report": {}})
     return {"schema": "ekinshi.self-test/1", "models": out}
+
+
+def tags_of(paths: Sequence[Path], find: str, language: str) -> list[dict[str, Any]]:
+    """What ``info --tags`` says of each file; what cannot be read at all is refused with its reason."""
+    from app.dicom.byte_source import FileByteSource, file_locator
+    from app.dicom.examine import REFUSED, examine
+    from app.dicom.tag_report import report
+
+    source = FileByteSource()
+    answers: list[dict[str, Any]] = []
+    files = [f for p in paths for f in (sorted(q for q in p.rglob("*") if q.is_file()) if p.is_dir() else [p])]
+    for file in files:
+        try:
+            answer = report(examine(file_locator(file), source, file.name), find, language)
+        except ProblemError as error:
+            answer = {
+                "state": REFUSED,
+                "sop_class": "",
+                "transfer_syntax": "",
+                "bytes": 0,
+                "reasons": [],
+                "tags": [],
+                "sentence": sentence(language, error.problem),
+            }
+        answers.append({"path": str(file), **answer})
+    source.close()
+    return answers

@@ -28,6 +28,7 @@ def series_cards(opened: OpenStudy, shown: set[str], prior_date: str = "") -> tu
                 chosen.remarks,
                 chosen.display_set_id in shown,
                 prior_date,
+                opened.study.study_instance_uid,
             )
         )
     return tuple(cards)

@@ -208,6 +208,7 @@ class SeriesCard:
     active: bool
     prior_date: str = ""
     """Set for priors."""
+    study_instance_uid: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from app.samples.catalogue import write_samples
 from app.security.redaction import REDACTOR
 from app.session import this_pc
 from app.session.chain_check import ChainCheck
+from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
 from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
@@ -115,6 +116,7 @@ class Workstation:
         )
         self._summary: ImportSummary | None = None
         self._images: Images | None = None
+        self._explorer: Explorer | None = None
         self.reading: ReadingSession | None = None
         self._closed = False
         self._write_event(EventKind.SESSION_STARTED)
@@ -202,6 +204,27 @@ class Workstation:
     def thumbnail(self, display_set_id: str) -> Thumbnail | None:
         """A display set's picture if it is here; else it is asked for and ``Changes(images=True)`` follows."""
         return self._thumbnails.get(display_set_id)
+
+    # -- why did it not open ---------------------------------------------------------------------------------------
+
+    @property
+    def explorer(self) -> Explorer:
+        """Made at its first use."""
+        if self._explorer is None:
+            self._explorer = Explorer(self._library.objects, self._loop)
+        return self._explorer
+
+    def refused_files(self) -> tuple[ExplorerFile, ...]:
+        """What the last import refused."""
+        return of_refused(self._summary.refused) if self._summary is not None else ()
+
+    def files_of_study(self, study_instance_uid: str, display_set_id: str = "") -> tuple[ExplorerFile, ...]:
+        """Objects of a study, or of one of its display sets."""
+        wanted = next(
+            (d for d in self._headers.display_sets(study_instance_uid) if d.display_set_id == display_set_id), None
+        )
+        uids = frozenset(f.sop_instance_uid for f in wanted.frames) if wanted is not None else frozenset()
+        return of_study(self._headers.study(study_instance_uid), wanted.series_instance_uid if wanted else "", uids)
 
     # -- import ----------------------------------------------------------------------------------------------------
 
@@ -377,7 +400,13 @@ class Workstation:
     def busy(self) -> bool:
         """Something is still under way: tasks, second readers, decoding. For tests and pictures."""
         images = self._images.busy() if self._images is not None else False
-        return self._tasks.running() or self._reads.busy() or images or self._pictures.busy()
+        return (
+            self._tasks.running()
+            or self._reads.busy()
+            or images
+            or self._pictures.busy()
+            or (self._explorer is not None and self._explorer.busy())
+        )
 
     def images_busy(self) -> bool:
         """Frames, volumes or thumbnails are still being made."""
@@ -391,6 +420,8 @@ class Workstation:
         self._reads.close()
         if self._parts.client is not None:
             self._parts.client.shutdown()
+        if self._explorer is not None:
+            self._explorer.close()
         self._tasks.close()
         self._pictures.close()
         self._parts.sync.stop()

@@ -28,6 +28,7 @@ from app.ui.worklist.screen import WorklistScreen
 
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
+    from app.ui.explorer.doors import ExplorerDoor
 
 _log = logging.getLogger(__name__)
 
@@ -70,12 +71,14 @@ class AppWindow(QWidget):
         lay.addWidget(self.status)
         self._keys: ShortcutSheet | None = None
         self._import_sheet: ImportSheet | None = None
+        self._explorer: ExplorerDoor | None = None
         self._disconnect: list[Callable[[], None]] = [
             workstation.changed.connect(self._changed),
             workstation.notice.connect(self._noticed),
         ]
         self.worklist = WorklistScreen(workstation, self._thumbnails)
         self.worklist.open_wanted.connect(self.open_study)
+        self.worklist.tags_wanted.connect(lambda uid: self.explorer.study(uid))
         self.worklist.import_wanted.connect(self.import_paths)
         self.worklist.samples_wanted.connect(self.open_samples)
         self.worklist.keys_wanted.connect(self.show_keys)
@@ -103,6 +106,7 @@ class AppWindow(QWidget):
             reading.to_worklist.connect(lambda: self.go("worklist"))
             reading.to_report.connect(lambda: self.go("report"))
             reading.open_wanted.connect(self.open_study)
+            reading.tags_wanted.connect(lambda uid, chosen: self.explorer.study(uid, chosen))
             return reading
         if name == "report":
             from app.ui.report.screen import ReportScreen
@@ -207,6 +211,7 @@ class AppWindow(QWidget):
             return
         if self._import_sheet is None:
             self._import_sheet = ImportSheet(self)
+            self._import_sheet.explore_wanted.connect(lambda: self.explorer.refused())
         self._import_sheet.show_summary(summary)
         self._import_sheet.open()
 
@@ -221,6 +226,15 @@ class AppWindow(QWidget):
             self._workstation.open_samples()
         else:
             QProcess.startDetached(sys.executable, ["-m", "app", "window", "--samples"], str(Path(__file__).parents[2]))
+
+    @property
+    def explorer(self) -> ExplorerDoor:
+        """Why a file did not open; built at its first use."""
+        if self._explorer is None:
+            from app.ui.explorer.doors import ExplorerDoor
+
+            self._explorer = ExplorerDoor(self._workstation, self)
+        return self._explorer
 
     def show_keys(self) -> None:
         if self._keys is None:

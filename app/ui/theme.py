@@ -153,6 +153,7 @@ QScrollBar::handle {{ background: {edge}; border-radius: 3px; margin: 1px; min-h
 QScrollBar::handle:hover {{ background: {control_edge}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+QHeaderView, QHeaderView::section {{ background: {raised}; color: {secondary}; border: none; padding: 4px 6px; }}
 QAbstractScrollArea {{ background: transparent; border: none; }}
 QLineEdit, QPlainTextEdit {{ selection-background-color: {on}; selection-color: {text}; }}
 """

@@ -25,6 +25,8 @@ class ReadingScreen(QWidget):
     to_worklist = Signal()
     to_report = Signal()
     open_wanted = Signal(str)
+    tags_wanted = Signal(str, str)
+    """Study Instance UID, display set id: its objects and their tags."""
 
     def __init__(self, workstation: Workstation, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +38,7 @@ class ReadingScreen(QWidget):
         self.strip.set_chosen.connect(self._show_set)
         self.strip.study_wanted.connect(self.open_wanted)
         self.strip.fold.connect(self.toggle_strip)
+        self.strip.tags_wanted.connect(self.tags_wanted)
         middle = column()
         self.tools = ToolsRow(workstation)
         self.tools.unfold.clicked.connect(self.toggle_strip)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QDrag, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
-from PySide6.QtWidgets import QApplication, QGridLayout, QWidget
+from PySide6.QtGui import QContextMenuEvent, QDrag, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QApplication, QGridLayout, QMenu, QWidget
 
 from app.session.views import NOTHING, SeriesCard, Words
 from app.ui.i18n import tr, tr_problem
@@ -34,6 +34,8 @@ class SeriesTile(QWidget):
     """A series: picture, number and label, count. Click shows it in the active pane, dragging puts it into any."""
 
     chosen = Signal(str)
+    tags_wanted = Signal(str, str)
+    """Study Instance UID, display set id."""
 
     def __init__(self, card: SeriesCard, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,6 +82,13 @@ class SeriesTile(QWidget):
             self._from = None
             self.chosen.emit(self.card.display_set_id)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        wanted = (self.card.study_instance_uid, self.card.display_set_id)
+        menu.addAction(tr("ui.explorer.tags")).triggered.connect(lambda: self.tags_wanted.emit(*wanted))
+        menu.popup(event.globalPos())
+
     def keyPressEvent(self, event: object) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Space):  # type: ignore[attr-defined]
             self.chosen.emit(self.card.display_set_id)
@@ -116,6 +125,8 @@ class SeriesTile(QWidget):
 
 
 class _Group(QWidget):
+    tags_wanted = Signal(str, str)
+
     def __init__(self, title: Words, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
@@ -143,6 +154,7 @@ class _Group(QWidget):
         for number, card in enumerate(cards):
             tile = SeriesTile(card, self._thumbnails)
             tile.chosen.connect(chosen)
+            tile.tags_wanted.connect(self.tags_wanted)
             self._grid.addWidget(tile, number // 2, number % 2)
         self.setVisible(bool(cards))
 
@@ -153,6 +165,7 @@ class _Group(QWidget):
 class Strip(Surface):
     set_chosen = Signal(str)
     study_wanted = Signal(str)
+    tags_wanted = Signal(str, str)
     fold = Signal()
 
     def __init__(self, workstation: Workstation, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
@@ -180,6 +193,8 @@ class Strip(Surface):
         lay.addLayout(chain)
         self._series = _Group(Words("ui.reading.this_study"), thumbnails)
         self._priors = _Group(Words("ui.reading.priors"), thumbnails)
+        for group in (self._series, self._priors):
+            group.tags_wanted.connect(self.tags_wanted)
         lay.addWidget(self._series)
         lay.addWidget(self._priors)
         lay.addStretch(1)

@@ -11,7 +11,7 @@ from app.domain.study import RefusedFile
 from app.session.views import Words
 from app.ui.i18n import file_size, tr, tr_problem
 from app.ui.widgets.boxes import Line, VScroll, clear, column, row
-from app.ui.widgets.buttons import PRIMARY, Button
+from app.ui.widgets.buttons import OUTLINE, PRIMARY, Button
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.text import Text, heading, note
@@ -56,6 +56,8 @@ class ImportSheet(Sheet):
     """``show_summary`` takes the session's ``ImportSummary``."""
 
     to_worklist = Signal()
+    explore_wanted = Signal()
+    """Why did it not open."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(Words("ui.import.title"), QSize(960, 760), parent)
@@ -75,6 +77,9 @@ class ImportSheet(Sheet):
         self.body.addWidget(Line())
         foot = row(margins=(16, 12, 16, 12))
         foot.addWidget(note(Words("ui.import.originals")), 1)
+        self._explore = Button(Words("ui.explorer.open"), OUTLINE, "magnifying-glass", height=40)
+        self._explore.clicked.connect(self._to_explorer)
+        foot.addWidget(self._explore)
         done = Button(Words("ui.import.done"), PRIMARY, key="⏎", height=40)
         done.clicked.connect(self.leave)
         foot.addWidget(done, 0, Qt.AlignmentFlag.AlignRight)
@@ -100,6 +105,7 @@ class ImportSheet(Sheet):
         self._figures.addStretch(1)
         clear(self._list)
         refused = tuple(summary.refused)
+        self._explore.setVisible(bool(refused))
         notes = len(refused) + len(summary.remarks)
         self._head.setVisible(notes > 0)
         self._heading.say(tr("ui.import.not_opened", n=len(refused)) if refused else tr("ui.import.remarks"))
@@ -113,6 +119,10 @@ class ImportSheet(Sheet):
             text = tr("ui.import.all_known", n=known) if known and not studies else tr("ui.import.all_well")
             self._list.addWidget(_Refused("", text, "check", "ok"))
         self._list.addStretch(1)
+
+    def _to_explorer(self) -> None:
+        self.leave()
+        self.explore_wanted.emit()
 
     def _add(self, item: RefusedFile) -> None:
         self._list.addWidget(_Refused(item.path, tr_problem(item.problem), "prohibit", "bad"))

@@ -6,12 +6,12 @@ from PySide6.QtCore import QRectF, QSize, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
-from app.session.views import StudyPreview, Words
+from app.session.views import NOTHING, StudyPreview, Words
 from app.ui.i18n import tr
 from app.ui.pictures import Thumbnails
 from app.ui.theme import colour
 from app.ui.widgets.boxes import Card, ProgressBar, Surface, VScroll, clear, column, row
-from app.ui.widgets.buttons import PRIMARY, Button
+from app.ui.widgets.buttons import OUTLINE, PRIMARY, Button
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.paint import clip_rounded
 from app.ui.widgets.text import Text, heading, note
@@ -86,6 +86,7 @@ class AiCard(Card):
 
 class Preview(Surface):
     opened = Signal(str)
+    tags_wanted = Signal(str)
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__("panel", "l", parent)
@@ -135,6 +136,9 @@ class Preview(Surface):
         self._open = Button(Words("ui.worklist.open"), PRIMARY, key="⏎", height=40)
         self._open.clicked.connect(lambda: self.opened.emit(self._uid))
         foot.addWidget(self._open, 1)
+        tags = Button(NOTHING, OUTLINE, "list-bullets", tip=Words("ui.explorer.tags"), height=40)
+        tags.clicked.connect(lambda: self.tags_wanted.emit(self._uid))
+        foot.addWidget(tags)
         outer.addLayout(foot)
 
     def sizeHint(self) -> QSize:

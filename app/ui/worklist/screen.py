@@ -36,6 +36,7 @@ _ROOMY = 1500
 
 class WorklistScreen(QWidget):
     open_wanted = Signal(str)
+    tags_wanted = Signal(str)
     import_wanted = Signal(list)
     samples_wanted = Signal()
     keys_wanted = Signal()
@@ -61,6 +62,7 @@ class WorklistScreen(QWidget):
         self._side.setFixedWidth(PREVIEW_WIDTH)
         self._preview = Preview(thumbnails)
         self._preview.opened.connect(self.open_wanted)
+        self._preview.tags_wanted.connect(self.tags_wanted)
         self._readers = ReadersPanel()
         self._side.addWidget(self._readers)
         self._side.addWidget(self._preview)

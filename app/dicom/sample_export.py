@@ -1,0 +1,164 @@
+"""A sample of a file for a bug report: the same structure and lengths, nothing that says whose it is.
+
+Works on the bytes, so that what is broken stays broken in the same way. Everything that is text, date, identifier or private
+is replaced by a dummy of equal length unless it stands in ``_KEPT``; what could not be read is zeroed. This is stricter than
+PS3.15 Annex E asks for and no replacement for it: the sample is for engineers, not for research.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from dataclasses import dataclass
+
+from app.dicom.tag_tree import TagElement, TagTree, read_tree
+from app.domain.problem import fail
+
+_KEPT = frozenset(
+    {
+        0x00080005, 0x00080008, 0x00080060, 0x00080068, 0x00080070, 0x00080100, 0x00080102, 0x00080104, 0x00081090,
+        0x00081150, 0x00080016, 0x00181020, 0x00280004, 0x0040A040, 0x0040A010, 0x00420012, 0x00020013,
+    }
+)  # fmt: skip
+"""Text that describes the machine or the coding: character set, image type, manufacturer, codes, software version."""
+_PIXELS = frozenset({0x7FE00010, 0x7FE00008, 0x7FE00009})
+_TABLES = frozenset(
+    {0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222, 0x00281223, 0x00283006, 0x7FE00001, 0x7FE00002}
+)
+_CODE_STRING = re.compile(rb"^[A-Z0-9 _\\\0]*$")
+_NUMBER_STRING = re.compile(rb"^[0-9+\-.eE \\\0]*$")
+_BINARY_NUMBERS = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT"})
+
+
+@dataclass(frozen=True)
+class Sample:
+    data: bytes
+    replaced: int
+    """Values that were replaced."""
+    pixels_replaced: bool
+
+
+def sample_of(data: bytes, noise: bool) -> Sample:
+    """The sample of a file's bytes. ``noise``: the pixels are replaced too (streams that are compressed then cannot be
+    decoded). Raises ``explorer.nothing_to_export`` when no element could be read."""
+    tree = read_tree(lambda offset, length: data[offset : offset + length], len(data))
+    if not tree.roots:
+        raise fail("explorer.nothing_to_export", kept_safe="kept.original")
+    if tree.inflated:
+        return _deflated(data, tree, noise)
+    body = bytearray(data)
+    preamble = 128 if data[128:132] == b"DICM" else 0
+    body[:preamble] = bytes(preamble)
+    count = _replace(body, data, tree, noise)
+    end = _read_until(tree)
+    body[end:] = bytes(len(body) - end)
+    return Sample(bytes(body), count, noise)
+
+
+def _deflated(data: bytes, tree: TagTree, noise: bool) -> Sample:
+    """The inflated data set is treated and packed again; its packed length changes."""
+    meta = [e for e in tree.roots if e.tag >> 16 == 2]
+    start = max((e.value_offset + e.available for e in meta), default=0)
+    plain = bytearray(tree._take(0, tree.size))
+    count = _replace(plain, bytes(plain), tree, noise, skip_meta=True)
+    end = _read_until(tree)
+    plain[end:] = bytes(len(plain) - end)
+    head = bytearray(data[:start])
+    head[:128] = bytes(128)
+    for element in meta:
+        count += _one(head, data, element, noise)
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(bytes(plain)) + packer.flush()
+    return Sample(bytes(head) + packed + b"\0" * (len(packed) % 2), count, noise)
+
+
+def _replace(body: bytearray, data: bytes, tree: TagTree, noise: bool, skip_meta: bool = False) -> int:
+    return sum(_one(body, data, e, noise) for e in tree.walk() if not (skip_meta and e.tag >> 16 == 2 and e.depth == 0))
+
+
+def _read_until(tree: TagTree) -> int:
+    """The first byte that the walk did not understand; its own head stays, so that the break stays."""
+    stop = next((b.offset for b in tree.breaches if b.stops), None)
+    if stop is None and not tree.cut_off:
+        return tree.size
+    last = max((e.value_offset + e.available for e in tree.walk()), default=0)
+    return min(tree.size, max(last, (stop or 0) + 12))
+
+
+def _one(body: bytearray, data: bytes, element: TagElement, noise: bool) -> int:
+    """Replaces one value in place; 1 when something was replaced."""
+    if element.available == 0 or element.kind == "item" or element.vr == "SQ" or element.children:
+        return 0
+    at, n = element.value_offset, element.available
+    raw = data[at : at + n]
+    new = _dummy(element, raw, noise)
+    if new is None or new == raw:
+        return 0
+    body[at : at + n] = new
+    return 1
+
+
+def _dummy(element: TagElement, raw: bytes, noise: bool) -> bytes | None:
+    """The dummy of equal length, None for what stays."""
+    tag, vr, n = element.tag, element.vr, len(raw)
+    root = element
+    while root.parent is not None:
+        root = root.parent
+    if element.kind == "fragment" or tag in _PIXELS:
+        inside = root.tag not in _PIXELS  # an icon: a small picture of the patient
+        return _noise(raw) if noise or inside else None
+    if tag in _TABLES or tag & 0xFFFF == 0:
+        return None
+    if tag >> 16 & 1:
+        return None if 0x10 <= (tag & 0xFFFF) <= 0xFF else _plain(vr, raw)
+    if tag in _KEPT:
+        return None
+    if vr == "UI":
+        return _uid(raw)
+    if vr == "CS" and _CODE_STRING.match(raw) and tag >> 16 != 0x0010:
+        return None
+    if vr in ("IS", "DS") and _NUMBER_STRING.match(raw) and tag >> 16 != 0x0010:
+        return None
+    if vr in _BINARY_NUMBERS:
+        return None
+    if tag >> 16 == 2 and vr == "OB" and n == 2:
+        return None  # File Meta Information Version
+    return _plain(vr, raw)
+
+
+def _plain(vr: str, raw: bytes) -> bytes:
+    """Dates become 19000101, times 00..., text X with its delimiters; bytes become zeros, long ones noise."""
+    if vr in ("DA", "DT", "TM"):
+        pattern = b"000000" if vr == "TM" else b"19000101000000"
+        return bytes(
+            pattern[i % len(pattern)] if 48 <= b <= 57 else b if b in b"\\ \0.+-" else 48 for i, b in enumerate(raw)
+        )
+    if vr == "AS":
+        return (b"000Y" * (len(raw) // 4 + 1))[: len(raw)]
+    if vr in ("IS", "DS"):
+        return b"0" * len(raw)
+    if vr in ("OB", "OW", "OF", "OD", "OL", "OV", "UN") or vr in _BINARY_NUMBERS:
+        return bytes(len(raw))
+    return bytes(b if b in b"^=\\" else 32 if b in (0, 32) else 88 for b in raw)
+
+
+def _uid(raw: bytes) -> bytes:
+    """Another UID of equal length; those of the standard itself stay. Equal ones stay equal."""
+    parts = []
+    for part in raw.split(b"\\"):
+        body = part.rstrip(b"\0 ")
+        if not body or body.startswith(b"1.2.840.10008."):
+            parts.append(part)
+            continue
+        digits = str(int(hashlib.sha256(b"ekinshi sample " + body).hexdigest(), 16))
+        made = (b"2.25.1" + digits.encode())[: len(body)]
+        if made.endswith(b"."):
+            made = made[:-1] + b"1"
+        parts.append(made + part[len(body) :])
+    return b"\\".join(parts)
+
+
+def _noise(raw: bytes) -> bytes:
+    """Bytes that depend on the length only: nothing of the picture is in them."""
+    return hashlib.shake_256(b"ekinshi noise %d" % len(raw)).digest(len(raw))
