@@ -22,6 +22,7 @@ from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
 from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
+from app.session.import_desk import DeskParts, ImportDesk
 from app.session.importing import ImportSummary, import_paths
 from app.session.list_desk import ListDesk
 from app.session.read_planner import LibraryPlanner
@@ -115,6 +116,17 @@ class Workstation:
             parts.library, parts.sync, parts.clock, self._headers, lambda: self.person, self._chain.intact, self._announce
         )
         self._summary: ImportSummary | None = None
+        self.imports = ImportDesk(
+            DeskParts(
+                parts.library,
+                self._tasks,
+                parts.loop,
+                self._announce,
+                self._say,
+                lambda: self.person.person_id,
+                self._imported,
+            )
+        )
         self._images: Images | None = None
         self._explorer: Explorer | None = None
         self.reading: ReadingSession | None = None
@@ -422,6 +434,7 @@ class Workstation:
             self._parts.client.shutdown()
         if self._explorer is not None:
             self._explorer.close()
+        self.imports.close()
         self._tasks.close()
         self._pictures.close()
         self._parts.sync.stop()
