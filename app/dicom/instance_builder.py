@@ -284,7 +284,10 @@ def _frame_rate(d: RawDataset) -> float | None:
     if rate and rate > 0:
         return rate
     time_ms = number(d, tags.FRAME_TIME)
-    return 1000.0 / time_ms if time_ms and time_ms > 0 else None
+    if time_ms and time_ms > 0:
+        return 1000.0 / time_ms
+    steps = [v for v in numbers(d, tags.FRAME_TIME_VECTOR)[1:] if v > 0]
+    return 1000.0 * len(steps) / sum(steps) if steps else None
 
 
 def _title(d: RawDataset) -> str:
@@ -312,6 +315,12 @@ _EXTRA = (
 def _extra(d: RawDataset) -> dict[str, str]:
     found = {name: text(d, tag) for tag, name in _EXTRA if tag in d.values}
     regions = [_region(item) for item in d.items(tags.SEQUENCE_OF_ULTRASOUND_REGIONS)]
+    vector = numbers(d, tags.FRAME_TIME_VECTOR)
+    if len(vector) > 1:
+        found["frame_time_vector"] = json.dumps(vector)
+    playback = unsigned(d, tags.PREFERRED_PLAYBACK_SEQUENCING)
+    if playback is not None:
+        found["preferred_playback_sequencing"] = str(playback)
     if regions:
         found["ultrasound_regions"] = json.dumps(regions)
     return found

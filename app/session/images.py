@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -93,6 +93,16 @@ class Images:
                     if 0 <= near < len(display_set.frames) and display_set.frames[near] not in self._cache:
                         self._want(display_set.frames[near], Priority.NEIGHBOUR)
         return found
+
+    def is_here(self, ref: FrameRef) -> bool:
+        """Decoded, or known to have no picture: a cine waits for neither."""
+        return ref in self._cache or ref in self._problems
+
+    def ask_ahead(self, refs: Iterable[FrameRef]) -> None:
+        """Frames that will be wanted soon, in this order; those on screen go before them."""
+        for ref in refs:
+            if ref not in self._cache:
+                self._want(ref, Priority.NEIGHBOUR)
 
     def problem(self, ref: FrameRef) -> Problem | None:
         return self._problems.get(ref)

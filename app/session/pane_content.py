@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.geometry import PlaneGeometry, Point3
+from app.domain.pixels import FramePixels, VoiWindow
 from app.domain.problem import Problem
-from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Series
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Series
 from app.domain.study_lookup import series_by_uid
 from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.panes import PaneState
+from app.viewer.cine import steady_window
 from app.viewer.image_geometry import image_geometry
 from app.viewer.layers import ImageLayer
 from app.viewer.linking import LinkedPane
 from app.viewer.pane_info import PaneInfo, pane_info
-from app.viewer.view_state import Plane
+from app.viewer.view_state import Appearance, Plane
 
 _AXES = {Plane.SAGITTAL: (0, "L"), Plane.CORONAL: (1, "P"), Plane.AXIAL: (2, "H")}
 """Which LPS coordinate a plane is named by, and the direction in which it grows."""
@@ -41,6 +43,7 @@ class PaneContent:
         """The acquired frame that a STACK pane shows."""
         chosen = self.display_set(pane)
         if chosen is None or not chosen.frames:
+        self._steady: dict[str, VoiWindow | None] = {}
             return None
         return chosen.frames[min(max(pane.view.frame_index, 0), len(chosen.frames) - 1)]
 
@@ -64,7 +67,7 @@ class PaneContent:
         if frame is None or instance is None:
             return None
         return ImageLayer(
-            pane.appearance,
+            self._steadied(pane.appearance, frame, instance, chosen),
             frame=frame,
             geometry=image_geometry(instance, ref.frame, chosen.modality),
             sop_instance_uid=ref.sop_instance_uid,
@@ -84,6 +87,16 @@ class PaneContent:
         return self._images.problem(ref) if ref is not None else None
 
     def info(self, pane: PaneState, layer: ImageLayer | None, point_mm: Point3 | None) -> PaneInfo:
+    def _steadied(self, look: Appearance, frame: FramePixels, instance: Instance, chosen: DisplaySet) -> Appearance:
+        """Loops and ultrasound that offer no window keep one for all their frames."""
+        if look.window is not None or not (chosen.kind is DisplaySetKind.CINE or chosen.modality == "US"):
+            return look
+        if chosen.display_set_id not in self._steady:
+            bits = instance.pixel_format.bits_stored if instance.pixel_format is not None else 16
+            self._steady[chosen.display_set_id] = steady_window(frame, bits)
+        window = self._steady[chosen.display_set_id]
+        return look if window is None else replace(look, window=window)
+
         """The corner texts; ``point_mm`` is the common point, where the pane has none of its own."""
         found = self._sets.get(pane.display_set_id)
         if found is None:

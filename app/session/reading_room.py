@@ -11,6 +11,7 @@ from app.domain.measurement import Annotation, Measurement
 from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
+from app.session.cine import Cine
 from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent
@@ -48,7 +49,7 @@ from app.viewer.primitives import TextWidth, estimated_width
 from app.viewer.tool_api import PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
 from app.viewer.tools.scroll import scrolled
-from app.viewer.view_state import Appearance, Plane, Size, ViewState, one_to_one, resolve, volume_centre
+from app.viewer.view_state import Appearance, Plane, Size, ViewState, one_to_one, resolve, true_size, volume_centre
 from app.viewer.words import Texts
 
 __all__ = ["DEFAULT_TOOL", "MarkOwner", "OpenStudy", "Overlay", "ReadingRoom"]
@@ -102,6 +103,7 @@ class ReadingRoom:
         self._caches: dict[str, SampleCache] = {}
         self._sizes: dict[str, Size] = {}
         self._tools = discover()
+        self.cine = Cine(self, images, lambda: announce(Changes(layout=True)))
         self._tool_name = DEFAULT_TOOL
         self._gestures: dict[str, Tool] = {}
         self._probe: tuple[str, tuple[float, float], tuple[Measurement, ...]] | None = None
@@ -254,6 +256,7 @@ class ReadingRoom:
         )
 
     def picture_request(self, pane_id: str, size: Size, scale: float, draft: bool) -> PictureRequest:
+            cine=self.cine.info(pane),
         """A frozen request for a pane's picture of ``size`` device pixels."""
         pane = self._panes[pane_id]
         self._sizes[pane_id] = size
@@ -353,6 +356,8 @@ class ReadingRoom:
         edits = getattr(handler, kind)(event, context)
         self.apply(pane_id, edits)
 
+        if kind in ("press", "wheel"):
+            self.cine.stop(pane_id)
     def cancel_gesture(self) -> None:
         for key, tool in self._gestures.items():
             self.apply(key.split("/", 1)[0], tool.cancel())
@@ -399,6 +404,10 @@ class ReadingRoom:
             self.point_mm = self._point_on(source)
         if (view.zoom, view.pan) != (before.view.zoom, before.view.pan):
             self._take(linked_camera(source, others))
+    def move(self, pane_id: str, view: ViewState) -> None:
+        """A pane's new view with what is linked to it; the caller announces."""
+        self._set_view(pane_id, view)
+
 
     def _set_appearance(self, pane_id: str, appearance: Appearance) -> None:
         """A new window goes to the linked panes that had the same one: the reformats of one series look alike."""

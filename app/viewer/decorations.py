@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.geometry import PlaneGeometry, Point3, orientation_letters
-from app.viewer.pane_info import PaneInfo
+from app.viewer.pane_info import CineInfo, PaneInfo
 from app.viewer.primitives import (
     Anchor,
     ColourBar,
@@ -95,6 +95,21 @@ def window_text(texts: Texts, info: PaneInfo) -> str:
     return _joined(say(texts, "viewer.window", w=w, l=c), info.preset)
 
 
+def cine_text(texts: Texts, cine: CineInfo | None) -> str:
+    """The rate and, while playing, what is really painted and what had to be left out."""
+    if cine is None:
+        return ""
+    rate = say(texts, "viewer.cine.rate", rate=number(texts, cine.rate, 0 if cine.rate >= 10 else 1))
+    if not cine.stated:
+        rate = _joined(rate, say(texts, "viewer.cine.not_stated"))
+    way = say(texts, "viewer.cine.sweep") if cine.sweep else ""
+    if not cine.playing:
+        return _joined(rate, way)
+    shown = "" if cine.shown_rate is None else say(texts, "viewer.cine.shown", rate=number(texts, cine.shown_rate, 1))
+    dropped = say(texts, "viewer.cine.dropped", n=cine.dropped) if cine.dropped else ""
+    return "\u25b6 " + _joined(rate, way, shown, dropped)
+
+
 def _top_left(info: PaneInfo, texts: Texts) -> list[_Item]:
     name = info.patient_name or say(texts, "viewer.no_name")
     identity = info.patient_id or say(texts, "viewer.no_id")
@@ -125,7 +140,8 @@ def _top_right(info: PaneInfo, texts: Texts) -> list[_Item]:
 
 
 def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
-    place = say(texts, "viewer.image_of", n=info.position, count=info.count) if info.position and info.count else ""
+    named = "viewer.frame_of" if info.cine is not None and info.cine.frames else "viewer.image_of"
+    place = say(texts, named, n=info.position, count=info.count) if info.position and info.count else ""
     thickness = say(texts, "viewer.mm", value=number(texts, info.thickness_mm, 1)) if info.thickness_mm else ""
     location = say(texts, "viewer.mm", value=number(texts, info.location_mm, 1)) if info.location_mm is not None else ""
     location = f"{info.location_axis} {location}" if location and info.location_axis else location
@@ -135,9 +151,11 @@ def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
     remarks = [_Item(f"remark{n}", say_problem(texts, p), 0, Role.WARNING) for n, p in enumerate(info.remarks)]
     if info.calibration_note:
         remarks.append(_Item("calibration", say(texts, info.calibration_note), 0, Role.WARNING))
+    remarks += [_Item("state", say(texts, s), 0) for s in info.states]
     return [
         *remarks,
         _Item("slab", slab, 1),
+        _Item("cine", cine_text(texts, info.cine), 1),
         _Item("position", place, 1),
         _Item("place", _joined(thickness, location), 1 if info.location_axis else 5),
         _Item("window", window_text(texts, info), 1),

@@ -10,6 +10,22 @@ from app.domain.study import DisplaySet, Instance, Series, Study
 
 
 @dataclass(frozen=True)
+class CineInfo:
+    """Frames in time: the rate that is asked for and, while playing, what the screen makes of it."""
+
+    rate: float
+    playing: bool = False
+    shown_rate: float | None = None
+    """Pictures a second that were painted; None until it is measured."""
+    dropped: int = 0
+    sweep: bool = False
+    stated: bool = True
+    """The object names the rate itself."""
+    frames: bool = True
+    """The set's pictures are frames of one object, not slices."""
+
+
+@dataclass(frozen=True)
 class PaneInfo:
     """Identity and laterality are always drawn; the rest as the pane's size allows."""
 
@@ -54,6 +70,9 @@ class PaneInfo:
     """Message id such as ``viewer.spacing.detector``."""
     remarks: tuple[Problem, ...] = ()
     """Uncalibrated, corrected, incomplete: always drawn, in words."""
+    cine: CineInfo | None = None
+    states: tuple[str, ...] = ()
+    """Message ids of what was done to the pane (shutter, linked by hand, true size): always drawn."""
     location_axis: str = ""
     """L, P or H before the location of a reformat; empty for acquired slices."""
 

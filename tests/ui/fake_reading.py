@@ -54,11 +54,14 @@ def _card(number: int, badge: str, title: str, region: str, source: Source, **kw
 
 
 class FakeReading:
+    awaited_words = None
+
     def __init__(self, workstation: object) -> None:
         self._ws = workstation
         self.study = SimpleNamespace(study_instance_uid="1.2.0")
         self.guidelines = None
         self.room = SimpleNamespace(
+            cine=SimpleNamespace(info=lambda pane: None, can_play=lambda p: False, is_playing=lambda p: False, rate=0.0),
             crosshair=True,
             linked=True,
             active="pane-0",

@@ -72,8 +72,9 @@ class IsolatedDecoder:
         self._stop()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True, name="isolated-decoder")
-        self._process.start()
+        process = context.Process(target=_serve, args=(theirs,), daemon=True, name="isolated-decoder")
+        process.start()
+        self._process = process
         theirs.close()
         self._pipe = ours
         return ours

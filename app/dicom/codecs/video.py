@@ -145,8 +145,9 @@ class VideoDecoder:
         self._stop()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs,), daemon=True, name="video-decoder")
-        self._process.start()
+        process = context.Process(target=serve, args=(theirs,), daemon=True, name="video-decoder")
+        process.start()
+        self._process = process
         theirs.close()
         self._pipe = ours
         return ours

@@ -9,10 +9,13 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.session.views import Changes
+from app.ui.reading.cine_timer import CineTimer
 from app.ui.reading.render_pool import RenderPool
 from app.ui.reading.viewport import Viewport
+from app.ui.reading.words_editor import WordsEditor
 from app.ui.theme import colour
 from app.viewer.tool_api import Button, PointerEvent
+from app.viewer.tools.registry import discover
 
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 GAP = 4
 _BY_BUTTON = {Button.MIDDLE: "pan", Button.RIGHT: "window"}
 """Whatever the tool: the middle button moves the image, the right one sets the window."""
-_HOVERING = {"probe"}
+_HOVERING = frozenset(t.name for t in discover().tools if t.hovers)
 
 
 class PaneGrid(QWidget):
@@ -32,6 +35,9 @@ class PaneGrid(QWidget):
         self._panes: dict[str, Viewport] = {}
         self._boxes: tuple[Any, ...] = ()
         self._alone = ""
+        self.words = WordsEditor(self)
+        self.words.noticed.connect(workstation.notice.emit)
+        self.cine = CineTimer(workstation, self._request, self)
 
     @property
     def panes(self) -> dict[str, Viewport]:
@@ -61,7 +67,15 @@ class PaneGrid(QWidget):
             pane.set_active(pane_id == layout.active)
         self.request_all()
 
+    def _follow_words(self) -> None:
+        reading = self._workstation.reading
+        if reading is not None:
+            asked = reading.awaited_words
+            self.words.follow(reading, self._panes.get(asked.pane_id) if asked is not None else None)
+
     def changed(self, changes: Changes) -> None:
+        self._follow_words()
+        self.cine.follow()
         if changes.layout or changes.study:
             self.refresh()
         elif changes.view and any(p.in_gesture for p in self._panes.values()):
@@ -94,8 +108,9 @@ class PaneGrid(QWidget):
 
     def _show(self, pane_id: str, picture: object) -> None:
         pane = self._panes.get(pane_id)
-        if pane is not None:
+        if pane is not None and not self.cine.holds(picture):
             pane.show_picture(picture)
+            self.cine.painted(pane_id, picture)
 
     def _point(self, pane_id: str, kind: str, event: PointerEvent) -> None:
         reading = self._workstation.reading
@@ -146,4 +161,5 @@ class PaneGrid(QWidget):
         painter.end()
 
     def shut(self) -> None:
+        self.cine.stop()
         self._pool.shut()

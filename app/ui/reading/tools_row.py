@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from app.session.views import NOTHING, Words
 from app.ui.i18n import tr
 from app.ui.icons import has_icon, icon
+from app.ui.reading.cine_buttons import CineButtons
 from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Line, Surface, clear, row
 from app.ui.widgets.buttons import QUIET, TOOL, Button, show_menu
@@ -63,6 +64,8 @@ class ToolsRow(Surface):
         self._more = Button(Words("ui.reading.more"), QUIET, "dots-three")
         self._more.clicked.connect(lambda: show_menu(self._more, self._more_menu()))
         lay.addWidget(self._more)
+        self.cine = CineButtons(workstation)
+        lay.addWidget(self.cine)
         lay.addSpacing(6)
         lay.addWidget(Line(vertical=True, length=20))
         lay.addSpacing(6)
@@ -136,6 +139,7 @@ class ToolsRow(Surface):
             self._more.say(hidden[0].title, icon=hidden[0].icon if has_icon(hidden[0].icon) else "dots-three")
         else:
             self._more.say(Words("ui.reading.more"), icon="dots-three")
+        self.cine.refresh()
         self._preset.say(self._preset_words())
         presets = reading.window_presets()
         self._preset.setEnabled(bool(presets))
