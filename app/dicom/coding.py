@@ -144,6 +144,7 @@ BANDS: Mapping[str, Code] = {
     "high": _own("AIB-H", "High"),
 }
 ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
+NEIGHBOURHOOD_ANALYSIS = _dcm("123101", "Neighborhood Analysis")
 CENTRE = _dcm("111010", "Center")
 BOUNDING_BOX = _own("AIL-001", "Box in patient space, two opposite corners")
 REGION = _own("AIL-002", "Region, message id")

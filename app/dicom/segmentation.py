@@ -13,7 +13,7 @@ import numpy.typing as npt
 from app.dicom import coding, grids
 from app.dicom.object_header import DEVICE_SERIAL, MANUFACTURER, MODEL, ObjectHeader, evidence_of, finished
 from app.dicom.sr_groups import algorithm_parameters, concept
-from app.domain.finding import ReadResult, SegmentMask
+from app.domain.finding import Finding, ReadResult, SegmentMask
 from app.domain.geometry import VolumeGeometry
 from app.domain.measurement import Code
 from app.domain.problem import ProblemError, fail
@@ -44,20 +44,60 @@ def finding_masks_seg(study: Study, result: ReadResult, header: ObjectHeader) ->
     images the frames are the images' own planes. Films: all masks on one image. Raises ``dicom.seg_empty``,
     ``dicom.seg_mixed_grids`` or ``dicom.evidence_missing``.
     """
+    masks = [m for m in result.masks if m.values.any()]
+    if not masks:
+        raise fail("dicom.seg_empty")
+    return _seg(study, result.findings, masks, _descriptions(result, masks), header)
+
+
+def own_masks_seg(study: Study, findings: Sequence[Finding], masks: Sequence[SegmentMask], header: ObjectHeader) -> bytes:
+    """The reader's own masks as one binary SEG, told as made by hand, or with a threshold's help; else as above."""
     import highdicom as hd
 
-    masks = [m for m in result.masks if m.values.any()]
+    by_id = {f.finding_id: f for f in findings}
+    masks = [m for m in masks if m.values.any()]
+    growing = hd.AlgorithmIdentificationSequence(
+        name="Region growing from a point", family=concept(coding.NEIGHBOURHOOD_ANALYSIS), version=header.software_version
+    )
+    descriptions = []
+    for number, mask in enumerate(masks, start=1):
+        finding = by_id[mask.finding_id]
+        helped = finding.mask is not None and finding.mask.grown
+        descriptions.append(
+            hd.seg.SegmentDescription(
+                segment_number=number,
+                segment_label=f"{number} {finding.code.meaning}"[:64],
+                segmented_property_category=hd.sr.CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure"),
+                segmented_property_type=concept(finding.code),
+                algorithm_type="SEMIAUTOMATIC" if helped else "MANUAL",
+                algorithm_identification=growing if helped else None,
+                tracking_uid=mask.finding_id,
+                tracking_id=str(number),
+            )
+        )
+    return _seg(study, findings, masks, descriptions, header)
+
+
+def _seg(
+    study: Study,
+    findings: Sequence[Finding],
+    masks: Sequence[SegmentMask],
+    descriptions: Sequence[Any],
+    header: ObjectHeader,
+) -> bytes:
+    import highdicom as hd
+
     if not masks:
         raise fail("dicom.seg_empty")
     if masks[0].geometry is None:
         sources, pixels, planes = _film(study, masks)
     else:
-        sources, pixels, planes = _volume(study, result, masks)
+        sources, pixels, planes = _volume(study, findings, masks)
     ds = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=pixels,
         segmentation_type="BINARY",
-        segment_descriptions=_descriptions(result, masks),
+        segment_descriptions=descriptions,
         series_instance_uid=header.series_instance_uid,
         series_number=header.series_number,
         sop_instance_uid=header.sop_instance_uid,
@@ -114,12 +154,12 @@ def _film(study: Study, masks: Sequence[SegmentMask]) -> tuple[list[Any], npt.ND
 
 
 def _volume(
-    study: Study, result: ReadResult, masks: Sequence[SegmentMask]
+    study: Study, findings: Sequence[Finding], masks: Sequence[SegmentMask]
 ) -> tuple[list[Any], npt.NDArray[Any], dict[str, Any]]:
     geometries = [m.geometry for m in masks if m.geometry is not None]
     if len(geometries) != len(masks):
         raise fail("dicom.seg_mixed_grids")
-    named = [uid for f in result.findings for uid in f.source_sop_instance_uids]
+    named = [uid for f in findings for uid in f.source_sop_instance_uids]
     named = named or _images_of_frame(study, geometries[0].frame_of_reference_uid)
     source = grids.source_grid(study, named)
     if source is None or not all(grids.same_lattice(source.geometry, g) for g in geometries):

@@ -62,6 +62,21 @@ class Location:
 
 
 @dataclass(frozen=True)
+class PackedMask:
+    """Voxels that the reader painted or grew: small enough to be kept with the mark itself."""
+
+    bits: bytes
+    """zlib of ``numpy.packbits`` over the box in [k, j, i] order."""
+    geometry: VolumeGeometry
+    """Of the box."""
+    display_set_id: str
+    source_sop_instance_uids: tuple[str, ...] = ()
+    """Of the slices that the box touches; empty when the volume was resampled."""
+    grown: bool = False
+    """A threshold helped (region growing); False: by the brush alone."""
+
+
+@dataclass(frozen=True)
 class Finding:
     finding_id: str
     """Own UID (2.25.), the tracking UID of every object written about it; deterministic for AI (see ``uid_for``)."""
@@ -89,6 +104,8 @@ class Finding:
     band: Band | None = None
     reader: ReaderIdentity | None = None
     source_sop_instance_uids: tuple[str, ...] = ()
+    mask: PackedMask | None = None
+    """The reader's own voxels."""
 
     def __post_init__(self) -> None:
         if self.source is Source.AI and self.reader is None:

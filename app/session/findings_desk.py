@@ -12,7 +12,7 @@ from app.ai.catalogue import Catalogue
 from app.dicom.coding import FINDING_KINDS
 from app.domain.finding import Finding, ReadResult
 from app.domain.identity import new_uid
-from app.domain.measurement import Annotation, Placement
+from app.domain.measurement import Annotation, MarkShape, Placement
 from app.domain.model_card import ModelCard
 from app.domain.ports import MainLoop
 from app.domain.problem import Problem, ProblemError, fail
@@ -27,7 +27,7 @@ from app.session.views import AiState, Changes, FindingCard, Notice, SecondReadV
 from app.store.hlc import utc_iso
 from app.store.library import Library
 from app.store.sealed import SealedResult, SealState
-from app.viewer.layers import HeatmapLayer
+from app.viewer.layers import HeatmapLayer, MaskLayer
 from app.viewer.marks import MarkLook
 from app.viewer.view_state import Appearance
 
@@ -74,6 +74,10 @@ class FindingsDesk:
         self._verdicts: dict[str, Verdict] = library.verdicts.current(self._study)
         self._results: tuple[ReadResult, ...] = ()
         self._heat = Appearance(lut="inferno", opacity=0.6, threshold=0.3)
+        self.doubts: dict[str, str] = {}
+        """Mark to the message id of what is wrong with its values."""
+        self.mask_layers: Callable[[tuple[Finding, ...]], tuple[MaskLayer, ...]] = lambda marks: ()
+        """The reader's voxels as layers; set by the session."""
         self.on_marks: Callable[[tuple[Finding, ...]], None] = lambda before: None
         """Called with the marks before a change: the undo journal."""
         if self._opinion is not None:
@@ -97,7 +101,28 @@ class FindingsDesk:
         return self.mark(finding_id) or next((f for f in self.ai_findings() if f.finding_id == finding_id), None)
 
     def annotations(self) -> tuple[Annotation, ...]:
-        return tuple(a for m in self._marks if (a := own.annotation_of(m)) is not None)
+        drawings = (m for m in self._marks if m.shape is not MarkShape.KEY_IMAGE)
+        return tuple(a for m in drawings if (a := own.annotation_of(m)) is not None)
+
+    def doubt(self, finding_id: str, message_id: str) -> None:
+        """What an independent computation says about a mark's values; "" when it agrees."""
+        if message_id != self.doubts.get(finding_id, ""):
+            self.doubts = {k: v for k, v in self.doubts.items() if k != finding_id}
+            if message_id:
+                self.doubts[finding_id] = message_id
+            self._announce(Changes(findings=True, view=True))
+
+    def starred(self) -> frozenset[tuple[str, int]]:
+        """(SOP instance UID, frame) of the key images."""
+        return own.starred(self._marks)
+
+    def toggle_star(self, sop_instance_uid: str, frame: int) -> None:
+        """Makes an image a key image, or takes the star away."""
+        there = next((m for m in self._marks if own.star_of(m) == (sop_instance_uid, frame)), None)
+        if there is not None:
+            self.remove(there.finding_id)
+        else:
+            self.keep(own.star(sop_instance_uid, frame))
 
     def put_annotation(self, annotation: Annotation, provisional: bool) -> None:
         if provisional:
@@ -110,6 +135,11 @@ class FindingsDesk:
             drawn = replace(drawn, measurements=own.with_axes(drawn.measurements))
         self.keep(drawn)
         self._selected = drawn.finding_id
+
+    def drop_provisional(self) -> None:
+        """What was drawn but not kept is gone."""
+        self._provisional = None
+        self._announce(Changes(findings=True, view=True))
 
     def remove_annotation(self, annotation_id: str) -> None:
         if self._provisional is not None and self._provisional.annotation_id == annotation_id:
@@ -343,15 +373,16 @@ class FindingsDesk:
             if own.is_finding(mark):
                 number += 1
                 label = str(number)
-            shown.append(ShownMark(mark, MarkLook(label, selected=mark.finding_id == self._selected)))
+            doubt = self.doubts.get(mark.finding_id, "")
+            shown.append(ShownMark(mark, MarkLook(label, selected=mark.finding_id == self._selected, doubt=doubt)))
         if self._provisional is not None:
             shown.append(ShownMark(own.drawn(self._provisional, None), MarkLook(selected=True)))
-        layers: tuple[HeatmapLayer, ...] = ()
+        layers: tuple[HeatmapLayer | MaskLayer, ...] = self.mask_layers(self._marks)
         ai_shown = bool(self.results) and self._heat.visible
         if ai_shown:
             for n, finding in enumerate(self.ai_findings(), 1):
                 shown.append(self._shown_ai(finding, f"A{n}"))
-            layers = tuple(HeatmapLayer(h, self._heat) for r in self.results for h in r.heatmaps)
+            layers = (*layers, *(HeatmapLayer(h, self._heat) for r in self.results for h in r.heatmaps))
         research = any(r.reader.research_use_only for r in self.results)
         return Overlay(tuple(shown), layers, ai_shown, research)
 

@@ -63,6 +63,7 @@ def drawn(annotation: Annotation, before: Finding | None) -> Finding:
             measurements=annotation.measurements,
             shape=annotation.shape,
             placement=annotation.placement,
+            comment=annotation.text or before.comment,
         )
     return Finding(
         finding_id=annotation.annotation_id,
@@ -115,6 +116,32 @@ def point_finding(placement: Placement, code: Code, region: str, laterality: str
         placement=placement,
         source_sop_instance_uids=(placement.sop_instance_uid,) if placement.sop_instance_uid else (),
     )
+
+
+def star(sop_instance_uid: str, frame: int) -> Finding:
+    """A key image: the image as a whole, at its corner."""
+    placement = Placement(sop_instance_uid, frame, ((0.0, 0.0),))
+    return Finding(
+        finding_id=new_uid(),
+        source=Source.MINE,
+        code=DRAWING,
+        location=location_of(placement),
+        attributes=(MEASUREMENT_ONLY,),
+        shape=MarkShape.KEY_IMAGE,
+        placement=placement,
+        source_sop_instance_uids=(sop_instance_uid,),
+    )
+
+
+def star_of(mark: Finding) -> tuple[str, int] | None:
+    """(SOP instance UID, frame) when the mark is a star."""
+    if mark.shape is not MarkShape.KEY_IMAGE or mark.placement is None:
+        return None
+    return (mark.placement.sop_instance_uid, mark.placement.frame)
+
+
+def starred(marks: tuple[Finding, ...]) -> frozenset[tuple[str, int]]:
+    return frozenset(s for m in marks if (s := star_of(m)) is not None)
 
 
 def with_attribute(mark: Finding, name: str, value: str) -> Finding:

@@ -41,6 +41,11 @@ def _colours() -> dict[Role, Colour]:
     return out
 
 
+def role_rgb(role: Role) -> tuple[int, int, int]:
+    """The role's colour on images."""
+    return _colours()[role][:3]
+
+
 @cache
 def _font(size: int, bold: bool) -> Any:
     name = "Inter-SemiBold.ttf" if bold else "Inter-Regular.ttf"

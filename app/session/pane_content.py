@@ -16,12 +16,25 @@ from app.session.panes import PaneState
 from app.viewer.cine import steady_window
 from app.viewer.image_geometry import image_geometry
 from app.viewer.layers import ImageLayer
-from app.viewer.linking import LinkedPane
+from app.viewer.linking import LinkedPane, parallel, point_of
 from app.viewer.pane_info import PaneInfo, pane_info
 from app.viewer.view_state import Appearance, Plane
 
 _AXES = {Plane.SAGITTAL: (0, "L"), Plane.CORONAL: (1, "P"), Plane.AXIAL: (2, "H")}
 """Which LPS coordinate a plane is named by, and the direction in which it grows."""
+
+
+def _states(pane: PaneState) -> tuple[str, ...]:
+    """Message ids of what the reader did to the pane and must not forget."""
+    return tuple(
+        message
+        for message, holds in (
+            ("viewer.shutter", pane.view.shutter is not None),
+            ("viewer.offset_by_hand", any(pane.offset_mm)),
+            ("viewer.true_size", pane.true_size),
+        )
+        if holds
+    )
 
 
 class PaneContent:
@@ -30,6 +43,7 @@ class PaneContent:
         self._sets = {d.display_set_id: (o, d) for o in studies for d in o.display_sets}
         self._series: dict[str, Mapping[str, Series]] = {o.study.study_instance_uid: series_by_uid(o.study) for o in studies}
         self._planes: dict[str, tuple[PlaneGeometry | None, ...]] = {}
+        self._steady: dict[str, VoiWindow | None] = {}
 
     def set_by_id(self, display_set_id: str) -> DisplaySet:
         """Raises ``KeyError`` for an id of no open study."""
@@ -43,7 +57,6 @@ class PaneContent:
         """The acquired frame that a STACK pane shows."""
         chosen = self.display_set(pane)
         if chosen is None or not chosen.frames:
-        self._steady: dict[str, VoiWindow | None] = {}
             return None
         return chosen.frames[min(max(pane.view.frame_index, 0), len(chosen.frames) - 1)]
 
@@ -74,6 +87,16 @@ class PaneContent:
             frame_number=ref.frame,
         )
 
+    def _steadied(self, look: Appearance, frame: FramePixels, instance: Instance, chosen: DisplaySet) -> Appearance:
+        """Loops and ultrasound that offer no window keep one for all their frames."""
+        if look.window is not None or not (chosen.kind is DisplaySetKind.CINE or chosen.modality == "US"):
+            return look
+        if chosen.display_set_id not in self._steady:
+            bits = instance.pixel_format.bits_stored if instance.pixel_format is not None else 16
+            self._steady[chosen.display_set_id] = steady_window(frame, bits)
+        window = self._steady[chosen.display_set_id]
+        return look if window is None else replace(look, window=window)
+
     def problem(self, pane: PaneState) -> Problem | None:
         """Why a pane cannot show its images."""
         chosen = self.display_set(pane)
@@ -87,16 +110,6 @@ class PaneContent:
         return self._images.problem(ref) if ref is not None else None
 
     def info(self, pane: PaneState, layer: ImageLayer | None, point_mm: Point3 | None) -> PaneInfo:
-    def _steadied(self, look: Appearance, frame: FramePixels, instance: Instance, chosen: DisplaySet) -> Appearance:
-        """Loops and ultrasound that offer no window keep one for all their frames."""
-        if look.window is not None or not (chosen.kind is DisplaySetKind.CINE or chosen.modality == "US"):
-            return look
-        if chosen.display_set_id not in self._steady:
-            bits = instance.pixel_format.bits_stored if instance.pixel_format is not None else 16
-            self._steady[chosen.display_set_id] = steady_window(frame, bits)
-        window = self._steady[chosen.display_set_id]
-        return look if window is None else replace(look, window=window)
-
         """The corner texts; ``point_mm`` is the common point, where the pane has none of its own."""
         found = self._sets.get(pane.display_set_id)
         if found is None:
@@ -106,7 +119,7 @@ class PaneContent:
         instance = self._images.instance(ref.sop_instance_uid) if ref else None
         series = self._series[opened.study.study_instance_uid].get(chosen.series_instance_uid)
         info = pane_info(opened.study, series, chosen, instance, pane.view.frame_index)
-        info = replace(info, prior=pane.prior)
+        info = replace(info, prior=pane.prior, states=_states(pane))
         if pane.view.plane is not Plane.STACK:
             if layer is not None and layer.volume is not None:
                 info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))
@@ -151,4 +164,25 @@ class PaneContent:
             volume.geometry if volume is not None else None,
             modality=chosen.modality,
             window=pane.appearance.window,
+            offset_mm=pane.offset_mm,
         )
+
+
+def offsets_by_hand(active: PaneState, panes: Sequence[PaneState], content: PaneContent) -> Mapping[str, Point3]:
+    """Pane to its offset, so that what all parallel panes of the active one's group show now is one place.
+
+    Empty (the offsets go) when some were set already.
+    """
+    if any(any(p.offset_mm) for p in panes):
+        return {}
+    source = content.linked(active)
+    here = point_of(source)
+    out: dict[str, Point3] = {}
+    for pane in panes:
+        other = content.linked(pane)
+        there = point_of(other)
+        if here is None or there is None or pane.pane_id == active.pane_id or not parallel(source, other):
+            continue
+        if other.group == source.group:
+            out[pane.pane_id] = (there[0] - here[0], there[1] - here[1], there[2] - here[2])
+    return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.domain.geometry import Point3
 from app.domain.study import DisplaySet
 from app.viewer.layouts import layout_cells
 from app.viewer.view_state import Appearance, ViewState
@@ -41,6 +42,10 @@ class PaneState:
     """Message id."""
     link: str = ""
     """Panes of one link group follow each other."""
+    offset_mm: Point3 = (0.0, 0.0, 0.0)
+    """Added to a linked patient position: set by the reader where frames of reference differ."""
+    true_size: bool = False
+    """A millimetre of the patient was asked to be one of the screen; gone with the next zoom."""
 
 
 def boxes(layout: str) -> tuple[PaneBox, ...]:

@@ -14,6 +14,7 @@ from app.domain.measurement import Measurement
 from app.domain.problem import Problem, ProblemError
 from app.viewer.compositor import SampleCache, render
 from app.viewer.decorations import Style, decorate
+from app.viewer.gesture_marks import gesture_primitives, with_lens
 from app.viewer.layers import HeatmapLayer, ImageLayer, Layer
 from app.viewer.marks import MarkLook, finding_primitives, probe_primitives
 from app.viewer.pane_info import PaneInfo
@@ -61,6 +62,11 @@ class PictureRequest:
     probe: tuple[Point2, tuple[Measurement, ...]] | None = None
     cross_references: tuple[PlaneGeometry, ...] = ()
     point_mm: Point3 | None = None
+    band: tuple[Point2, Point2] | None = None
+    """A box being dragged, in pane px."""
+    lens: Point2 | None = None
+    starred: bool = False
+    """The image shown is a key image."""
     draft: bool = False
     loading: bool = False
     fraction: float = 0.0
@@ -82,6 +88,8 @@ class PictureRequest:
 
     def _drawn(self) -> PanePicture:
         picture = render(self.view, self.layers, self.size, self.cache, self.draft)
+        if self.lens is not None:
+            picture = with_lens(picture, self.layers, self.lens, self.style.scale)
         base = self.layers[0]
         assert isinstance(base, ImageLayer)
         resolved = picture.resolved
@@ -90,6 +98,7 @@ class PictureRequest:
             shown.extend(finding_primitives(mark.finding, base, resolved, self.texts, mark.look, self.style))
         if self.probe is not None:
             shown.extend(probe_primitives(self.probe[0], self.probe[1], self.texts, resolved, self.style))
+        shown.extend(gesture_primitives(self.band, self.lens, self.starred, self.size, self.style))
         heat = next((layer for layer in self.layers if isinstance(layer, HeatmapLayer) and layer.appearance.visible), None)
         name = preset_name(picture.window, base.unit)
         info = replace(

@@ -14,9 +14,10 @@ from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
 from app.session.cine import Cine
 from app.session.images import Images
 from app.session.open_study import OpenStudy
-from app.session.pane_content import PaneContent
+from app.session.pane_content import PaneContent, offsets_by_hand
 from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame
 from app.session.picture import PictureRequest, ShownMark
+from app.session.room_tools import RoomTools
 from app.session.views import Changes
 from app.viewer.compositor import SampleCache, geometry_of, voi_of
 from app.viewer.decorations import Style
@@ -82,6 +83,8 @@ class MarkOwner(Protocol):
 
     def selected_id(self) -> str: ...
 
+    def starred(self) -> frozenset[tuple[str, int]]: ...
+
 
 class ReadingRoom:
     def __init__(
@@ -100,14 +103,17 @@ class ReadingRoom:
         self._announce = announce
         self._demonstration = demonstration
         self.content = PaneContent((current, *self._priors), images)
+        self.cine = Cine(self, images, lambda: announce(Changes(layout=True)))
         self._caches: dict[str, SampleCache] = {}
         self._sizes: dict[str, Size] = {}
         self._tools = discover()
-        self.cine = Cine(self, images, lambda: announce(Changes(layout=True)))
         self._tool_name = DEFAULT_TOOL
         self._gestures: dict[str, Tool] = {}
         self._probe: tuple[str, tuple[float, float], tuple[Measurement, ...]] | None = None
         self._undo: list[tuple[PaneState, ...]] = []
+        self.extras = RoomTools()
+        self.screen_mm_per_px: float | None = None
+        """Site setting: the monitor's pixel, measured once."""
         self.on_remember: Callable[[], None] = lambda: None
         """Called when a state of the panes was put aside for undo."""
         self.point_mm: Point3 | None = None
@@ -250,13 +256,13 @@ class ReadingRoom:
             return PaneInfo()
         return replace(
             self.content.info(pane, layer, self.point_mm),
+            cine=self.cine.info(pane),
             demonstration=self._demonstration,
             ai_shown=overlay.ai_shown and not pane.prior,
             ai_research_only=overlay.research_only,
         )
 
     def picture_request(self, pane_id: str, size: Size, scale: float, draft: bool) -> PictureRequest:
-            cine=self.cine.info(pane),
         """A frozen request for a pane's picture of ``size`` device pixels."""
         pane = self._panes[pane_id]
         self._sizes[pane_id] = size
@@ -285,6 +291,10 @@ class ReadingRoom:
             cache=cache,
             marks=() if pane.prior else overlay.marks,
             probe=probe,
+            point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
+            band=self.extras.band_in(pane_id),
+            lens=self.extras.lens_in(pane_id),
+            starred=layer is not None and (layer.sop_instance_uid, layer.frame_number) in self._owner.starred(),
             cross_references=self._cross_references(pane) if self.linked else (),
             draft=draft,
             loading=loading,
@@ -346,6 +356,8 @@ class ReadingRoom:
         """``kind``: press, drag, release, hover or wheel. ``tool`` overrides the chosen one (middle button pans...)."""
         if kind == "press":
             self.activate(pane_id)
+        if kind in ("press", "wheel"):
+            self.cine.stop(pane_id)
         context = self.context(pane_id)
         if context is None:
             return
@@ -354,18 +366,18 @@ class ReadingRoom:
         if kind == "press":
             self._remember()
         edits = getattr(handler, kind)(event, context)
-        self.apply(pane_id, edits)
+        self.apply(pane_id, edits, context)
 
-        if kind in ("press", "wheel"):
-            self.cine.stop(pane_id)
     def cancel_gesture(self) -> None:
         for key, tool in self._gestures.items():
             self.apply(key.split("/", 1)[0], tool.cancel())
 
-    def apply(self, pane_id: str, edits: Sequence[Edit]) -> None:
+    def apply(self, pane_id: str, edits: Sequence[Edit], context: ToolContext | None = None) -> None:
         looked, changed_marks = False, False
         for edit in edits:
-            if isinstance(edit, SetView):
+            if self.extras.take(pane_id, edit, context, self.display_set(self._panes[pane_id])):
+                looked = True
+            elif isinstance(edit, SetView):
                 self._set_view(pane_id, edit.view)
                 looked = True
             elif isinstance(edit, SetAppearance):
@@ -392,9 +404,14 @@ class ReadingRoom:
         if looked or changed_marks:
             self._announce(Changes(view=looked, findings=changed_marks))
 
+    def move(self, pane_id: str, view: ViewState) -> None:
+        """A pane's new view with what is linked to it; the caller announces."""
+        self._set_view(pane_id, view)
+
     def _set_view(self, pane_id: str, view: ViewState) -> None:
         before = self._panes[pane_id]
-        self._panes[pane_id] = after = replace(before, view=view)
+        kept = before.true_size and view.zoom == before.view.zoom
+        self._panes[pane_id] = after = replace(before, view=view, true_size=kept)
         if not self.linked:
             return
         source, others = self.content.linked(after), tuple(self.content.linked(p) for p in self._panes.values())
@@ -404,10 +421,6 @@ class ReadingRoom:
             self.point_mm = self._point_on(source)
         if (view.zoom, view.pan) != (before.view.zoom, before.view.pan):
             self._take(linked_camera(source, others))
-    def move(self, pane_id: str, view: ViewState) -> None:
-        """A pane's new view with what is linked to it; the caller announces."""
-        self._set_view(pane_id, view)
-
 
     def _set_appearance(self, pane_id: str, appearance: Appearance) -> None:
         """A new window goes to the linked panes that had the same one: the reformats of one series look alike."""
@@ -496,6 +509,29 @@ class ReadingRoom:
             self._remember()
             self._set_view(self.active, one_to_one(context.view, context.resolved.size, context.resolved.geometry))
             self._announce(Changes(view=True))
+
+    def true_size(self) -> Problem | None:
+        """A millimetre of the patient on a millimetre of the screen; says why it cannot be."""
+        context = self.context(self.active)
+        if context is None:
+            return None
+        if self.screen_mm_per_px is None:
+            return Problem("viewer.true_size_uncalibrated")
+        view = true_size(context.view, context.resolved.size, context.resolved.geometry, self.screen_mm_per_px)
+        if view is None:
+            return Problem("viewer.true_size_no_mm")
+        self._remember()
+        self._set_view(self.active, view)
+        self._panes[self.active] = replace(self._panes[self.active], true_size=True)
+        self._announce(Changes(view=True))
+        return None
+
+    def link_by_hand(self) -> None:
+        """What every pane of the group shows now counts as the same place; again: the offsets are forgotten."""
+        self._remember()
+        offsets = offsets_by_hand(self._panes[self.active], self.panes(), self.content)
+        self._panes = {i: replace(p, offset_mm=offsets.get(i, (0.0, 0.0, 0.0))) for i, p in self._panes.items()}
+        self._announce(Changes(view=True, layout=True))
 
     def reset(self) -> None:
         """The active pane as it was hung; the slice stays."""

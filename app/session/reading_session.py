@@ -22,11 +22,15 @@ from app.session.guideline_desk import GuidelineDesk
 from app.session.hanging_words import explanation, series_cards
 from app.session.images import Images
 from app.session.open_study import OpenStudy, place_words
+from app.session.own_masks import OwnMasks
+from app.session.paint import role_rgb
 from app.session.panes import LayoutView
 from app.session.people import banner_line
 from app.session.picture import PictureRequest
 from app.session.reading_room import ReadingRoom
+from app.session.recheck_desk import Rechecks
 from app.session.report_desk import ReportDesk
+from app.session.room_tools import Asked
 from app.session.views import (
     Changes,
     FindingCard,
@@ -39,6 +43,7 @@ from app.session.views import (
 )
 from app.viewer.layouts import layout_names
 from app.viewer.placement import place
+from app.viewer.primitives import Role
 from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane
 
@@ -85,6 +90,13 @@ class ReadingSession:
         self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
         self.guidelines: GuidelineDesk | None = None
         """Rules for what was accepted; set where the study is one that they speak of."""
+        rechecks = Rechecks(images, desk.doubt)
+        self._masks = OwnMasks(
+            images, desk.mark, desk.keep, desk.select, desk.selected_id, desk.doubt, announce, notice, role_rgb(Role.MINE)
+        )
+        desk.mask_layers = self._masks.layers
+        room.extras.painted = self._masks.paint
+        room.extras.drawn = rechecks.check
         desk.on_marks = self._journal.append
         room.on_remember = lambda: self._journal.append(None)
 
@@ -193,6 +205,9 @@ class ReadingSession:
             "flip_v": lambda: room.change_view(flip_v=not view.flip_v),
             "fit": lambda: room.change_view(zoom=1.0, pan=(0.0, 0.0)),
             "one_to_one": room.one_to_one,
+            "true_size": self._true_size,
+            "toggle_key_image": self._toggle_key_image,
+            "link_by_hand": room.link_by_hand,
             "reset": room.reset,
             "undo": self.undo,
             "redo": self.redo,
@@ -217,6 +232,36 @@ class ReadingSession:
             "previous_stage": self.previous_stage,
         }
         verbs[name]()
+
+    def _true_size(self) -> None:
+        problem = self._room.true_size()
+        if problem is not None:
+            self._notice(Notice(problem))
+
+    def _toggle_key_image(self) -> None:
+        """The star of the image in the active pane."""
+        pane = self._room.pane(self._room.active)
+        ref = self._room.frame_ref(pane)
+        if ref is not None and pane.view.plane is Plane.STACK and not pane.prior:
+            self._desk.toggle_star(ref.sop_instance_uid, ref.frame)
+            self._announce(Changes(view=True))
+
+    @property
+    def awaited_words(self) -> Asked | None:
+        """The written mark that waits for its words."""
+        return self._room.extras.asked
+
+    def answer(self, words: str) -> None:
+        """The words of the mark that was asked for. Raises ``tools.*`` for what it may not say; nothing said: no mark."""
+        asked = self._room.extras.asked
+        if asked is None:
+            return
+        if not words.strip():
+            self._room.extras.asked = None
+            self._desk.drop_provisional()
+        else:
+            self._desk.put_annotation(self._room.extras.answered(words), False)
+        self._announce(Changes(view=True, findings=True))
 
     def undo(self) -> None:
         """Takes the last change of views or marks back."""

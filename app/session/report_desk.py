@@ -29,7 +29,7 @@ from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
 from app.session.key_images import key_image
 from app.session.reading_room import OpenStudy, ReadingRoom
-from app.session.report_packet import PRIORITY, PacketInput, ai_objects, report_objects, verdict_object
+from app.session.report_packet import PRIORITY, PacketInput, ai_objects, own_masks, report_objects, verdict_object
 from app.session.signers import DEMO_PIN
 from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
@@ -122,7 +122,8 @@ class ReportDesk:
         return tuple(sorted(out, key=lambda item: -_size(item.finding)))
 
     def _measurements(self) -> tuple[Annotation, ...]:
-        return tuple(a for m in self._desk.marks if not own.is_finding(m) and (a := own.annotation_of(m)) is not None)
+        drawn = (own.annotation_of(m) for m in self._desk.marks if not own.is_finding(m))
+        return tuple(a for a in drawn if a is not None and a.measurements)
 
     def report(self) -> Report:
         """The report as it should stand now."""
@@ -331,6 +332,8 @@ class ReportDesk:
             own=mine,
             agreed_own=frozenset(matched.values()),
             opinion=self._desk.opinion,
+            masked=tuple(m for m in self._desk.marks if m.mask is not None),
+            stars=tuple(sorted(uid for uid, _ in self._desk.starred())),
         )
         return Ready(packet, identity, self._verdict_rows(), self._readers())
 
@@ -351,7 +354,7 @@ class ReportDesk:
         document = sign_report(unsigned, identity)
         progress.report(0.4, "sign.stage.objects")
         ai = ai_objects(packet)
-        written = [*report_objects(packet, document.pdf), verdict_object(packet, ai), *ai]
+        written = [*report_objects(packet, document.pdf), verdict_object(packet, ai), *ai, *own_masks(packet)]
         progress.report(0.7, "sign.stage.storing")
         known = {o.sop_instance_uid: o for o in self._library.reports.objects_of_study(self._uid)}
         stored: list[StoredObject] = []

@@ -12,21 +12,22 @@ from app.dicom.encapsulated import encapsulate_pdf
 from app.dicom.key_objects import key_objects
 from app.dicom.object_header import ObjectHeader, ObjectRef
 from app.dicom.parametric_map import heatmap_object
-from app.dicom.segmentation import finding_masks_seg
+from app.dicom.segmentation import finding_masks_seg, own_masks_seg
 from app.dicom.structured_report import Answer, OwnFinding, ai_findings_sr, verdict_sr
-from app.domain.finding import Finding, ReadResult
+from app.domain.finding import Finding, ReadResult, SegmentMask
 from app.domain.identity import uid_for
 from app.domain.person import Person
 from app.domain.report import Report
 from app.domain.study import Study
 from app.domain.verdict import FirstOpinion, Verdict
+from app.imaging.packed import unpack
 
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
-PRIORITY = {"report_pdf": 10, "verdict_sr": 20, "ai_sr": 30, "seg": 40, "heatmap": 50, "key_objects": 60}
+PRIORITY = {"report_pdf": 10, "verdict_sr": 20, "ai_sr": 30, "seg": 40, "own_seg": 45, "heatmap": 50, "key_objects": 60}
 """Reports before pictures: kilobytes first on a slow line."""
 
 
@@ -60,6 +61,10 @@ class PacketInput:
     agreed_own: frozenset[str]
     """Own findings that a second reader says too."""
     opinion: FirstOpinion | None
+    masked: tuple[Finding, ...] = ()
+    """Everything of the reader's that has voxels, findings or mere measurements."""
+    stars: tuple[str, ...] = ()
+    """SOP instances that the reader made key images."""
 
     def header(self, kind: str, number: int, *more: str) -> ObjectHeader:
         """UIDs by study, report and version: a retry writes the same object."""
@@ -106,6 +111,20 @@ def ai_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
     return tuple(out)
 
 
+def own_masks(packet: PacketInput) -> tuple[WrittenObject, ...]:
+    """The reader's voxels: one SEG for each set of images they were painted on."""
+    by_set: dict[str, list[Finding]] = {}
+    for finding in packet.masked:
+        if finding.mask is not None:
+            by_set.setdefault(finding.mask.display_set_id, []).append(finding)
+    out = []
+    for n, (display_set_id, findings) in enumerate(sorted(by_set.items())):
+        masks = [SegmentMask(f.finding_id, unpack(f.mask), f.mask.geometry) for f in findings if f.mask is not None]
+        header = packet.header("own_seg", 10 + n, display_set_id)
+        out.append(_written("own_seg", SEG, header, own_masks_seg(packet.study, findings, masks, header)))
+    return tuple(out)
+
+
 def _written(kind: str, sop_class: str, header: ObjectHeader, content: bytes) -> WrittenObject:
     return WrittenObject(kind, header.sop_instance_uid, sop_class, header.series_instance_uid, content)
 
@@ -128,7 +147,8 @@ def report_objects(packet: PacketInput, pdf: bytes) -> tuple[WrittenObject, ...]
     header = packet.header("report_pdf", 1)
     content = encapsulate_pdf(packet.study, pdf, packet.report.title, header)
     out = [_written("report_pdf", ENCAPSULATED_PDF, header, content)]
-    uids = list(dict.fromkeys(k.sop_instance_uid for k in packet.report.key_images if k.sop_instance_uid))
+    pictures = [k.sop_instance_uid for k in packet.report.key_images if k.sop_instance_uid]
+    uids = list(dict.fromkeys([*pictures, *packet.stars]))
     if uids:
         header = packet.header("key_objects", 3)
         out.append(

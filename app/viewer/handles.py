@@ -83,7 +83,8 @@ class EditGesture:
         self.annotation = found.annotation
         self._handle = found.handle
         self._from = context.px(event)
-        self._points = points_on(found.annotation.placement, context.layer, context.resolved) or ()
+        still = found.annotation.shape is MarkShape.MASK  # its voxels do not move
+        self._points = () if still else points_on(found.annotation.placement, context.layer, context.resolved) or ()
 
     def moved(self, event: PointerEvent, context: ToolContext) -> Annotation:
         to = context.px(event)

@@ -14,7 +14,7 @@ from app.viewer.layers import ImageLayer
 from app.viewer.placement import points_on
 from app.viewer.primitives import Anchor, Ellipse, Line, Plate, Polyline, Primitive, Role, Text
 from app.viewer.view_state import ResolvedView
-from app.viewer.words import Texts, measurement_lines
+from app.viewer.words import Texts, measurement_lines, say
 
 WRITTEN = frozenset({MarkShape.TEXT, MarkShape.SPINE, MarkShape.TOOTH})
 """Marks that are their words."""
@@ -33,8 +33,8 @@ class MarkLook:
     rejected: bool = False
     words: str = ""
     """What a written mark says."""
-    mismatch: bool = False
-    """An independent computation gave other values: the label is shown as a warning."""
+    doubt: str = ""
+    """Message id of what is wrong with the values (an independent computation gave others): shown as a warning."""
 
 
 def _pane(points: Sequence[Point2], resolved: ResolvedView) -> list[Point2]:
@@ -254,7 +254,8 @@ def finding_primitives(
     role = Role.MINE if finding.source is Source.MINE else Role.AI
     out: list[Primitive] = []
     placed = finding.placement
-    points = points_on(placed, layer, resolved) if placed is not None else None
+    whole = finding.shape is MarkShape.MASK
+    points = points_on(placed, layer, resolved) if placed is not None and not whole else None
     if points is None and finding.location.contour_px and finding.location.sop_instance_uid == layer.sop_instance_uid:
         points, shape = finding.location.contour_px, MarkShape.POLYGON
     else:
@@ -271,6 +272,9 @@ def finding_primitives(
         if found is None:
             return ()
         (x, y), rx, ry = found
+        if shape is MarkShape.MASK:
+            lines = look.lines or measurement_lines(texts, finding.measurements)
+            return tuple(_label([(x - rx, y - ry), (x + rx, y + ry)], look.label, lines, role, look, resolved, style))
         rx, ry = max(rx, 6.0 * style.scale), max(ry, 6.0 * style.scale)
         width = (2.0 if look.selected else 1.5) * style.scale
         opacity = 0.5 if look.rejected else 1.0
@@ -281,8 +285,8 @@ def finding_primitives(
     lines = look.lines or measurement_lines(texts, finding.measurements)
     if shape is MarkShape.ARROW and look.words:
         lines = (look.words, *lines)
-    if look.mismatch:
-        lines, role = (*lines, texts.get("viewer.measure.mismatch", "viewer.measure.mismatch")), Role.WARNING
+    if look.doubt:
+        lines, role = (*lines, say(texts, look.doubt)), Role.WARNING
     out.extend(_label(extent, look.label, lines, role, look, resolved, style))
     return tuple(out)
 

@@ -1,0 +1,243 @@
+"""The reader's voxel masks: growing in the background, painting at once, the volume measured, kept as a mark."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.domain.finding import Finding, SegmentMask, Source
+from app.domain.geometry import Point3
+from app.domain.identity import new_uid
+from app.domain.measurement import MarkShape, Measurement, Placement, Quantity
+from app.domain.problem import Problem
+from app.domain.study import DisplaySet
+from app.domain.volume import Volume
+from app.imaging.growing import BoxMask, Range, along, grow, like_seed, nearest_index, stroke, trimmed, union, without
+from app.imaging.masks import volume_mm3
+from app.imaging.packed import box_in, counted_ml, pack, unpack
+from app.session.images import Images
+from app.session.marks import DRAWING, MEASUREMENT_ONLY, location_of
+from app.session.views import Changes, Notice
+from app.viewer.edits import BrushMask, GrowMask
+from app.viewer.layers import MaskLayer
+from app.viewer.measure import ucum
+from app.viewer.view_state import Appearance, ResolvedView
+
+_log = logging.getLogger(__name__)
+MISMATCH = "viewer.measure.mismatch"
+
+
+@dataclass(frozen=True, eq=False)
+class _Stroke:
+    """A brush that is down: what it paints on, what counts as like its first touch, what it has so far."""
+
+    mark: Finding | None
+    display_set_id: str
+    volume: Volume
+    values: Range | None
+    mask: BoxMask | None
+
+
+def measured(mask: BoxMask, volume: Volume) -> tuple[Measurement, ...]:
+    """Volume in ml and the statistics of the modality values inside."""
+    k, j, i = (slice(a, b) for a, b in zip(mask.start, mask.stop, strict=True))
+    ml = volume_mm3(mask.values, volume.geometry.cropped(k, j, i)) / 1000.0
+    inside = volume.voxels[k, j, i][mask.values].astype(np.float64)
+    unit = ucum(volume.unit)
+    return (
+        Measurement(Quantity.VOLUME, ml, "ml"),
+        Measurement(Quantity.MEAN, float(inside.mean()), unit),
+        Measurement(Quantity.STANDARD_DEVIATION, float(inside.std()), unit),
+        Measurement(Quantity.MINIMUM, float(inside.min()), unit),
+        Measurement(Quantity.MAXIMUM, float(inside.max()), unit),
+    )
+
+
+def as_mark(before: Finding | None, mask: BoxMask, volume: Volume, display_set_id: str, grown: bool) -> Finding:
+    """A new mark, or the next state of one."""
+    packed = pack(
+        mask, volume, display_set_id, grown or (before is not None and before.mask is not None and before.mask.grown)
+    )
+    index = np.argwhere(mask.values).mean(axis=0) + np.asarray(mask.start)
+    centre = volume.geometry.to_patient((float(index[0]), float(index[1]), float(index[2])))
+    corners = volume.geometry.to_patient_many(
+        np.array([[k, j, i] for k in (mask.start[0], mask.stop[0] - 1) for j in (mask.start[1], mask.stop[1] - 1)
+                  for i in (mask.start[2], mask.stop[2] - 1)], dtype=np.float64)
+    )  # fmt: skip
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    placement = Placement(points_mm=(centre,), frame_of_reference_uid=volume.geometry.frame_of_reference_uid)
+    location = replace(
+        location_of(placement),
+        box_lps_mm=((float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2]))),
+    )
+    values = measured(mask, volume)
+    if before is not None:
+        return replace(before, location=location, measurements=values, placement=placement, mask=packed)
+    return Finding(
+        new_uid(), Source.MINE, DRAWING, location, values, attributes=(MEASUREMENT_ONLY,), shape=MarkShape.MASK,
+        placement=placement, source_sop_instance_uids=packed.source_sop_instance_uids, mask=packed,
+    )  # fmt: skip
+
+
+class OwnMasks:
+    """Main thread only. ``marks``/``keep``/``selected`` are the desk's; strokes live here until the button is up."""
+
+    def __init__(
+        self,
+        images: Images,
+        mark: Callable[[str], Finding | None],
+        keep: Callable[[Finding], None],
+        select: Callable[[str], None],
+        selected: Callable[[], str],
+        doubt: Callable[[str, str], None],
+        announce: Callable[[Changes], None],
+        notice: Callable[[Notice], None],
+        rgb: tuple[int, int, int],
+    ) -> None:
+        self._images = images
+        self._mark, self._keep, self._select, self._selected = mark, keep, select, selected
+        self._doubt, self._announce, self._notice = doubt, announce, notice
+        self._rgb = rgb
+        self._stroke: _Stroke | None = None
+        self._shown: dict[str, tuple[bytes, MaskLayer]] = {}
+        self.growing = False
+
+    # -- gestures --------------------------------------------------------------------------------------------------
+
+    def _volume(self, chosen: DisplaySet) -> Volume | None:
+        """The volume to paint on; says why there is none (yet)."""
+        if not self._images.can_be_volume(chosen):
+            self._notice(Notice(Problem("masks.no_volume")))
+            return None
+        volume = self._images.volume(chosen.display_set_id)
+        if volume is None:
+            found = self._images.volume_problem(chosen.display_set_id)
+            self._notice(Notice(found or Problem("masks.volume_loading")))
+        return volume
+
+    def _target(self, display_set_id: str) -> Finding | None:
+        """The selected mask of these images: strokes go on with it."""
+        mark = self._mark(self._selected())
+        return mark if mark is not None and mark.mask is not None and mark.mask.display_set_id == display_set_id else None
+
+    def paint(self, edit: GrowMask | BrushMask, chosen: DisplaySet, resolved: ResolvedView) -> None:
+        if isinstance(edit, GrowMask):
+            self.grow(edit, chosen, resolved)
+        else:
+            self.brush(edit, chosen, resolved)
+
+    def grow(self, edit: GrowMask, chosen: DisplaySet, resolved: ResolvedView) -> None:
+        """Grows in the background; a second click while it works is let go."""
+        volume = self._volume(chosen)
+        point = resolved.geometry.px_to_patient(*edit.seed_px)
+        if volume is None or point is None or self.growing:
+            return
+        seed = nearest_index(volume.geometry, point)
+        if seed is None:
+            return
+        before = self._target(chosen.display_set_id)
+
+        def work() -> Finding | None:
+            found = grow(volume, seed, like_seed(volume, seed))
+            if found is None:
+                return None
+            if before is not None and before.mask is not None:
+                found = union(found, box_in(before.mask, volume.geometry))
+            return as_mark(before, found, volume, chosen.display_set_id, True)
+
+        def came(mark: Finding | None) -> None:
+            self.growing = False
+            if mark is None:
+                self._notice(Notice(Problem("masks.nothing_grown")))
+            else:
+                self._done(mark)
+            self._announce(Changes(view=True))
+
+        self.growing = True
+        self._images.beside(work, came)
+
+    def brush(self, edit: BrushMask, chosen: DisplaySet, resolved: ResolvedView) -> None:
+        points = [resolved.geometry.px_to_patient(*p) for p in edit.points_px]
+        known = [p for p in points if p is not None]
+        if len(known) < len(points):
+            return
+        if self._stroke is None and not self._begin(chosen, known[0], edit):
+            return
+        down = self._stroke
+        assert down is not None
+        path = along(known[1:], max(edit.radius_mm / 2.0, 0.1))
+        painted = stroke(down.volume, path, edit.radius_mm, None if edit.erase else down.values)
+        mask = down.mask
+        if painted is not None:
+            if edit.erase:
+                mask = without(mask, painted) if mask is not None else None
+            else:
+                mask = painted if mask is None else union(mask, painted)
+        self._stroke = replace(down, mask=mask)
+        if edit.last:
+            self._stroke = None
+            kept = trimmed(mask) if mask is not None else None
+            if kept is not None:
+                self._done(as_mark(down.mark, kept, down.volume, down.display_set_id, False))
+        self._announce(Changes(view=True))
+
+    def _begin(self, chosen: DisplaySet, first: Point3, edit: BrushMask) -> bool:
+        volume = self._volume(chosen)
+        seed = nearest_index(volume.geometry, first) if volume is not None else None
+        if volume is None or seed is None:
+            return False
+        before = self._target(chosen.display_set_id)
+        if edit.erase and before is None:
+            return False
+        mask = box_in(before.mask, volume.geometry) if before is not None and before.mask is not None else None
+        values = None if edit.erase else like_seed(volume, seed)
+        self._stroke = _Stroke(before, chosen.display_set_id, volume, values, mask)
+        return True
+
+    def cancel(self) -> None:
+        if self._stroke is not None:
+            self._stroke = None
+            self._announce(Changes(view=True))
+
+    def _done(self, mark: Finding) -> None:
+        self._keep(mark)
+        self._select(mark.finding_id)
+        packed = mark.mask
+        shown = mark.measured(Quantity.VOLUME)
+        if packed is None or shown is None:
+            return
+        shown_ml = shown.value
+
+        def came(again: float | None) -> None:
+            if again is not None and abs(again - shown_ml) > 1e-6 * max(1.0, shown_ml):
+                _log.error("a measurement differs when computed again: volume %r, again %r", shown_ml, again)
+                self._doubt(mark.finding_id, MISMATCH)
+
+        self._images.beside(lambda: counted_ml(packed), came)
+
+    # -- what is shown ---------------------------------------------------------------------------------------------
+
+    def layers(self, marks: tuple[Finding, ...]) -> tuple[MaskLayer, ...]:
+        """One layer for each mask, the one being painted as it now stands."""
+        out: list[MaskLayer] = []
+        down = self._stroke
+        painting = down.mark.finding_id if down is not None and down.mark is not None else ""
+        for mark in marks:
+            if mark.mask is None or mark.finding_id == painting:
+                continue
+            kept = self._shown.get(mark.finding_id)
+            if kept is None or kept[0] != mark.mask.bits:
+                segment = SegmentMask(mark.finding_id, unpack(mark.mask), mark.mask.geometry)
+                kept = self._shown[mark.finding_id] = (mark.mask.bits, self._layer(segment))
+            out.append(kept[1])
+        if down is not None and down.mask is not None:
+            k, j, i = (slice(a, b) for a, b in zip(down.mask.start, down.mask.stop, strict=True))
+            segment = SegmentMask("", down.mask.values, down.volume.geometry.cropped(k, j, i))
+            out.append(self._layer(segment))
+        return tuple(out)
+
+    def _layer(self, segment: SegmentMask) -> MaskLayer:
+        return MaskLayer(segment, self._rgb, Appearance(opacity=0.35))

@@ -1,0 +1,73 @@
+"""What gestures show besides views and marks: the dragged box, the lens, a mark that waits for its words, painted voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from app.domain.geometry import Point2
+from app.domain.measurement import Annotation, MarkShape
+from app.domain.problem import fail
+from app.domain.study import DisplaySet
+from app.viewer.edits import AskText, BrushMask, Edit, GrowMask, PutAnnotation, ShowBand, ShowLens
+from app.viewer.tool_api import ToolContext
+from app.viewer.view_state import ResolvedView
+from app.viewer.vocabulary import spoken
+
+_WORDS_PROBLEM = {MarkShape.SPINE: "tools.spine_words", MarkShape.TOOTH: "tools.tooth_words"}
+Paint = Callable[[GrowMask | BrushMask, DisplaySet, ResolvedView], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A written mark whose words are wanted, at a place in a pane (device px)."""
+
+    pane_id: str
+    annotation: Annotation
+    at: Point2
+    suggestion: str
+
+
+class RoomTools:
+    """Main thread only. ``painted`` and ``drawn`` are set by the session."""
+
+    def __init__(self) -> None:
+        self.band: tuple[str, tuple[Point2, Point2]] | None = None
+        self.lens: tuple[str, Point2] | None = None
+        self.asked: Asked | None = None
+        self.painted: Paint = lambda edit, chosen, resolved: None
+        self.drawn: Callable[[Annotation, ToolContext], None] = lambda annotation, context: None
+
+    def take(self, pane_id: str, edit: Edit, context: ToolContext | None, chosen: DisplaySet | None) -> bool:
+        """True when the edit is one of these and the panes look different now."""
+        if isinstance(edit, ShowBand):
+            self.band = (pane_id, edit.box) if edit.box is not None else None
+        elif isinstance(edit, ShowLens):
+            self.lens = (pane_id, edit.at) if edit.at is not None else None
+        elif isinstance(edit, AskText):
+            self.asked = Asked(pane_id, edit.annotation, edit.at, edit.suggestion)
+        elif isinstance(edit, GrowMask | BrushMask):
+            if context is not None and chosen is not None:
+                self.painted(edit, chosen, context.resolved)
+        else:
+            if isinstance(edit, PutAnnotation) and not edit.provisional and context is not None:
+                self.drawn(edit.annotation, context)
+            return False
+        return True
+
+    def band_in(self, pane_id: str) -> tuple[Point2, Point2] | None:
+        return self.band[1] if self.band is not None and self.band[0] == pane_id else None
+
+    def lens_in(self, pane_id: str) -> Point2 | None:
+        return self.lens[1] if self.lens is not None and self.lens[0] == pane_id else None
+
+    def answered(self, words: str) -> Annotation:
+        """The mark with its words. Raises ``tools.*_words`` for what it may not say; it stays asked then."""
+        if self.asked is None:
+            raise fail("tools.nothing_asked")
+        annotation = self.asked.annotation
+        said = spoken(annotation.shape, words)
+        if said is None:
+            raise fail(_WORDS_PROBLEM.get(annotation.shape, "tools.no_words"), words=words)
+        self.asked = None
+        return replace(annotation, text=said)
