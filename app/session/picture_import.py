@@ -12,13 +12,15 @@ from pathlib import Path
 from app.dicom.byte_source import FileByteSource
 from app.dicom.header import read_header
 from app.dicom.plain_pictures import MEDIA_TYPES, PictureInfo, inspect_picture, sniff
-from app.dicom.secondary_capture import Binding, convert, page_uid, picture_uids
+from app.dicom.secondary_capture import Binding, convert, film_kinds, page_uid, picture_uids
 from app.dicom.study_tree import StudyTree
 from app.domain.problem import ProblemError, fail
 from app.domain.study import Study
 from app.store.database import Tx
 from app.store.import_jobs import SourceFile
 from app.store.library import Library
+
+__all__ = ["Binding", "PictureOutcome", "film_kinds", "import_picture", "picture_bytes", "read_picture", "source_bytes"]
 
 _MAX_READ = (1 << 30) + 1
 

@@ -23,6 +23,7 @@ from app.ui.status_line import StatusLine
 from app.ui.theme import dress
 from app.ui.top_bar import TopBar
 from app.ui.widgets.boxes import column
+from app.ui.worklist.import_door import ImportDoor
 from app.ui.worklist.import_sheet import ImportSheet
 from app.ui.worklist.screen import WorklistScreen
 
@@ -79,13 +80,15 @@ class AppWindow(QWidget):
         self.worklist = WorklistScreen(workstation, self._thumbnails)
         self.worklist.open_wanted.connect(self.open_study)
         self.worklist.tags_wanted.connect(lambda uid: self.explorer.study(uid))
-        self.worklist.import_wanted.connect(self.import_paths)
+        self.imports = ImportDoor(workstation, self, self.worklist.cut_imports, lambda files: self.explorer.these(files))
+        self.worklist.import_wanted.connect(self.offer_import)
         self.worklist.samples_wanted.connect(self.open_samples)
         self.worklist.keys_wanted.connect(self.show_keys)
         self.worklist.language_chosen.connect(workstation.set_language)
         self._built["worklist"] = self.worklist
         self._stack.addWidget(self.worklist)
         self.worklist.refresh()
+        self.imports.refresh_cut()
         self._show_bar()
         self.go("worklist")
 
@@ -169,6 +172,7 @@ class AppWindow(QWidget):
             self._switch_language()
         if changes.tasks:
             self._follow_tasks()
+        self.imports.changed(changes)
         current = self._built[self._screen]
         current.changed(changes)  # type: ignore[attr-defined]
         if changes.tray or changes.worklist or changes.study or changes.settings:
@@ -215,7 +219,14 @@ class AppWindow(QWidget):
         self._import_sheet.show_summary(summary)
         self._import_sheet.open()
 
+    def offer_import(self, paths: list[Path]) -> None:
+        """Shows what is there first; a person chooses what comes in."""
+        if self._screen != "worklist":
+            self.go("worklist")
+        self.imports.offer(paths)
+
     def import_paths(self, paths: list[Path]) -> None:
+        """Imports everything at once: paths of the command line."""
         if self._screen != "worklist":
             self.go("worklist")
         self._imports.add(self._workstation.import_paths(paths))
@@ -289,7 +300,7 @@ class AppWindow(QWidget):
         paths = [Path(u.toLocalFile()) for u in event.mimeData().urls() if u.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            QTimer.singleShot(0, self, lambda: self.import_paths(paths))
+            QTimer.singleShot(0, self, lambda: self.offer_import(paths))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         for disconnect in self._disconnect:

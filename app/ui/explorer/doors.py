@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.domain.problem import ProblemError
-from app.session.explorer import ExplorerFile
+from app.domain.study import RefusedFile
+from app.session.explorer import ExplorerFile, of_refused
 from app.session.views import Notice, Words
 from app.ui.explorer.sheet import ExplorerSheet
 
@@ -33,6 +34,10 @@ class ExplorerDoor(QObject):
     def refused(self) -> None:
         """Files that the last import refused."""
         self._open(self._workstation.refused_files(), Words("ui.explorer.title"))
+
+    def these(self, refused: Sequence[RefusedFile]) -> None:
+        """Files that are refused before anything was imported."""
+        self._open(of_refused(refused), Words("ui.explorer.title"))
 
     def study(self, study_instance_uid: str, display_set_id: str = "") -> None:
         """Objects of a study, or of one of its display sets."""
