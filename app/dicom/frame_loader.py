@@ -44,8 +44,11 @@ def fill_frames(
     progress: Progress,
     threads: int,
     check_range: bool = False,
+    shrink: int = 1,
 ) -> bool:
     """Modality values of every job into ``out[k]``; False when ``check_range`` found a value that does not fit.
+
+    ``shrink``: averages of so many rows and columns, the cut cells at the end of what they have.
 
     Raises ``ProblemError`` of the first frame that cannot be read, and ``Cancelled``.
     """
@@ -57,7 +60,10 @@ def fill_frames(
         for job in share[part]:
             if progress.cancelled():
                 raise Cancelled
-            _one(out, job, source, check_range)
+            if shrink == 1:
+                _one(out[job.k], job, source, check_range)
+            else:
+                _one_shrunk(out[job.k], job, source, check_range, shrink)
             done[part] += 1
             if part == 0 and done[0] % 8 == 0:
                 progress.report(sum(done) / len(jobs), "load")
@@ -75,8 +81,21 @@ def fill_frames(
     return True
 
 
-def _one(out: Array, job: FrameJob, source: ByteSource, check_range: bool) -> None:
-    target = out[job.k]
+def _one_shrunk(target: Array, job: FrameJob, source: ByteSource, check_range: bool, shrink: int) -> None:
+    fmt = job.instance.pixel_format
+    if fmt is None:
+        raise fail("dicom.no_pixels")
+    whole: Array = np.empty((fmt.rows, fmt.columns), target.dtype)
+    _one(whole, job, source, check_range)
+    down = np.add.reduceat(whole, range(0, fmt.rows, shrink), axis=0, dtype=np.float32)
+    sums = np.add.reduceat(down, range(0, fmt.columns, shrink), axis=1)
+    rows = np.minimum(shrink, fmt.rows - np.arange(0, fmt.rows, shrink))
+    columns = np.minimum(shrink, fmt.columns - np.arange(0, fmt.columns, shrink))
+    means = sums / np.multiply.outer(rows, columns).astype(np.float32)
+    np.copyto(target, means if target.dtype.kind == "f" else np.rint(means), casting="unsafe")
+
+
+def _one(target: Array, job: FrameJob, source: ByteSource, check_range: bool) -> None:
     fmt = job.instance.pixel_format
     path = source.plain_path(job.instance.locator)
     if path is not None and fmt is not None and _reads_in_place(job.instance, fmt, target):

@@ -93,13 +93,21 @@ class FramePool:
             for key in keys:
                 self._drop(key)
 
-    def cancel_all_but(self, keys: Iterable[FrameRef], least: Priority = Priority.NEIGHBOUR) -> None:
-        """Drops waiting jobs of priority ``least`` and lower that are not among ``keys``: the reader scrolled on."""
+    def cancel_all_but(
+        self, keys: Iterable[FrameRef], first: Priority = Priority.NEIGHBOUR, last: Priority = Priority.PREFETCH
+    ) -> set[FrameRef]:
+        """Drops waiting jobs of priorities ``first`` to ``last`` that are not among ``keys``: the reader scrolled on.
+
+        Returns the frames whose requests ended thereby without a call back. A frame that is being decoded is not dropped.
+        """
         kept = set(keys)
+        gone = set()
         with self._ready:
             for key, job in list(self._jobs.items()):
-                if job.priority >= least and key not in kept:
+                if first <= job.priority <= last and key not in kept and not job.running:
                     self._drop(key)
+                    gone.add(key)
+        return gone
 
     def waiting(self) -> int:
         with self._ready:

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from app.domain.pixels import FramePixels
 from app.domain.study import FrameRef
 
-DEFAULT_BUDGET = 768 << 20
+DEFAULT_BUDGET = 512 << 20
 
 
 def frame_bytes(frame: FramePixels) -> int:
-    """Memory that a decoded frame holds."""
+    """Memory that a decoded frame holds; with padding the viewer makes a second copy that lives as long."""
     total = frame.values.nbytes + sum(o.nbytes for o in frame.overlays)
-    total += frame.padding.nbytes if frame.padding is not None else 0
+    total += frame.padding.nbytes + frame.values.nbytes if frame.padding is not None else 0
     return total + (frame.voi_lut.table.nbytes if frame.voi_lut is not None else 0)
 
 
@@ -30,6 +30,12 @@ class PixelCache:
         self._frames: OrderedDict[FrameRef, tuple[FramePixels, int]] = OrderedDict()
         self._pinned: frozenset[FrameRef] = frozenset()
         self._used = 0
+
+    def limit(self, budget_bytes: int) -> None:
+        """Another budget from now on; what no longer fits goes at once."""
+        with self._lock:
+            self.budget_bytes = max(1, budget_bytes)
+            self._shrink()
 
     def get(self, key: FrameRef) -> FramePixels | None:
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from app.dicom.volume_resample import resample_steps, unshear
 from app.domain.geometry import PlaneGeometry, VolumeGeometry
 from app.domain.pixels import ModalityTransform
 from app.domain.ports import ByteSource, Progress, SilentProgress
-from app.domain.problem import Problem, Severity, fail
+from app.domain.problem import Problem, ProblemError, Severity, fail
 from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, Instance, Study
 from app.domain.study_lookup import instances_by_uid
 from app.domain.volume import Volume
@@ -53,24 +53,26 @@ def build_volume(
     out: Array | None = None,
     pool: VolumePool | None = None,
     threads: int | None = None,
+    shrink: int = 1,
 ) -> Volume:
     """Modality values ``voxels[k, j, i]`` of a stack: int16 where they fit, int32 or float32 otherwise.
 
     ``out`` takes the voxels when it is a C-contiguous array of the right shape and dtype (shared memory); otherwise the pool
-    gives the buffer. Raises ``ProblemError`` (``volume.*`` or the reason of a frame) and ``Cancelled``.
+    gives the buffer. ``shrink``: rows and columns as averages of so many, for a machine without the memory; the volume
+    says so. Raises ``ProblemError`` (``volume.*`` or the reason of a frame) and ``Cancelled``.
     """
     watch = progress if progress is not None else SilentProgress()
     slices = _slices(study, display_set)
     check = check_stack([s.plane for s in slices])
     slices, check, remarks = _judged(slices, check, source)
     first = slices[0].plane
-    shape = (len(slices), first.rows, first.columns)
+    shape = (len(slices), -(-first.rows // shrink), -(-first.columns // shrink))
     jobs = [FrameJob(k, s.instance, s.frame, s.header.modality_transform) for k, s in enumerate(slices)]
-    voxels = _fill(shape, jobs, source, watch, out, pool or shared_pool, threads)
+    voxels = _fill(shape, jobs, source, watch, out, pool or shared_pool, threads, shrink)
     unit = _unit(slices)
-    uids = tuple(s.instance.sop_instance_uid for s in slices)
-    geometry = _geometry(slices, check, shape)
-    interpolated = False
+    uids = tuple(s.instance.sop_instance_uid for s in slices) if shrink == 1 else ()
+    geometry = _shrunk(_geometry(slices, check, (len(slices), first.rows, first.columns)), shape, shrink)
+    interpolated = shrink > 1
     fill = _air(voxels, unit)
     if check.shear_deg > SHEAR_TOLERANCE_DEG or check.variable_shear:
         voxels, geometry = unshear(voxels, geometry, np.asarray([s.plane.origin_mm for s in slices]), fill)
@@ -184,6 +186,36 @@ def _geometry(slices: Sequence[_Slice], check: StackCheck, shape: tuple[int, int
     return VolumeGeometry(plane.origin_mm, point(span), point(column), point(row), shape, plane.frame_of_reference_uid)
 
 
+def _shrunk(geometry: VolumeGeometry, shape: tuple[int, int, int], shrink: int) -> VolumeGeometry:
+    """The centres of cells of ``shrink`` x ``shrink`` pixels."""
+    if shrink == 1:
+        return geometry
+    column, row = np.asarray(geometry.j_step_mm), np.asarray(geometry.i_step_mm)
+    origin = np.asarray(geometry.origin_mm) + (row + column) * ((shrink - 1) / 2)
+
+    def point(v: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+        return (float(v[0]), float(v[1]), float(v[2]))
+
+    return replace(
+        geometry, origin_mm=point(origin), j_step_mm=point(column * shrink), i_step_mm=point(row * shrink), shape=shape
+    )
+
+
+def volume_bytes(study: Study, display_set: DisplaySet) -> int:
+    """What :func:`build_volume` takes at its peak: two bytes a voxel, four where values are not whole, twice with a
+    correction by resampling. 0 where no volume can be made."""
+    try:
+        slices = _slices(study, display_set)
+    except ProblemError:
+        return 0
+    first = slices[0].plane
+    jobs = [FrameJob(k, s.instance, s.frame, s.header.modality_transform) for k, s in enumerate(slices)]
+    size = len(slices) * first.rows * first.columns * _dtypes(jobs)[0][0].itemsize
+    check = check_stack([s.plane for s in slices])
+    resampled = check.shear_deg > SHEAR_TOLERANCE_DEG or check.variable_shear or check.unequal or bool(check.missing)
+    return size * 2 if resampled else size
+
+
 def _target_step(check: StackCheck) -> float:
     steps = np.diff(check.positions_mm)
     if not check.unequal:
@@ -233,6 +265,7 @@ def _fill(
     out: Array | None,
     pool: VolumePool,
     threads: int | None,
+    shrink: int = 1,
 ) -> Array:
     kinds, checked = _dtypes(jobs)
     for n, kind in enumerate(kinds):
@@ -245,7 +278,7 @@ def _fill(
         except (MemoryError, OSError) as error:
             raise fail("volume.no_memory", gigabytes=size >> 30) from error
         last = n == len(kinds) - 1
-        if fill_frames(voxels, jobs, source, progress, threads or _threads(), check_range=checked and not last):
+        if fill_frames(voxels, jobs, source, progress, threads or _threads(), checked and not last, shrink):
             return voxels
     raise fail("volume.too_large", gigabytes=0)
 

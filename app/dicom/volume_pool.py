@@ -72,8 +72,17 @@ class VolumePool:
     def _give_back(self, buffer: mmap.mmap) -> None:
         with self._lock:
             self._free.append(buffer)
-            while sum(map(len, self._free)) > self._budget:
-                self._free.remove(min(self._free, key=len))
+            self._trim()
+
+    def limit(self, budget_bytes: int) -> None:
+        """Another budget for free buffers from now on; what no longer fits goes back to the system at once."""
+        with self._lock:
+            self._budget = budget_bytes
+            self._trim()
+
+    def _trim(self) -> None:
+        while sum(map(len, self._free)) > self._budget:
+            self._free.remove(min(self._free, key=len))
 
     def free_bytes(self) -> int:
         with self._lock:

@@ -16,8 +16,9 @@ from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent, offsets_by_hand
 from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame
-from app.session.picture import PictureRequest, ShownMark
+from app.session.picture import Drawer, PictureRequest, ShownMark
 from app.session.room_tools import RoomTools
+from app.session.saved_objects import SavedObjects
 from app.session.views import Changes
 from app.viewer.compositor import SampleCache, geometry_of, voi_of
 from app.viewer.decorations import Style
@@ -45,7 +46,7 @@ from app.viewer.linking import (
     point_of,
 )
 from app.viewer.pane_info import PaneInfo
-from app.viewer.presets import WindowPreset, presets_for, window_presets
+from app.viewer.presets import WindowPreset, presets_for
 from app.viewer.primitives import TextWidth, estimated_width
 from app.viewer.tool_api import PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
@@ -121,6 +122,8 @@ class ReadingRoom:
         self.corner_texts = True
         self.crosshair = True
         self.texts: Texts = {}
+        self.saved: SavedObjects | None = None
+        """What others saved with the study; set by whoever opens it."""
         self.text_width: TextWidth = estimated_width
         self.hanging: Hanging = hang(
             current.study, current.display_sets, tuple((p.study, p.display_sets) for p in self._priors)
@@ -266,15 +269,23 @@ class ReadingRoom:
         """A frozen request for a pane's picture of ``size`` device pixels."""
         pane = self._panes[pane_id]
         self._sizes[pane_id] = size
+        refs = [r for p in self._panes.values() if (r := self.frame_ref(p)) is not None]
+        self._images.showing(refs, self.shown_sets())
         layer = self.image_layer(pane)
         overlay = self._owner.overlay()
         style = Style(scale, self.text_width, self.corner_texts)
         cache = self._caches.setdefault(pane_id, SampleCache())
         view = pane.view
         layers: list[Layer] = []
+        drawers: tuple[Drawer, ...] = ()
         if layer is not None:
             view = self._view_ready(pane, layer)
-            layers = [layer, *(() if pane.prior else overlay.layers)]
+            saved: tuple[Layer, ...] = ()
+            if self.saved is not None:
+                view, layer, saved, drawers = self.saved.dressed(pane, view, layer, size)
+                if view != self._panes[pane_id].view:
+                    self._panes[pane_id] = replace(self._panes[pane_id], view=view)
+            layers = [layer, *saved, *(() if pane.prior else overlay.layers)]
         problem = self.problem(pane) if layer is None else None
         loading = layer is None and problem is None and bool(pane.display_set_id)
         probe = None
@@ -294,6 +305,7 @@ class ReadingRoom:
             point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
             lens=self.extras.lens_in(pane_id),
+            drawers=drawers,
             starred=layer is not None and (layer.sop_instance_uid, layer.frame_number) in self._owner.starred(),
             cross_references=self._cross_references(pane) if self.linked else (),
             draft=draft,
@@ -495,13 +507,13 @@ class ReadingRoom:
         self._announce(Changes(view=True))
 
     def preset(self, name: str) -> None:
-        found = next((p for p in window_presets() if p.name == name), None)
-        if found is not None and found in self.presets():
+        found = next((p for p in self.presets() if p.name == name), None)
+        if found is not None:
             self.set_window(found.window)
 
     def presets(self) -> tuple[WindowPreset, ...]:
         layer = self.image_layer(self._panes[self.active]) if self.active in self._panes else None
-        return presets_for(layer.unit) if layer is not None else ()
+        return presets_for(layer.unit, layer.suv) if layer is not None else ()
 
     def one_to_one(self) -> None:
         context = self.context(self.active)

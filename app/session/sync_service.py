@@ -39,10 +39,13 @@ def targets_of(home: Path, box: SecretsBox) -> tuple[ConfiguredTarget, ...]:
     Raises ``ProblemError`` ``site.damaged`` when the file cannot be read: nothing is sent to a guess.
     """
     file = home / SITE_FILE
+    embedded = (ConfiguredTarget(ARCHIVE, "folder", "", {"path": str(home / ARCHIVE)}),)
     if not file.exists():
-        return (ConfiguredTarget(ARCHIVE, "folder", "", {"path": str(home / ARCHIVE)}),)
+        return embedded
     try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8"))["target"]
+        entries = tomllib.loads(file.read_text(encoding="utf-8")).get("target")
+        if entries is None:
+            return embedded  # the file may speak of other things only
         out = []
         for entry in entries:
             settings = {k: str(v) for k, v in entry.items() if k not in ("name", "kind", "title")}

@@ -6,6 +6,7 @@ import os
 import shutil
 
 from app.ai.catalogue import Catalogue
+from app.dicom.memory_budget import shared_budget
 from app.session.views import ReaderOnThisPc, Words
 from app.store.library import Library
 
@@ -41,6 +42,7 @@ def machine_words() -> tuple[Words, ...]:
     words = [Words("machine.cores", {"n": os.cpu_count() or 1})]
     if memory:
         words.append(Words("machine.memory", {"value": round(memory)}))
+    words.append(Words("machine.ceiling", {"value": round(shared_budget.ceiling_bytes / 2**30, 1)}))
     return tuple(words)
 
 

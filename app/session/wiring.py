@@ -14,6 +14,7 @@ from app.domain.person import Person, Role
 from app.domain.ports import Clock, KeyProvider, MainLoop
 from app.security.keys import MemoryKeyProvider
 from app.security.secrets_box import open_box, seal_keys
+from app.session import memory
 from app.session.clock import SystemClock
 from app.session.homes import cache_folder, model_folders, trust_lists
 from app.session.signers import DEMO_PIN, BoxSigner
@@ -70,6 +71,7 @@ def this_person() -> Person:
 def open_workstation(options: Options, loop: MainLoop, clock: Clock | None = None) -> Workstation:
     """Raises ``ProblemError`` when the library cannot be opened; nothing keeps running then."""
     clock = clock or SystemClock()
+    memory.configure(options.home)
     library = Library.open(options.home, options.keys, clock, demo=options.demo)
     try:
         box = open_box(options.home, options.keys)

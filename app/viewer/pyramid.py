@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import OrderedDict
 
 import cv2
 import numpy as np
@@ -69,6 +70,7 @@ class PreparedImage:
         self.is_colour = values.ndim == 3
         self._levels: dict[int, npt.NDArray[np.generic]] = {}
         self._lock = threading.Lock()
+        self._size = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,7 +87,18 @@ class PreparedImage:
                 else:
                     found = _rimmed(self._shrunk(n))
                 self._levels[n] = found
-            return found
+                self._size += found.nbytes
+                grown = True
+            else:
+                grown = False
+        _levels_in_use.used(self, grown)
+        return found
+
+    def forget_levels(self) -> None:
+        """They are made again when they are asked for."""
+        with self._lock:
+            self._levels.clear()
+            self._size = 0
 
     def _shrunk(self, n: int) -> npt.NDArray[np.generic]:
         parent = self._levels.get(n - 1)
@@ -102,8 +115,63 @@ class PreparedImage:
         return n
 
     def nbytes(self) -> int:
+        return self._size
+
+
+class _LevelsInUse:
+    """Levels of all images within a byte budget; those of the image used longest ago go first."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._budget = budget_bytes
+        self._lock = threading.Lock()
+        self._images: OrderedDict[int, weakref.ref[PreparedImage]] = OrderedDict()
+
+    def used(self, image: PreparedImage, grown: bool) -> None:
         with self._lock:
-            return sum(level.nbytes for level in self._levels.values())
+            self._images[id(image)] = weakref.ref(image)
+            self._images.move_to_end(id(image))
+            old = self._too_many(image) if grown else []
+        for gone in old:
+            gone.forget_levels()
+
+    def limit(self, budget_bytes: int) -> None:
+        with self._lock:
+            self._budget = budget_bytes
+            old = self._too_many(None)
+        for gone in old:
+            gone.forget_levels()
+
+    def nbytes(self) -> int:
+        with self._lock:
+            return sum(image.nbytes() for ref in self._images.values() if (image := ref()) is not None)
+
+    def _too_many(self, kept: PreparedImage | None) -> list[PreparedImage]:
+        living = [(number, ref()) for number, ref in self._images.items()]
+        for number, image in living:
+            if image is None:
+                del self._images[number]
+        total = sum(image.nbytes() for _, image in living if image is not None)
+        old = []
+        for number, image in living:
+            if total <= self._budget:
+                break
+            if image is not None and image is not kept:
+                total -= image.nbytes()
+                old.append(image)
+                del self._images[number]
+        return old
+
+
+_levels_in_use = _LevelsInUse(256 << 20)
+
+
+def limit_levels(budget_bytes: int) -> None:
+    """How much memory the levels of all images may take together; what is on screen at most stays beyond it."""
+    _levels_in_use.limit(budget_bytes)
+
+
+def level_bytes() -> int:
+    return _levels_in_use.nbytes()
 
 
 def _has_cut_cells(shape: tuple[int, int], n: int) -> bool:
