@@ -72,6 +72,8 @@ def native_frame(raw: bytes, fmt: PixelFormat, frame_in_raw: int, little: bool, 
     if fmt.bits_allocated % 8 or fmt.bits_allocated not in (8, 16, 32, 64):
         raise fail("dicom.bits_unsupported", kept_safe="kept.original", bits=fmt.bits_allocated)
     dtype = stored_dtype(fmt)
+    if fmt.bits_allocated != dtype.itemsize * 8:  # float pixels with another width than theirs
+        raise fail("dicom.bits_unsupported", kept_safe="kept.original", bits=fmt.bits_allocated)
     if swaps_pairs(fmt, little, vr):
         pairs = np.frombuffer(raw, np.uint8, len(raw) // 2 * 2).reshape(-1, 2)[:, ::-1]
         count = stored_count(fmt)

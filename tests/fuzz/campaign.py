@@ -60,7 +60,7 @@ def child(options: argparse.Namespace) -> int:
 
     # The second decoder lives in a process of its own; spawning it for every odd stream would measure the spawning.
     isolated.IsolatedDecoder.decode = lambda *_: None  # type: ignore[method-assign]
-    from tests.fuzz.mutate import mutated
+    from tests.fuzz.mutate import mutated, stream_start
     from tests.fuzz.seeds import Seed, seeds
     from tests.fuzz.targets import exercise, trained_templates
 
@@ -70,6 +70,8 @@ def child(options: argparse.Namespace) -> int:
         folder = Path(name)
         robustness = Path(options.robustness) if options.robustness else None
         start = seeds(folder, robustness)
+        if options.streams:
+            start = [s for s in start if s.kind == "image" and stream_start(s.data)]
         corpus: list[tuple[Seed, Any]] = []
         seen: set[tuple[str, str, int]] = set()
         for seed in start:
@@ -91,7 +93,11 @@ def child(options: argparse.Namespace) -> int:
                 fresh = len(corpus) - len(start)
                 seed, templates = corpus[len(start) + int(fresh * rng.random() ** 0.7)]
             other = corpus[rng.randrange(len(corpus))][0].data
-            data = mutated(seed.data, rng, other)
+            if options.streams:
+                cut = stream_start(seed.data)
+                data = seed.data[:cut] + mutated(seed.data[cut:], rng)
+            else:
+                data = mutated(seed.data, rng, other)
             if len(data) + _HEAD.size <= _SLOT:
                 slot[_HEAD.size : _HEAD.size + len(data)] = data
             at = time.monotonic()
@@ -208,6 +214,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--chunk", type=int, default=50_000, help="cases of one child process")
     parser.add_argument("--robustness", default="", help="folder of odd files to mutate too; nothing of it is written")
+    parser.add_argument("--streams", action="store_true", help="only the streams of compressed pixels are changed")
     parser.add_argument("--keep", default=str(Path(tempfile.gettempdir()) / "ekinshi-fuzz-found"))
     parser.add_argument("--log", default="", help="a JSON line is added for every chunk")
     parser.add_argument("--slot", default="", help=argparse.SUPPRESS)
@@ -217,7 +224,7 @@ def main(argv: list[str] | None = None) -> int:
         return child(options)
     totals: Counter[str] = Counter()
     failures: Counter[str] = Counter()
-    slowest, peak, outcomes = 0.0, 0, 0
+    slowest, peak, outcomes, empty = 0.0, 0, 0, 0
     begin, seed = time.monotonic(), options.seed
     with tempfile.NamedTemporaryFile(prefix="ekinshi-fuzz-slot-") as slot_file:
         slot_file.truncate(_SLOT)
@@ -229,6 +236,7 @@ def main(argv: list[str] | None = None) -> int:
                 "--cases", str(min(options.chunk, options.cases - totals["cases"])), "--seconds", str(left),
                 "--robustness", options.robustness, "--keep", options.keep, "--plant", options.plant,
             ]  # fmt: skip
+            command += ["--streams"] if options.streams else []
             out, wrong, cases = _watched(command, slot, options.keep)
             line: dict[str, Any] = {"seed": seed, "cases": cases, "wrong": wrong}
             if wrong:
@@ -245,8 +253,9 @@ def main(argv: list[str] | None = None) -> int:
                 with open(options.log, "a", encoding="utf-8") as log:
                     log.write(json.dumps(line) + "\n")
             seed += 1
-            if cases == 0:
-                break
+            empty = empty + 1 if cases == 0 else 0
+            if empty == 3:
+                break  # the child does not even start
         slot.close()
     result = {
         "name": "fuzz",

@@ -29,6 +29,16 @@ def heads(data: bytes) -> tuple[int, ...]:
     return tuple(m.start() for m in _HEAD.finditer(data[: 48 << 10]))[:2000]
 
 
+def stream_start(data: bytes) -> int:
+    """Where the first fragment behind the offset table begins in encapsulated pixel data; 0 where there is none."""
+    pixels = data.rfind(b"\xe0\x7f\x10\x00OB\0\0" + _OPEN + _ITEM)
+    if pixels < 0:
+        return 0
+    (table,) = struct.unpack_from("<I", data, pixels + 16)
+    at = pixels + 20 + table + 8
+    return at if at < len(data) else 0
+
+
 def mutated(data: bytes, rng: random.Random, other: bytes = b"") -> bytes:
     """One to eight changes of ``data``; ``other`` gives pieces for splices."""
     out = bytearray(data)

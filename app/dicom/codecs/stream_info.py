@@ -106,6 +106,7 @@ def jpeg2000_info(stream: bytes) -> StreamInfo:
     (components,) = struct.unpack_from(">H", stream, start + 40)
     depth = stream[start + 42]
     (length,) = struct.unpack_from(">H", stream, start + 4)
+    _check_tiles(stream, start, components, length)
     pos = start + 4 + length
     high_throughput = mct = False
     reversible = True
@@ -131,6 +132,23 @@ def jpeg2000_info(stream: bytes) -> StreamInfo:
         uses_mct=mct,
         reversible=reversible,
     )
+
+
+def _check_tiles(stream: bytes, start: int, components: int, length: int) -> None:
+    """Sizes that decoders divide by (ISO 15444-1 B.2, B.3): one of them ends its process on a tile without width."""
+    x1, y1, x0, y0, tile_x, tile_y, tile_x0, tile_y0 = struct.unpack_from(">8I", stream, start + 8)
+    if not components or length < 38 + 3 * components or start + 4 + length > len(stream):
+        raise broken("number of components")
+    steps = stream[start + 42 : start + 42 + 3 * components]
+    if not all(steps[1::3]) or not all(steps[2::3]):
+        raise broken("component without samples")
+    if x1 <= x0 or y1 <= y0:
+        raise broken("picture without size")
+    inside = tile_x0 <= x0 < tile_x0 + tile_x and tile_y0 <= y0 < tile_y0 + tile_y
+    if not tile_x or not tile_y or not inside:
+        raise broken("tiles")
+    if -(-(x1 - tile_x0) // tile_x) * -(-(y1 - tile_y0) // tile_y) > 65535:
+        raise broken("too many tiles")
 
 
 def check_against(info: StreamInfo, fmt: PixelFormat) -> None:
