@@ -18,6 +18,7 @@ from app.dicom.display_sets import display_sets
 from app.dicom.frame_decoder import fragment_note, stored_frame
 from app.dicom.scanner import scan
 from app.dicom.sentences import sentence
+from app.dicom.suv import suv_of
 from app.dicom.transfer_syntaxes import name_of
 from app.domain.ports import ByteSource, Cancelled, Progress, SilentProgress
 from app.domain.problem import Problem, ProblemError, Severity
@@ -174,6 +175,13 @@ def _study(study: Study) -> dict[str, Any]:
     }
 
 
+def _suv(series: Series) -> dict[str, Any]:
+    found = suv_of(series.instances)
+    if isinstance(found, Problem):
+        return {"factor": None, **_told(found)}
+    return {"factor": found.factor, "decay_s": found.decay_s, "remarks": [_told(p) for p in found.remarks]}
+
+
 def _series(series: Series, sets: list[DisplaySet]) -> dict[str, Any]:
     return {
         "series_instance_uid": series.series_instance_uid,
@@ -184,6 +192,7 @@ def _series(series: Series, sets: list[DisplaySet]) -> dict[str, Any]:
         "instances": len(series.instances),
         "frames": sum(len(i.frames) for i in series.instances),
         "transfer_syntaxes": sorted({i.transfer_syntax_uid for i in series.instances}),
+        **({"suv": _suv(series)} if series.modality == "PT" else {}),
         "display_sets": [
             {
                 "display_set_id": d.display_set_id,

@@ -10,6 +10,7 @@ from app.dicom import tags
 from app.dicom.frame_headers import classic_frames, enhanced_frames, repaired
 from app.dicom.pixel_description import checked_length, pixel_format_of
 from app.dicom.raw_items import RawDataset, RawFile
+from app.dicom.suv import pet_attributes
 from app.dicom.text import person_name
 from app.dicom.transfer_syntaxes import syntax_of
 from app.dicom.values import code, codes, double, integer, number, numbers, text, unsigned, us_or_ss
@@ -321,6 +322,9 @@ def _extra(d: RawDataset) -> dict[str, str]:
     playback = unsigned(d, tags.PREFERRED_PLAYBACK_SEQUENCING)
     if playback is not None:
         found["preferred_playback_sequencing"] = str(playback)
+    pet = pet_attributes(d)
+    if pet:
+        found["pet"] = json.dumps(pet)
     if regions:
         found["ultrasound_regions"] = json.dumps(regions)
     return found

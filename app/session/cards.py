@@ -11,6 +11,7 @@ from app.domain.model_card import CalibrationBand, ModelCard
 from app.domain.verdict import Verdict
 from app.session.agreement import agreements
 from app.session.views import NOTHING, FindingCard, Words
+from app.viewer.suv import SUV_UNIT
 
 Place = Callable[[Finding], Words]
 """Where a finding lies, as words: series, image, z."""
@@ -20,7 +21,16 @@ def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"
 
 
-_UNITS = {"[hnsf'U]": "HU", "mm2": "mm²", "mm3": "mm³", "deg": "°", "{SUVbw}g/ml": "SUV", "1": "", "%": "%"}
+_UNITS = {
+    "[hnsf'U]": "HU",
+    "mm2": "mm²",
+    "mm3": "mm³",
+    "deg": "°",
+    "{SUVbw}g/ml": "SUVbw",
+    "Bq/ml": "Bq/ml",
+    "1": "",
+    "%": "%",
+}
 
 
 def sizes(measurements: Sequence[Measurement]) -> tuple[tuple[Words, str, str], ...]:
@@ -35,6 +45,7 @@ def sizes(measurements: Sequence[Measurement]) -> tuple[tuple[Words, str, str], 
         if found is None or (quantity in (Quantity.LONG_AXIS, Quantity.SHORT_AXIS) and Quantity.SHORT_AXIS in by):
             continue
         digits = 0 if quantity in (Quantity.VOLUME, Quantity.COUNT) or abs(found.value) >= 100 else 1
+        digits = 2 if found.unit == SUV_UNIT else digits
         out.append((Words(f"quantity.{quantity.value}"), _number(found.value, digits), _UNITS.get(found.unit, found.unit)))
     return tuple(out)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from app.dicom.suv import Suv, suv_of
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.pixels import FramePixels, VoiWindow
 from app.domain.problem import Problem
@@ -43,6 +44,7 @@ class PaneContent:
         self._sets = {d.display_set_id: (o, d) for o in studies for d in o.display_sets}
         self._series: dict[str, Mapping[str, Series]] = {o.study.study_instance_uid: series_by_uid(o.study) for o in studies}
         self._planes: dict[str, tuple[PlaneGeometry | None, ...]] = {}
+        self._suv: dict[str, Suv | Problem | None] = {}
         self._steady: dict[str, VoiWindow | None] = {}
 
     def set_by_id(self, display_set_id: str) -> DisplaySet:
@@ -67,7 +69,7 @@ class PaneContent:
             return None
         if pane.view.plane is not Plane.STACK:
             volume = self._images.volume(chosen.display_set_id)
-            return None if volume is None else ImageLayer(pane.appearance, volume=volume)
+            return None if volume is None else ImageLayer(pane.appearance, volume=volume, suv=self._suv_factor(chosen))
         return self.frame_layer(pane)
 
     def frame_layer(self, pane: PaneState) -> ImageLayer | None:
@@ -85,7 +87,22 @@ class PaneContent:
             geometry=image_geometry(instance, ref.frame, chosen.modality),
             sop_instance_uid=ref.sop_instance_uid,
             frame_number=ref.frame,
+            suv=self._suv_factor(chosen),
         )
+
+    def suv(self, chosen: DisplaySet) -> Suv | Problem | None:
+        """Of a PET series: its factor to SUVbw, or why it has none; None for everything else."""
+        if chosen.modality != "PT":
+            return None
+        uid = chosen.series_instance_uid
+        if uid not in self._suv:
+            series = self._series[chosen.study_instance_uid].get(uid)
+            self._suv[uid] = suv_of(series.instances) if series is not None else None
+        return self._suv[uid]
+
+    def _suv_factor(self, chosen: DisplaySet) -> float | None:
+        found = self.suv(chosen)
+        return found.factor if isinstance(found, Suv) else None
 
     def _steadied(self, look: Appearance, frame: FramePixels, instance: Instance, chosen: DisplaySet) -> Appearance:
         """Loops and ultrasound that offer no window keep one for all their frames."""
@@ -120,6 +137,9 @@ class PaneContent:
         series = self._series[opened.study.study_instance_uid].get(chosen.series_instance_uid)
         info = pane_info(opened.study, series, chosen, instance, pane.view.frame_index)
         info = replace(info, prior=pane.prior, states=_states(pane))
+        suv = self.suv(chosen)
+        told = suv.remarks if isinstance(suv, Suv) else () if suv is None else (suv,)
+        info = replace(info, remarks=(*info.remarks, *told))
         if pane.view.plane is not Plane.STACK:
             if layer is not None and layer.volume is not None:
                 info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))

@@ -99,8 +99,11 @@ class PictureRequest:
         if self.probe is not None:
             shown.extend(probe_primitives(self.probe[0], self.probe[1], self.texts, resolved, self.style))
         shown.extend(gesture_primitives(self.band, self.lens, self.starred, self.size, self.style))
-        heat = next((layer for layer in self.layers if isinstance(layer, HeatmapLayer) and layer.appearance.visible), None)
-        name = preset_name(picture.window, base.unit)
+        heat = next(
+            (h for h in self.layers if isinstance(h, HeatmapLayer) and h.legend and h.appearance.visible),
+            None,
+        )
+        name = preset_name(picture.window, base.unit, base.suv)
         info = replace(
             self.info,
             window=picture.window,
@@ -110,6 +113,7 @@ class PictureRequest:
         decorations = decorate(
             resolved,
             info,
+            suv=base.suv,
             self.texts,
             shown,
             self.style,

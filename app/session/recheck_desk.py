@@ -13,6 +13,7 @@ from app.domain.measurement import Annotation, MarkShape
 from app.domain.study import FrameRef
 from app.session.images import Images
 from app.viewer.recheck import Mismatch, again, crosses_itself, mismatches
+from app.viewer.suv import parted
 from app.viewer.tool_api import ToolContext
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,10 @@ class Rechecks:
                 values, padding = (None if frame.is_colour else frame.values), frame.padding
             second = again(drawn, geometry, values, padding, corners)
             outline = drawn.shape in (MarkShape.FREEHAND, MarkShape.POLYGON) and crosses_itself(corners)
-            return mismatches(drawn.measurements, second), outline
+            stored, beside = parted(drawn.measurements)
+            factor = layer.suv or 1.0
+            scaled = {quantity: value * factor for quantity, value in second.items()}
+            return mismatches(stored, second) + mismatches(beside, scaled), outline
 
         def came(result: tuple[tuple[Mismatch, ...], bool] | None) -> None:
             if result is None or self._latest.get(drawn.annotation_id) is not drawn:

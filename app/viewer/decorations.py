@@ -23,6 +23,7 @@ from app.viewer.primitives import (
     TextWidth,
     estimated_width,
 )
+from app.viewer.suv import window_in_suv
 from app.viewer.view_state import ResolvedView
 from app.viewer.words import Texts, number, say, say_problem
 
@@ -90,9 +91,10 @@ def _joined(*parts: str) -> str:
 def window_text(texts: Texts, info: PaneInfo) -> str:
     if info.window is None:
         return ""
-    digits = 0 if info.window.width >= 10 else 2
-    w, c = number(texts, info.window.width, digits), number(texts, info.window.center, digits)
-    return _joined(say(texts, "viewer.window", w=w, l=c), info.preset)
+    window = info.window if info.suv is None else window_in_suv(info.window, info.suv)
+    digits = 0 if window.width >= (10 if info.suv is None else 100) else 2
+    w, c = number(texts, window.width, digits), number(texts, window.center, digits)
+    return _joined(say(texts, "viewer.window", w=w, l=c), "" if info.suv is None else "SUVbw", info.preset)
 
 
 def cine_text(texts: Texts, cine: CineInfo | None) -> str:

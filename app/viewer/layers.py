@@ -23,6 +23,8 @@ class ImageLayer:
     frame_number: int = 0
 
     def __post_init__(self) -> None:
+    suv: float | None = None
+    """What makes the values SUVbw; None where they are no PET or the header does not allow it."""
         if (self.frame is None) == (self.volume is None):
             raise ValueError("an image layer holds either a frame or a volume")
         if self.frame is not None:

@@ -20,7 +20,15 @@ from app.domain.measurement import MarkShape, Measurement, Quantity
 from app.viewer.view_state import ImageGeometry
 
 Values = npt.NDArray[np.generic]
-_UCUM = {"HU": "[hnsf'U]", "SUVBW": "{SUVbw}g/ml", "SUVbw": "{SUVbw}g/ml", "": "1", "US": "1"}
+_UCUM = {
+    "HU": "[hnsf'U]",
+    "SUVBW": "{SUVbw}g/ml",
+    "SUVbw": "{SUVbw}g/ml",
+    "GML": "{SUVbw}g/ml",
+    "BQML": "Bq/ml",
+    "": "1",
+    "US": "1",
+}
 
 
 def ucum(unit: str) -> str:

@@ -71,6 +71,8 @@ class PaneInfo:
     remarks: tuple[Problem, ...] = ()
     """Uncalibrated, corrected, incomplete: always drawn, in words."""
     cine: CineInfo | None = None
+    suv: float | None = None
+    """What makes the values SUVbw; the window is told in SUV then."""
     states: tuple[str, ...] = ()
     """Message ids of what was done to the pane (shutter, linked by hand, true size): always drawn."""
     location_axis: str = ""

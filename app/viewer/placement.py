@@ -9,6 +9,7 @@ from app.domain.measurement import Annotation, MarkShape, Placement
 from app.domain.volume import Volume
 from app.viewer.layers import ImageLayer
 from app.viewer.measure import measure
+from app.viewer.suv import with_suv
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView
 
@@ -87,7 +88,8 @@ def annotation_of(
     geometry = context.resolved.geometry
     inside = shape in _WITH_VALUES
     values = context.values() if inside else None
-    measurements = measure(shape, points, geometry, values, context.layer.unit, context.padding())
+    found = measure(shape, points, geometry, values, context.layer.unit, context.padding())
+    measurements = with_suv(found, context.layer.suv)
     return Annotation(annotation_id, shape, place(points, context.layer, geometry, context.view.slab_mm), measurements, text)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from app.domain.pixels import VoiFunction, VoiWindow
 from app.domain.problem import fail
 from app.domain.resources import resource_path
+from app.viewer.suv import window_from_suv
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,20 @@ def preset(name: str) -> WindowPreset | None:
     return next((p for p in window_presets() if p.name == name), None)
 
 
-def presets_for(unit: str) -> tuple[WindowPreset, ...]:
-    """Those that make sense for values of ``unit``; none where the modality has no absolute scale (MR, MG)."""
+def presets_for(unit: str, suv: float | None = None) -> tuple[WindowPreset, ...]:
+    """Those that make sense for values of ``unit``; none where the modality has no absolute scale (MR, MG).
+
+    ``suv``: the factor to SUV of values that are none; the windows are then given in those values.
+    """
+    if suv is not None and not unit.upper().startswith("SUV") and unit != "GML":
+        return tuple(replace(p, window=window_from_suv(p.window, suv)) for p in window_presets() if p.unit == "SUV")
+    unit = "SUV" if unit == "GML" else unit
     return tuple(p for p in window_presets() if p.unit == unit or (p.unit == "SUV" and unit.upper().startswith("SUV")))
 
 
-def preset_name(window: VoiWindow | None, unit: str) -> str:
+def preset_name(window: VoiWindow | None, unit: str, suv: float | None = None) -> str:
     """The preset that has exactly these numbers, or ""."""
     if window is None:
         return ""
-    same = (p for p in presets_for(unit) if (p.window.center, p.window.width) == (window.center, window.width))
+    same = (p for p in presets_for(unit, suv) if (p.window.center, p.window.width) == (window.center, window.width))
     return next((p.name for p in same), "")

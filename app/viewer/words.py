@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from app.domain.measurement import Measurement, Quantity
 from app.domain.problem import Problem
+from app.viewer.suv import SUV_UNIT, parted
 
 Texts = Mapping[str, str]
 """Message id to sentence in the reader's language; ``number.decimal`` is the decimal mark. Missing ids show as ids."""
 
 _UNITS = {
     "[hnsf'U]": "HU",
-    "{SUVbw}g/ml": "SUV",
+    "{SUVbw}g/ml": "SUVbw",
     "deg": "\u00b0",
     "mm2": "mm\u00b2",
     "px2": "px\u00b2",
@@ -50,13 +51,18 @@ def value_text(texts: Texts, m: Measurement) -> str:
     if m.quantity is Quantity.COUNT:
         return number(texts, m.value, 0)
     large = abs(m.value) >= 1000 or (m.unit.endswith("2") and abs(m.value) >= 100)
-    shown = number(texts, m.value, 0 if large else 1)
+    shown = number(texts, m.value, 2 if m.unit == SUV_UNIT else 0 if large else 1)
     unit = unit_text(texts, m.unit)
     return shown + ("" if unit in ("", "\u00b0") else "\u202f") + unit
 
 
 def measurement_lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]:
-    """Short lines beside a drawn shape."""
+    """Short lines beside a drawn shape; SUV follows the stored values."""
+    stored, beside = parted(measurements)
+    return (*_lines(texts, stored), *_lines(texts, beside))
+
+
+def _lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]:
     by = {m.quantity: m for m in measurements}
     if Quantity.LONG_AXIS in by and Quantity.SHORT_AXIS in by:
         long, short = by[Quantity.LONG_AXIS], by[Quantity.SHORT_AXIS]
@@ -67,10 +73,11 @@ def measurement_lines(texts: Texts, measurements: Sequence[Measurement]) -> tupl
             lines.append(value_text(texts, by[quantity]))
     if Quantity.MEAN in by and Quantity.STANDARD_DEVIATION in by:
         mean, deviation = by[Quantity.MEAN], by[Quantity.STANDARD_DEVIATION]
-        lines.append(f"\u2300 {number(texts, mean.value, 1)} \u00b1 {value_text(texts, deviation)}")
+        digits = 2 if mean.unit == SUV_UNIT else 1
+        lines.append(f"\u2300 {number(texts, mean.value, digits)} \u00b1 {value_text(texts, deviation)}")
     if Quantity.MINIMUM in by and Quantity.MAXIMUM in by:
         low, high = by[Quantity.MINIMUM], by[Quantity.MAXIMUM]
-        lines.append(f"{number(texts, low.value, 0)} \u2026 {value_text(texts, high)}")
+        lines.append(f"{number(texts, low.value, 2 if low.unit == SUV_UNIT else 0)} \u2026 {value_text(texts, high)}")
     if Quantity.RATIO in by:
         lines.append(f"CTR {number(texts, by[Quantity.RATIO].value, 1)}\u202f%")
     if Quantity.HEART_WIDTH in by and Quantity.THORAX_WIDTH in by:

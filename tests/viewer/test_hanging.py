@@ -255,7 +255,7 @@ def test_presets_belong_to_a_unit() -> None:
     assert {p.name for p in presets_for("HU")} >= {"lung", "brain", "bone"}
     assert preset_name(preset("lung").window, "HU") == "lung"
     assert preset_name(preset("lung").window, "") == ""
-    keys = [p.key for p in window_presets() if p.key]
+    keys = [(p.unit, p.key) for p in window_presets() if p.key]
     assert len(keys) == len(set(keys))
 
 
