@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.pixels import VoiWindow
-from app.viewer.layers import HeatmapLayer, ImageLayer, Layer, MaskLayer
+from app.viewer.fusion import blended, difference_grey, over_values
+from app.viewer.layers import FusionLayer, HeatmapLayer, ImageLayer, Layer, MaskLayer, OverMode
 from app.viewer.luts import lut
 from app.viewer.pyramid import PreparedImage, prepared
 from app.viewer.slice_sampler import (
@@ -293,6 +294,19 @@ def render(
             continue
         slot = f"overlay{number}"
         slots.add(slot)
+        if isinstance(layer, FusionLayer):
+            over = layer
+            values, there = cache.get(
+                slot, (over.volume, over.geometry, where), lambda over=over: over_values(over, resolved)
+            )
+            if over.mode is OverMode.BLEND:
+                pixels = blended(pixels, values, there, over)
+            elif over.mode is OverMode.DIFFERENCE:
+                pixels = difference_grey(np.asarray(sampled.values), values, there, over.appearance.window)
+            else:
+                pixels = to_grey(values, voi, view.invert)
+                pixels[~there] = 0
+            continue
         if isinstance(layer, HeatmapLayer):
             heat = layer
             level = cache.get(

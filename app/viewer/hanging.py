@@ -43,6 +43,9 @@ class HungPane:
     prior: bool = False
     needs_volume: bool = False
     selector: str = ""
+    over: str = ""
+    """Display set laid over it in colour, or empty."""
+    ai: bool = True
 
     @property
     def display_set_id(self) -> str:
@@ -55,6 +58,7 @@ class HungStage:
     """Message id ``hanging.stage.<name>``."""
     layout: str
     panes: tuple[HungPane, ...]
+    tool: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def _start(spec: PaneSpec, candidate: Candidate) -> int:
     return {"first": 0, "middle": last // 2, "last": last}[spec.start]
 
 
-def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str) -> HungPane:
+def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, over: Candidate | None = None) -> HungPane:
     if found is None:
         return HungPane(cell, ViewState(), label=spec.label, link=spec.link)
     plane = spec.plane if found.is_stack else Plane.STACK
@@ -124,6 +128,7 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str) -
         anchor=spec.anchor,
         slab_mm=spec.slab_mm if plane is not Plane.STACK else 0.0,
         slab_mode=spec.slab_mode,
+        invert=spec.invert,
     )
     wanted = dict(spec.preset_by_set).get(name, spec.preset)
     chosen = preset(wanted) if wanted else None
@@ -138,6 +143,8 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str) -
         found.prior,
         plane is not Plane.STACK,
         name,
+        over.display_set.display_set_id if over is not None and plane is not Plane.STACK else "",
+        spec.ai,
     )
 
 
@@ -178,12 +185,13 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
             hits = [(name, c) for name in spec.sets if (c := _match(by_name[name], pool)) is not None]
             name, candidate = hits[0] if hits else ("", None)
             found.append(candidate)
-            panes.append(_hang_pane(spec, cell, candidate, name))
+            over = _match(by_name[spec.over], pool) if spec.over and candidate is not None else None
+            panes.append(_hang_pane(spec, cell, candidate, name, over))
         if 2 * sum(c is not None for c in found) <= len(found):
             continue  # a stage that is half empty is no arrangement
         panes = _one_scale(panes, stage.panes, found)
         panes += [HungPane(cell, ViewState()) for cell in cells[len(panes) :]]
-        out.append(HungStage(stage.name, stage.layout, tuple(panes)))
+        out.append(HungStage(stage.name, stage.layout, tuple(panes), stage.tool))
     return tuple(out)
 
 

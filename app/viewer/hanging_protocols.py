@@ -48,6 +48,11 @@ class PaneSpec:
     """Message id."""
     preset_by_set: tuple[tuple[str, str], ...] = ()
     """(selector, preset) where it differs from ``preset``."""
+    over: str = ""
+    """Selector of a volume that is laid over this one in colour (PET over CT)."""
+    invert: bool = False
+    ai: bool = True
+    """False: the second reader's marks stay off this pane after the reveal."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class StageSpec:
     needs_prior: bool = False
     otherwise: bool = False
     """Only when no stage before it found enough to hang."""
+    tool: str = ""
+    """Tool that the stage starts with; empty: the reader keeps the one in hand."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class HangingProtocol:
 
 def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
     names = entry["set"] if isinstance(entry["set"], list) else [entry["set"]]
-    if not set(names) <= selectors:
+    if not {*names, *([entry["over"]] if "over" in entry else [])} <= selectors:
         raise ValueError(f"a pane asks for {names}, known are {sorted(selectors)}")
     by_set = dict(entry.get("preset_by_set", {}))
     for wanted in (entry.get("preset", ""), *by_set.values()):
@@ -98,6 +105,9 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
         SlabMode(entry.get("slab_mode", "max")),
         entry.get("label", ""),
         tuple(by_set.items()),
+        entry.get("over", ""),
+        bool(entry.get("invert", False)),
+        bool(entry.get("ai", True)),
     )
 
 
@@ -120,6 +130,7 @@ def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
                 panes,
                 bool(entry.get("needs_prior", False)),
                 bool(entry.get("otherwise", False)),
+                str(entry.get("tool", "")),
             )
         )
     grid = bool(data.get("grid", False))

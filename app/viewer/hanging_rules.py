@@ -141,6 +141,11 @@ def _descriptions(study: Study, series: Series | None, instance: Instance | None
     return tuple(dict.fromkeys(p for p in parts if p))
 
 
+def _scrolls(candidate: Candidate) -> bool:
+    """Slices or frames in time, not single pictures kept together."""
+    return candidate.display_set.kind is not DisplaySetKind.IMAGES
+
+
 def study_attributes(study: Study, found: Sequence[Candidate]) -> dict[str, Found]:
     """What study rules may ask."""
     instances = [c.instance for c in found if c.instance is not None]
@@ -155,6 +160,7 @@ def study_attributes(study: Study, found: Sequence[Candidate]) -> dict[str, Foun
         "Planes": tuple(sorted({p for p in map(plane_of, found) if p})),
         "ImageCount": float(sum(len(c.display_set.frames) if c.is_stack else 1 for c in found)),
         "PictureCount": float(len(found)),
+        "LongestFrames": float(max((len(c.display_set.frames) for c in found if _scrolls(c)), default=0)),
         "LongestStack": float(max((len(c.display_set.frames) for c in found if c.is_stack), default=0)),
         "ViewPositions": tuple(sorted({i.view_position for i in instances if i.view_position})),
         "Lateralities": tuple(sorted({i.laterality for i in instances if i.laterality})),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.domain.finding import Heatmap, SegmentMask
+from app.domain.geometry import VolumeGeometry
 from app.domain.pixels import FramePixels
 from app.domain.volume import Volume
 from app.viewer.view_state import Appearance, ImageGeometry
@@ -21,10 +23,10 @@ class ImageLayer:
     volume: Volume | None = None
     sop_instance_uid: str = ""
     frame_number: int = 0
-
-    def __post_init__(self) -> None:
     suv: float | None = None
     """What makes the values SUVbw; None where they are no PET or the header does not allow it."""
+
+    def __post_init__(self) -> None:
         if (self.frame is None) == (self.volume is None):
             raise ValueError("an image layer holds either a frame or a volume")
         if self.frame is not None:
@@ -45,6 +47,8 @@ class HeatmapLayer:
 
     heatmap: Heatmap
     appearance: Appearance = Appearance(lut="inferno", opacity=0.6, threshold=0.3)
+    legend: bool = True
+    """The second reader's scale stands beside it; maps of others bring their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,4 +61,27 @@ class MaskLayer:
     """Width of the outline in pane pixels; 0 for none."""
 
 
-Layer = ImageLayer | HeatmapLayer | MaskLayer
+class OverMode(StrEnum):
+    """How a second volume is shown with the first."""
+
+    BLEND = "blend"
+    """In colour over it (PET over CT)."""
+    DIFFERENCE = "difference"
+    """First less second, grey at zero."""
+    SECOND = "second"
+    """The second alone, on the first one's plane and in its window: for flicker."""
+
+
+@dataclass(frozen=True, eq=False)
+class FusionLayer:
+    """A second volume on the plane of the first; ``geometry`` is its place in the first one's patient space."""
+
+    volume: Volume
+    geometry: VolumeGeometry
+    appearance: Appearance = Appearance(lut="hot_iron", opacity=0.6)
+    mode: OverMode = OverMode.BLEND
+    registered: bool = False
+    """The place was found by registration, not by a common frame of reference."""
+
+
+Layer = ImageLayer | HeatmapLayer | MaskLayer | FusionLayer

@@ -6,7 +6,13 @@ import re
 
 Cell = tuple[float, float, float, float]
 
+
+def _row(count: int, top: float, height: float, left: float = 0.0, width: float = 1.0) -> tuple[Cell, ...]:
+    return tuple((left + width * n / count, top, width / count, height) for n in range(count))
+
+
 _NAMED: dict[str, tuple[Cell, ...]] = {
+    "mount18": (*_row(7, 0.0, 0.36), *_row(4, 0.36, 0.28), *_row(7, 0.64, 0.36)),
     "1+2": ((0.0, 0.0, 2 / 3, 1.0), (2 / 3, 0.0, 1 / 3, 0.5), (2 / 3, 0.5, 1 / 3, 0.5)),
     "1+3": (
         (0.0, 0.0, 2 / 3, 1.0),

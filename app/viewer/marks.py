@@ -89,7 +89,7 @@ def shape_primitives(
     else:
         r = 6.0 * style.scale
         out.append(Ellipse(p[0][0], p[0][1], r, r, 0.0, role, width, dashed, opacity, key="mark"))
-    if look.selected and shape is not MarkShape.FREEHAND:
+    if look.selected and shape not in WRITTEN and shape is not MarkShape.FREEHAND:
         half = 3.5 * style.scale
         for x, y in p:
             corners = ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half))
