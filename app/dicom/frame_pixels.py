@@ -15,7 +15,7 @@ from app.dicom.frame_decoder import stored_frame
 from app.dicom.frame_loader import apply_lut, rescale_in_place
 from app.dicom.header import read_raw_of
 from app.dicom.luts import PALETTE_TAGS, lut_from_item
-from app.dicom.overlays import OVERLAY_TAGS, overlay_planes
+from app.dicom.overlays import OVERLAY_TAGS, overlays_by_group
 from app.dicom.raw_items import RawDataset
 from app.dicom.values import code
 from app.domain.pixels import FramePixels, Lut, ModalityTransform, PixelFormat
@@ -65,9 +65,10 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
         raise fail("dicom.no_pixels")
     stored = stored_frame(instance, frame, source)
     dataset = _attributes.of(instance, source)
-    overlays = overlay_planes(dataset, fmt, frame, lambda: _with_unused_bits(instance, frame, source))
+    planes = overlays_by_group(dataset, fmt, frame, lambda: _with_unused_bits(instance, frame, source))
+    overlays, groups = tuple(m for _, m in planes), tuple(g for g, _ in planes)
     if fmt.is_colour:
-        return FramePixels(to_rgb(stored, instance, fmt, dataset, frame, source), overlays=overlays)
+        return FramePixels(to_rgb(stored, instance, fmt, dataset, frame, source), overlays=overlays, overlay_groups=groups)
     if stored.ndim == 3:
         raise fail("dicom.colour_unsupported", kept_safe="kept.original", name=fmt.photometric_interpretation)
     header = instance.frames[frame]
@@ -79,6 +80,7 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
         inverse=fmt.photometric_interpretation == "MONOCHROME1" or code(dataset, tags.PRESENTATION_LUT_SHAPE) == "INVERSE",
         padding=padding_mask(stored, instance),
         overlays=overlays,
+        overlay_groups=groups,
     )
 
 

@@ -28,6 +28,13 @@ def overlay_planes(
     dataset: RawDataset, fmt: PixelFormat, frame: int, all_bits: Callable[[], npt.NDArray[np.generic] | None]
 ) -> tuple[Mask, ...]:
     """Planes of this frame, each of its size. Planes that cannot be read are left out."""
+    return tuple(mask for _, mask in overlays_by_group(dataset, fmt, frame, all_bits))
+
+
+def overlays_by_group(
+    dataset: RawDataset, fmt: PixelFormat, frame: int, all_bits: Callable[[], npt.NDArray[np.generic] | None]
+) -> tuple[tuple[int, Mask], ...]:
+    """The same, each with its group (60xx)."""
     found = []
     for group in _GROUPS:
         base = group << 16
@@ -35,7 +42,7 @@ def overlay_planes(
             continue
         mask = _plane(dataset, base, fmt, frame, all_bits)
         if mask is not None:
-            found.append(mask)
+            found.append((group, mask))
     return tuple(found)
 
 

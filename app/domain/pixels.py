@@ -97,6 +97,8 @@ class FramePixels:
     """True where Pixel Padding says there is no image; left out of windows and statistics."""
     overlays: tuple[npt.NDArray[np.bool_], ...] = ()
     """Overlay planes, each the size of the frame."""
+    overlay_groups: tuple[int, ...] = ()
+    """Group (60xx) of each overlay plane."""
 
     @property
     def is_colour(self) -> bool:

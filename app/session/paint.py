@@ -104,7 +104,8 @@ def _draw(image: Any, p: Primitive) -> None:
         _over(image, lambda d: _stroke(d, [(p.x0, p.y0), (p.x1, p.y1)], colour, p.width, p.dashed))
     elif isinstance(p, Polyline):
         points = [*p.points, p.points[0]] if p.closed else list(p.points)
-        colour = _dimmed(_colours()[p.role], p.opacity)
+        own = (*p.rgb, 255) if p.rgb is not None else _colours()[p.role]
+        colour = _dimmed(own, p.opacity)
         if p.filled:
             _over(image, lambda d: d.polygon(list(p.points), fill=colour))
         _over(image, lambda d: _stroke(d, points, colour, p.width, p.dashed))

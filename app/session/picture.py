@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +25,9 @@ from app.viewer.view_state import ResolvedView, Size, ViewState
 from app.viewer.words import Texts
 
 _log = logging.getLogger(__name__)
+
+
+Drawer = Callable[[ResolvedView, Style], Sequence[Primitive]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class PictureRequest:
     band: tuple[Point2, Point2] | None = None
     """A box being dragged, in pane px."""
     lens: Point2 | None = None
+    drawers: tuple[Drawer, ...] = ()
+    """What saved objects draw over the image, under the marks."""
     starred: bool = False
     """The image shown is a key image."""
     draft: bool = False
@@ -93,7 +99,7 @@ class PictureRequest:
         base = self.layers[0]
         assert isinstance(base, ImageLayer)
         resolved = picture.resolved
-        shown: list[Primitive] = []
+        shown: list[Primitive] = [p for draw in self.drawers for p in draw(resolved, self.style)]
         for mark in self.marks:
             shown.extend(finding_primitives(mark.finding, base, resolved, self.texts, mark.look, self.style))
         if self.probe is not None:
@@ -107,13 +113,13 @@ class PictureRequest:
         info = replace(
             self.info,
             window=picture.window,
+            suv=base.suv,
             preset=self.texts.get(f"preset.{name}", name) if name else "",
             calibration_note=resolved.geometry.spacing_source,
         )
         decorations = decorate(
             resolved,
             info,
-            suv=base.suv,
             self.texts,
             shown,
             self.style,

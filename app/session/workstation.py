@@ -29,6 +29,7 @@ from app.session.read_planner import LibraryPlanner
 from app.session.reading_room import OpenStudy, ReadingRoom
 from app.session.reading_session import ReadingSession, place_words
 from app.session.report_desk import ReportDesk, Signer
+from app.session.saved_objects import SavedObjects
 from app.session.second_read import SealKeys, SecondReads
 from app.session.signal import Signal
 from app.session.study_headers import StudyHeaders
@@ -321,6 +322,7 @@ class Workstation:
         )
         room = ReadingRoom(current, priors, images, desk, self._announce, self.is_demo)
         room.texts = templates(self.language)
+        room.saved = SavedObjects((current, *priors), room.content, images, self._library.objects, self._announce)
         reports = ReportDesk(
             library=self._library,
             current=current,

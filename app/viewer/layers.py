@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from app.domain.finding import Heatmap, SegmentMask
 from app.domain.geometry import VolumeGeometry
+from app.domain.label_grid import LabelGrid
 from app.domain.pixels import FramePixels
 from app.domain.volume import Volume
 from app.viewer.view_state import Appearance, ImageGeometry
@@ -84,4 +88,17 @@ class FusionLayer:
     """The place was found by registration, not by a common frame of reference."""
 
 
-Layer = ImageLayer | HeatmapLayer | MaskLayer | FusionLayer
+@dataclass(frozen=True, eq=False)
+class LabelLayer:
+    """Many segments as one plane of numbers."""
+
+    grid: LabelGrid
+    rgb: npt.NDArray[np.uint8]
+    """(256, 3): colour of each number; 0 is no segment."""
+    table: npt.NDArray[np.int32]
+    """``labels.table_of(rgb, opacity)``: made once, looked up for every pixel."""
+    appearance: Appearance = Appearance(opacity=0.35)
+    outline_px: int = 1
+
+
+Layer = ImageLayer | HeatmapLayer | MaskLayer | FusionLayer | LabelLayer

@@ -74,6 +74,8 @@ class Polyline:
     filled: bool = False
     opacity: float = 1.0
     key: str = ""
+    rgb: tuple[int, int, int] | None = None
+    """A colour of its own (structures, saved layers) instead of the role's."""
 
 
 @dataclass(frozen=True)

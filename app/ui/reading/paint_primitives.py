@@ -76,8 +76,14 @@ def _polyline(painter: QPainter, shape: Polyline) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolygon(points) if shape.closed else painter.drawPolyline(points)
     _haloed(painter, shape.role, shape.width, shape.dashed, shape.opacity)
+    ink = role_colour(shape.role, shape.opacity)
+    if shape.rgb is not None:
+        ink = QColor(*shape.rgb, round(255 * shape.opacity))
+        pen = painter.pen()
+        pen.setColor(ink)
+        painter.setPen(pen)
     if shape.filled:
-        painter.setBrush(role_colour(shape.role, shape.opacity))
+        painter.setBrush(ink)
     if shape.closed:
         painter.drawPolygon(points)
     else:

@@ -1,0 +1,254 @@
+"""Segmentations (binary, fractional, label map), parametric maps and RT structure sets of any maker as overlays."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.dicom import grids
+from app.dicom.presentation_state import rgb_of_lab
+from app.domain.finding import SegmentMask
+from app.domain.problem import Problem, ProblemError, Severity, fail
+from app.domain.saved_overlay import Contour, OverlayKind, OverlayPart, Rgb, SavedOverlay, ValueMap
+
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+CLASSES = frozenset({SEGMENTATION, LABEL_MAP, PARAMETRIC_MAP, STRUCTURE_SET})
+
+MAX_SEGMENTS = 2000
+MAX_POINTS = 4_000_000
+PALETTE: tuple[Rgb, ...] = (
+    (90, 200, 250), (255, 180, 84), (76, 211, 138), (180, 108, 255), (255, 107, 107), (255, 222, 89), (64, 196, 176),
+    (244, 143, 177), (158, 203, 255), (197, 225, 120),
+)  # fmt: skip
+"""For parts that name no colour, in the order of their numbers."""
+
+
+def read_overlay(data: bytes) -> SavedOverlay:
+    """Raises ``overlay.unreadable``, ``overlay.too_large`` or ``overlay.not_one``."""
+    import pydicom
+
+    try:
+        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        kind = str(ds.get("SOPClassUID", ""))
+        if kind in (SEGMENTATION, LABEL_MAP):
+            return _segmentation(ds, kind == LABEL_MAP)
+        if kind == PARAMETRIC_MAP:
+            return _value_map(ds)
+        if kind == STRUCTURE_SET:
+            return _structures(ds)
+        raise fail("overlay.not_one")
+    except ProblemError:
+        raise
+    except MemoryError:
+        raise fail("overlay.too_large") from None
+    except Exception as error:  # any maker's bytes
+        raise fail("overlay.unreadable", error=type(error).__name__) from error
+
+
+def _title(ds: Any, *keywords: str) -> str:
+    return next((str(ds.get(k)) for k in keywords if ds.get(k)), "")[:128]
+
+
+def _colour(item: Any, number: int) -> Rgb:
+    lab = item.get("RecommendedDisplayCIELabValue")
+    if lab is not None and len(lab) == 3:
+        return rgb_of_lab((int(lab[0]), int(lab[1]), int(lab[2])))
+    return PALETTE[(number - 1) % len(PALETTE)]
+
+
+def _meaning(item: Any, keyword: str) -> str:
+    codes = item.get(keyword)
+    return str(codes[0].get("CodeMeaning", "")) if codes else ""
+
+
+def _frames(ds: Any) -> npt.NDArray[np.generic]:
+    frames: npt.NDArray[np.generic] = np.asarray(ds.pixel_array)
+    return frames[np.newaxis] if frames.ndim == 2 else frames
+
+
+# -- segmentation ------------------------------------------------------------------------------------------------------
+
+
+def _segmentation(ds: Any, label_map: bool) -> SavedOverlay:
+    items = list(ds.get("SegmentSequence") or ())
+    if len(items) > MAX_SEGMENTS:
+        raise fail("overlay.too_large")
+    frames = _frames(ds)
+    groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
+    fractional = not label_map and str(ds.get("SegmentationType", "")) == "FRACTIONAL"
+    if fractional:
+        frames = frames >= int(ds.MaximumFractionalValue) / 2
+    by_segment = _frames_by_segment(groups, len(frames), label_map)
+    parts = []
+    for item in items:
+        number = int(item.SegmentNumber)
+        mine = by_segment.get(number, by_segment.get(0, []))
+        if not mine:
+            continue
+        picked = frames[mine] == number if label_map else frames[mine].astype(np.bool_)
+        # The rows of ``picked`` belong to the frames ``mine``: renumbered, so that only they are gathered.
+        own_groups = [groups[n] for n in mine] if groups else []
+        masks = _masks(ds, own_groups, picked, str(number))
+        parts.append(
+            OverlayPart(
+                number,
+                str(item.get("SegmentLabel", "") or number),
+                _meaning(item, "SegmentedPropertyTypeCodeSequence"),
+                _colour(item, number),
+                tuple(masks),
+            )
+        )
+    return SavedOverlay(
+        str(ds.SOPInstanceUID),
+        OverlayKind.SEGMENTATION,
+        _title(ds, "SeriesDescription", "ContentDescription", "ContentLabel"),
+        tuple(parts),
+        frame_of_reference_uid=str(ds.get("FrameOfReferenceUID", "")),
+        source_sop_instance_uids=_sources(ds),
+        fractional=fractional,
+    )
+
+
+def _frames_by_segment(groups: list[Any], count: int, label_map: bool) -> dict[int, list[int]]:
+    if label_map or not groups:
+        return {0: list(range(count))}
+    found: dict[int, list[int]] = {}
+    for n, group in enumerate(groups[:count]):
+        item = group.get("SegmentIdentificationSequence")
+        found.setdefault(int(item[0].ReferencedSegmentNumber) if item else 0, []).append(n)
+    return found
+
+
+def _masks(ds: Any, groups: list[Any], frames: npt.NDArray[np.bool_], name: str) -> Iterable[SegmentMask]:
+    numbers = [n for n in range(len(frames)) if frames[n].any()]
+    if not numbers:
+        return
+    geometry, values = grids.stack_frames(ds, groups, numbers, frames)
+    if geometry is not None:
+        yield SegmentMask(name, values, geometry)
+        return
+    uids = _frame_sources(ds, groups, len(frames))
+    for n in numbers:
+        yield SegmentMask(name, frames[n], None, uids[n] if n < len(uids) else "")
+
+
+def _frame_sources(ds: Any, groups: list[Any], count: int) -> list[str]:
+    """The image that each frame without a place lies on."""
+    shared = _sources(ds)
+    found = []
+    for n in range(count):
+        uid = ""
+        for derivation in (groups[n].get("DerivationImageSequence") or ()) if n < len(groups) else ():
+            for image in derivation.get("SourceImageSequence") or ():
+                uid = uid or str(image.ReferencedSOPInstanceUID)
+        found.append(uid or (shared[min(n, len(shared) - 1)] if shared else ""))
+    return found
+
+
+def _sources(ds: Any) -> tuple[str, ...]:
+    found: list[str] = []
+    for series in ds.get("ReferencedSeriesSequence") or ():
+        found += [str(i.ReferencedSOPInstanceUID) for i in series.get("ReferencedInstanceSequence") or ()]
+    return tuple(dict.fromkeys(found))
+
+
+# -- parametric map ----------------------------------------------------------------------------------------------------
+
+
+def _value_map(ds: Any) -> SavedOverlay:
+    frames = _frames(ds).astype(np.float32)
+    groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
+    shared = (ds.get("SharedFunctionalGroupsSequence") or [None])[0]
+    mapping = _mapping(shared) or (_mapping(groups[0]) if groups else None)
+    unit = quantity = ""
+    if mapping is not None:
+        slope, intercept = float(mapping.get("RealWorldValueSlope", 1.0)), float(mapping.get("RealWorldValueIntercept", 0.0))
+        if (slope, intercept) != (1.0, 0.0):
+            frames = frames * np.float32(slope) + np.float32(intercept)
+        codes = mapping.get("MeasurementUnitsCodeSequence")
+        unit = str(codes[0].get("CodeValue", "")) if codes else ""
+        quantity = str(mapping.get("LUTExplanation", "") or mapping.get("LUTLabel", "") or "")
+    geometry, values = grids.stack_frames(ds, groups, range(len(frames)), frames)
+    finite = values[np.isfinite(values)]
+    low, high = (float(v) for v in np.percentile(finite, (0.5, 99.5))) if finite.size else (0.0, 1.0)
+    if high <= low:
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        high = high if high > low else low + 1.0
+    sources = _frame_sources(ds, groups, 1)
+    if geometry is None and values.ndim == 3:
+        raise fail("overlay.no_place")
+    return SavedOverlay(
+        str(ds.SOPInstanceUID),
+        OverlayKind.MAP,
+        _title(ds, "SeriesDescription", "ContentDescription", "ContentLabel"),
+        value_map=ValueMap(
+            np.nan_to_num(values, nan=low), geometry, sources[0] if geometry is None else "", low, high, unit, quantity
+        ),
+        frame_of_reference_uid=str(ds.get("FrameOfReferenceUID", "")),
+        source_sop_instance_uids=_sources(ds),
+    )
+
+
+def _mapping(group: Any) -> Any:
+    items = group.get("RealWorldValueMappingSequence") if group is not None else None
+    return items[0] if items else None
+
+
+# -- RT structure set --------------------------------------------------------------------------------------------------
+
+
+def _structures(ds: Any) -> SavedOverlay:
+    names = {int(i.ROINumber): str(i.get("ROIName", "") or i.ROINumber) for i in ds.get("StructureSetROISequence") or ()}
+    frame_uids = {str(i.get("ReferencedFrameOfReferenceUID", "")) for i in ds.get("StructureSetROISequence") or ()}
+    kinds = {
+        int(i.get("ReferencedROINumber", -1)): str(i.get("RTROIInterpretedType", "") or "")
+        for i in ds.get("RTROIObservationsSequence") or ()
+    }
+    points = 0
+    parts: list[OverlayPart] = []
+    sources: list[str] = []
+    remarks: list[Problem] = []
+    for item in ds.get("ROIContourSequence") or ():
+        number = int(item.get("ReferencedROINumber", 0))
+        contours = []
+        for contour in item.get("ContourSequence") or ():
+            numbers = contour.get("ContourData")
+            if numbers is None:
+                continue
+            data = np.asarray([float(v) for v in numbers], dtype=np.float64)
+            points += data.size // 3
+            if points > MAX_POINTS:
+                raise fail("overlay.too_large")
+            kind = str(contour.get("ContourGeometricType", "CLOSED_PLANAR"))
+            if data.size >= 3 and np.isfinite(data).all():
+                contours.append(Contour(data[: data.size // 3 * 3].reshape(-1, 3), kind.startswith("CLOSED")))
+            for image in contour.get("ContourImageSequence") or ():
+                sources.append(str(image.get("ReferencedSOPInstanceUID", "")))
+        colour = item.get("ROIDisplayColor")
+        rgb: Rgb = PALETTE[(len(parts)) % len(PALETTE)]
+        if colour is not None and len(colour) == 3:
+            rgb = (int(colour[0]) & 255, int(colour[1]) & 255, int(colour[2]) & 255)
+        if contours:
+            parts.append(
+                OverlayPart(number, names.get(number, str(number)), kinds.get(number, ""), rgb, (), tuple(contours))
+            )
+        else:
+            remarks.append(Problem("overlay.empty_structure", {"name": number}, Severity.NOTE))
+        if len(parts) > MAX_SEGMENTS:
+            raise fail("overlay.too_large")
+    return SavedOverlay(
+        str(ds.SOPInstanceUID),
+        OverlayKind.STRUCTURES,
+        _title(ds, "StructureSetLabel", "StructureSetName", "SeriesDescription"),
+        tuple(parts),
+        frame_of_reference_uid=next(iter(frame_uids)) if len(frame_uids) == 1 else "",
+        source_sop_instance_uids=tuple(dict.fromkeys(s for s in sources if s)),
+        remarks=tuple(remarks),
+    )

@@ -1,0 +1,70 @@
+"""What other systems saved over images: segments, maps, structures. Plain data, no findings of this programme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.finding import SegmentMask
+from app.domain.geometry import VolumeGeometry
+from app.domain.problem import Problem
+
+Rgb = tuple[int, int, int]
+
+
+class OverlayKind(StrEnum):
+    SEGMENTATION = "segmentation"
+    MAP = "map"
+    STRUCTURES = "structures"
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """A closed planar contour (or a single point, or an open line) in LPS mm."""
+
+    points_mm: npt.NDArray[np.float64]
+    """(n, 3)."""
+    closed: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class OverlayPart:
+    """A segment or a structure."""
+
+    number: int
+    label: str
+    meaning: str
+    rgb: Rgb
+    masks: tuple[SegmentMask, ...] = ()
+    contours: tuple[Contour, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ValueMap:
+    """A map of real values on its absolute scale ``low``..``high`` in ``unit``."""
+
+    values: npt.NDArray[np.float32]
+    """``[k, j, i]`` on ``geometry``, or (rows, columns) over the whole source image."""
+    geometry: VolumeGeometry | None
+    sop_instance_uid: str
+    low: float
+    high: float
+    unit: str
+    quantity: str
+
+
+@dataclass(frozen=True, eq=False)
+class SavedOverlay:
+    sop_instance_uid: str
+    kind: OverlayKind
+    title: str
+    parts: tuple[OverlayPart, ...] = ()
+    value_map: ValueMap | None = None
+    frame_of_reference_uid: str = ""
+    source_sop_instance_uids: tuple[str, ...] = ()
+    fractional: bool = False
+    """Masks show where at least half of the maximum is reached."""
+    remarks: tuple[Problem, ...] = ()

@@ -1,0 +1,326 @@
+"""What others saved with a study: presentation states, segments, maps, structures; which are shown, how panes look then.
+
+Main thread only; bytes are read and parsed beside it. Everything here belongs to the patient whose study is open: objects come
+from the open studies alone, a presentation state of another patient identity is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.dicom.presentation_state import PREFIX as PRESENTATION_PREFIX
+from app.dicom.presentation_state import read_presentation_state
+from app.dicom.saved_overlays import CLASSES as OVERLAY_CLASSES
+from app.dicom.saved_overlays import PARAMETRIC_MAP, STRUCTURE_SET, read_overlay
+from app.domain.finding import Heatmap
+from app.domain.measurement import Code
+from app.domain.pixels import FramePixels
+from app.domain.ports import ByteSource
+from app.domain.presentation import PresentationState
+from app.domain.problem import Problem, ProblemError
+from app.domain.saved_overlay import SavedOverlay
+from app.domain.study import DisplaySet, Instance, Study
+from app.session.clock import dicom_date
+from app.session.images import Images
+from app.session.open_study import OpenStudy
+from app.session.pane_content import PaneContent
+from app.session.panes import PaneState
+from app.session.picture import Drawer
+from app.session.saved_drawing import legend, map_legend, masks_of, overlays_of, shutter_layer
+from app.session.views import NOTHING, Changes, Words
+from app.viewer.compositor import geometry_of
+from app.viewer.decorations import Style
+from app.viewer.layers import HeatmapLayer, ImageLayer, Layer
+from app.viewer.presentation import annotation_primitives, presented_frame, presented_view
+from app.viewer.primitives import Primitive
+from app.viewer.structures import structure_primitives
+from app.viewer.view_state import Appearance, Plane, ResolvedView, Size, ViewState
+
+_KEPT_FRAMES = 12
+_LARGEST = 512 << 20
+"""Bytes of an object that is read whole."""
+
+
+@dataclass(frozen=True)
+class SavedObject:
+    """A line of the strip."""
+
+    sop_instance_uid: str
+    kind: str
+    """presentation, segmentation, map, structures."""
+    title: str
+    detail: Words
+    on: bool
+    problem: Problem | None = None
+    study_instance_uid: str = ""
+
+
+@dataclass
+class _Record:
+    instance: Instance
+    study: Study
+    kind: str
+    series: str
+    state: PresentationState | None = None
+    overlay: SavedOverlay | None = None
+    layers: tuple[Layer, ...] = ()
+    problem: Problem | None = None
+    asked: bool = False
+    on: bool = False
+
+
+@dataclass
+class _Applied:
+    display_set_id: str
+    uid: str
+    view: ViewState | None = None
+    """As the state asks for it; another one means that the reader has moved the image since."""
+
+
+def _kind(instance: Instance) -> str:
+    uid = instance.sop_class_uid
+    if uid.startswith(PRESENTATION_PREFIX):
+        return "presentation"
+    if uid in OVERLAY_CLASSES:
+        return "map" if uid == PARAMETRIC_MAP else "structures" if uid == STRUCTURE_SET else "segmentation"
+    return ""
+
+
+class SavedObjects:
+    def __init__(
+        self,
+        studies: Sequence[OpenStudy],
+        content: PaneContent,
+        images: Images,
+        source: ByteSource,
+        announce: Callable[[Changes], None],
+    ) -> None:
+        self._content, self._images, self._source, self._announce = content, images, source, announce
+        self._records: dict[str, _Record] = {}
+        self._applied: dict[str, _Applied] = {}
+        self._frames: dict[tuple[int, str, int], tuple[FramePixels, FramePixels]] = {}
+        self.overlay_planes = True
+        """Overlay planes of the images themselves are drawn."""
+        for opened in studies:
+            for series in opened.study.series:
+                for instance in series.instances:
+                    kind = _kind(instance)
+                    if kind:
+                        title = instance.document_title or series.description
+                        self._records[instance.sop_instance_uid] = _Record(instance, opened.study, kind, title)
+        for record in list(self._records.values()):
+            if record.kind == "presentation":
+                self._ask(record)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def _ask(self, record: _Record) -> None:
+        if record.asked:
+            return
+        record.asked = True
+
+        def work() -> Callable[[], None]:
+            try:
+                if record.instance.size_bytes > _LARGEST:
+                    raise ProblemError(Problem("overlay.too_large"))
+                data = self._source.read(record.instance.locator)
+                if record.kind == "presentation":
+                    state = _checked(read_presentation_state(data), record.study)
+                    return lambda: setattr(record, "state", state)
+                overlay = read_overlay(data)
+                layers = tuple(_layers(overlay))
+            except ProblemError as error:
+                problem = error.problem
+                return lambda: setattr(record, "problem", problem)
+
+            def put() -> None:
+                record.overlay, record.layers = overlay, layers
+
+            return put
+
+        def came(put: Callable[[], None] | None) -> None:
+            if put is None:
+                record.problem = Problem("overlay.unreadable", {"error": ""})
+            else:
+                put()
+            self._announce(Changes(view=True, layout=True))
+
+        self._images.beside(work, came)
+
+    # -- what the strip lists --------------------------------------------------------------------------------------
+
+    def listed(self) -> tuple[SavedObject, ...]:
+        """Overlays of the open studies (presentation states stand on their series' cards)."""
+        return tuple(self._line(r) for r in self._records.values() if r.kind != "presentation")
+
+    def states_of(self, display_set: DisplaySet, pane_id: str = "") -> tuple[SavedObject, ...]:
+        """Presentation states that refer to an image of the display set."""
+        uids = {f.sop_instance_uid for f in display_set.frames}
+        applied = self._applied.get(pane_id)
+        chosen = applied.uid if applied is not None and applied.display_set_id == display_set.display_set_id else ""
+        found = []
+        for record in self._records.values():
+            if record.kind != "presentation" or record.study.study_instance_uid != display_set.study_instance_uid:
+                continue
+            state = record.state
+            if state is not None and any(uid in uids for uid, _ in state.images.frames):
+                found.append(replace(self._line(record), on=record.instance.sop_instance_uid == chosen))
+        return tuple(found)
+
+    def refused(self) -> tuple[SavedObject, ...]:
+        """Presentation states that cannot be applied, with the reason."""
+        return tuple(self._line(r) for r in self._records.values() if r.kind == "presentation" and r.problem is not None)
+
+    def _line(self, record: _Record) -> SavedObject:
+        state, overlay = record.state, record.overlay
+        title, detail = record.series or record.instance.document_title, NOTHING
+        if state is not None:
+            title = state.description or state.label or title
+            date = dicom_date(state.created)
+            if state.creator:
+                detail = Words("saved.by_on", {"name": state.creator, "date": date or "–"})
+            elif date:
+                detail = Words("saved.on", {"date": date})
+        elif overlay is not None:
+            title = overlay.title or title
+            if overlay.value_map is not None:
+                detail = Words("saved.map", {"unit": overlay.value_map.unit or "–"})
+            else:
+                detail = Words("saved.parts", {"n": len(overlay.parts)})
+        return SavedObject(
+            record.instance.sop_instance_uid,
+            record.kind,
+            title,
+            detail,
+            record.on,
+            record.problem,
+            record.study.study_instance_uid,
+        )
+
+    # -- choosing --------------------------------------------------------------------------------------------------
+
+    def apply_state(self, pane: PaneState, sop_instance_uid: str) -> None:
+        """Shows a pane as saved; an empty UID: as acquired. The caller resets the view for that."""
+        if sop_instance_uid:
+            self._applied[pane.pane_id] = _Applied(pane.display_set_id, sop_instance_uid)
+        else:
+            self._applied.pop(pane.pane_id, None)
+        self._announce(Changes(view=True, layout=True))
+
+    def toggle(self, sop_instance_uid: str) -> None:
+        """An overlay on or off."""
+        record = self._records[sop_instance_uid]
+        record.on = not record.on
+        if record.on:
+            self._ask(record)
+        self._announce(Changes(view=True, layout=True))
+
+    def state_in(self, pane: PaneState) -> PresentationState | None:
+        applied = self._applied.get(pane.pane_id)
+        if applied is None or applied.display_set_id != pane.display_set_id:
+            return None
+        record = self._records.get(applied.uid)
+        return record.state if record is not None else None
+
+    # -- how a pane looks then -------------------------------------------------------------------------------------
+
+    def dressed(
+        self, pane: PaneState, view: ViewState, layer: ImageLayer, size: Size
+    ) -> tuple[ViewState, ImageLayer, tuple[Layer, ...], tuple[Drawer, ...]]:
+        """(view, image, layers over it, what is drawn besides) of a pane with everything that is switched on."""
+        layers: list[Layer] = []
+        drawers: list[Drawer] = []
+        state = self.state_in(pane)
+        uid, number = layer.sop_instance_uid, layer.frame_number
+        if state is not None and layer.frame is not None and state.covers(uid, number):
+            view, layer = self._as_saved(pane, state, view, layer, size)
+            covered = shutter_layer(state, layer)
+            layers += list(overlays_of(layer, state)) if self.overlay_planes else []
+            layers += [covered] if covered is not None else []
+            drawers.append(lambda r, s, st=state, u=uid, n=number: annotation_primitives(st, u, n, r, s))  # type: ignore[misc]
+        elif layer.frame is not None and self.overlay_planes:
+            layers += overlays_of(layer, None)
+        shown = [r for r in self._records.values() if r.on and r.overlay is not None]
+        half = self._half_gap_mm(pane) if any(r.kind == "structures" for r in shown) else 0.0
+        for record in shown:
+            overlay = record.overlay
+            assert overlay is not None
+            layers += record.layers
+            if overlay.value_map is not None:
+                value_map = overlay.value_map
+                drawers.append(lambda r, s, m=value_map: map_legend(m, r, s))  # type: ignore[misc]
+            elif record.kind == "structures":
+                drawers.append(_structures(overlay, half))
+        parts = [p for r in shown if r.overlay is not None for p in r.overlay.parts]
+        if parts:
+            drawers.append(lambda r, s: legend(parts, r, s))
+        return view, layer, tuple(layers), tuple(drawers)
+
+    def _as_saved(
+        self, pane: PaneState, state: PresentationState, view: ViewState, layer: ImageLayer, size: Size
+    ) -> tuple[ViewState, ImageLayer]:
+        uid, number = layer.sop_instance_uid, layer.frame_number
+        instance = self._images.instance(uid)
+        if instance is None or layer.frame is None:
+            return view, layer
+        key = (id(layer.frame), state.sop_instance_uid, number)
+        kept = self._frames.get(key)
+        if kept is None or kept[0] is not layer.frame:
+            transform = instance.frames[number].modality_transform
+            kept = (layer.frame, presented_frame(layer.frame, transform, state, uid, number))
+            self._frames[key] = kept
+            while len(self._frames) > _KEPT_FRAMES:
+                self._frames.pop(next(iter(self._frames)))
+        applied = self._applied[pane.pane_id]
+        if view.plane is Plane.STACK and (applied.view is None or _same_place(applied.view, view)):
+            view = presented_view(view, state, state.area(uid, number), size, geometry_of(layer, view))
+            applied.view = view
+        return view, replace(layer, frame=kept[1])
+
+    def _half_gap_mm(self, pane: PaneState) -> float:
+        """Half of the distance between the pane's slices."""
+        chosen = self._content.display_set(pane)
+        planes = [p for p in self._content.planes(chosen) if p is not None] if chosen is not None else []
+        if len(planes) < 2:
+            return 1.0
+        n = np.asarray(planes[0].normal)
+        gaps = np.abs(np.diff([float(np.asarray(p.origin_mm) @ n) for p in planes]))
+        gaps = gaps[gaps > 1e-3]
+        return float(np.median(gaps)) / 2 + 1e-3 if gaps.size else 1.0
+
+
+def _same_place(one: ViewState, other: ViewState) -> bool:
+    return (one.zoom, one.pan, one.rotation_deg, one.flip_h, one.flip_v) == (
+        other.zoom, other.pan, other.rotation_deg, other.flip_h, other.flip_v
+    )  # fmt: skip
+
+
+def _checked(state: PresentationState, study: Study) -> PresentationState:
+    """Raises ``presentation.other_patient`` when the state names somebody else than its study."""
+    patient = study.patient
+    if state.patient_id.strip() != patient.patient_id or state.study_instance_uid != study.study_instance_uid:
+        raise ProblemError(Problem("presentation.other_patient"))
+    return state
+
+
+def _layers(overlay: SavedOverlay) -> list[Layer]:
+    if overlay.value_map is None:
+        return list(masks_of(overlay))
+    found = overlay.value_map
+    scaled = np.clip((found.values - found.low) / (found.high - found.low), 0.0, 1.0).astype(np.float16)
+    heat = Heatmap(Code("map", "99EKINSHI", found.quantity), scaled, found.geometry, found.sop_instance_uid, False)
+    return [HeatmapLayer(heat, Appearance(lut="inferno", opacity=0.55, threshold=0.02), legend=False)]
+
+
+def _structures(overlay: SavedOverlay, half_gap_mm: float) -> Drawer:
+    def draw(resolved: ResolvedView, style: Style) -> Sequence[Primitive]:
+        plane = resolved.geometry.plane
+        theirs = overlay.frame_of_reference_uid
+        if plane is None or (theirs and plane.frame_of_reference_uid and theirs != plane.frame_of_reference_uid):
+            return ()
+        return structure_primitives(overlay.parts, resolved, half_gap_mm, 1.5 * style.scale)
+
+    return draw
