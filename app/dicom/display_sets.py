@@ -31,6 +31,8 @@ _DERIVED_CLASSES: Final = frozenset(
     }
 )
 _CINE_MODALITIES: Final = frozenset({"US", "XA", "RF", "IVUS", "ES", "GM", "SM"})
+_VIEWS_SIDE_BY_SIDE: Final = frozenset({"STATIC", "WHOLE BODY"})
+"""Frames of such a nuclear medicine object are views of several detectors or energy windows, not moments."""
 _NO_FLAVOUR: Final = frozenset({"AXIAL", "LOCALIZER", "OTHER", "NORM", "DIS2D", "DIS3D"})
 _PROJECTIONS: Final = frozenset({"CR", "DX", "MG", "IO", "PX", "RG", "XC", "OP", "OT"})
 
@@ -205,6 +207,8 @@ def _kind(modality: str, instance: Instance) -> DisplaySetKind:
     if instance.pixel_format.frames > 1:
         if placed and len({f.plane.origin_mm for f in instance.frames if f.plane}) > 1:
             return DisplaySetKind.STACK
+        if modality == "NM" and any(t in _VIEWS_SIDE_BY_SIDE for t in instance.image_type[2:3]):
+            return DisplaySetKind.IMAGES
         return DisplaySetKind.CINE
     if placed and modality not in _PROJECTIONS:
         return DisplaySetKind.STACK

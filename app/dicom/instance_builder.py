@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from app.dicom import tags
 from app.dicom.frame_headers import classic_frames, enhanced_frames, repaired
+from app.dicom.nm_frames import is_nm, nm_frames
 from app.dicom.pixel_description import checked_length, pixel_format_of
 from app.dicom.raw_items import RawDataset, RawFile
 from app.dicom.suv import pet_attributes
@@ -201,6 +202,8 @@ def build_header(raw: RawFile, locator: str, size: int, repairs: list[Problem]) 
     frames: tuple[FrameHeader, ...] = ()
     if pixel_format is not None:
         build = enhanced_frames if d.items(tags.PER_FRAME_FUNCTIONAL_GROUPS) else classic_frames
+        if is_nm(d, series.modality, pixel_format.frames):
+            build = nm_frames
         frames = build(
             d,
             series.modality,
