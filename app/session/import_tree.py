@@ -100,14 +100,14 @@ def build_tree(
                 suspicious,
             )
         )
-    return tuple(sorted(nodes, key=lambda n: n.name.casefold()))
+    return tuple(sorted(nodes, key=lambda n: (not n.name, n.name.casefold())))
 
 
 def patient_words(patient: Patient) -> Words:
     """Sex, birth date and masked number."""
     params: dict[str, str | int | float | Words] = {
         "sex": Words(_SEX.get(patient.sex, "sex.unknown")),
-        "born": dicom_date(patient.birth_date) or "–",
+        "born": dicom_date(patient.birth_date) if patient.birth_date > "18" else "–",
         "number": masked_number(patient.patient_id) or "–",
     }
     return Words("import.patient_line", params)

@@ -198,12 +198,12 @@ def test_a_full_disk_keeps_whole_studies_and_names_every_file_that_did_not_come(
     phantoms.write_ct(tmp_path / "dicom" / "b", patient=phantoms.VIKTOR)
     real, put_so_far = ObjectStore._write, []
 
-    def write(self: ObjectStore, file: Any, content: Any, digest: bytes, size: int) -> None:
+    def write(self: ObjectStore, file: Any, content: Any, digest: bytes, size: int, moved: Any) -> None:
         if len(put_so_far) >= 17:
             file.write(b"half of an object")
             raise OSError(errno.ENOSPC, "No space left on device")
         put_so_far.append(1)
-        real(self, file, content, digest, size)
+        real(self, file, content, digest, size, moved)
 
     monkeypatch.setattr(ObjectStore, "_write", write)
     summary = import_paths(library, [tmp_path / "dicom"], SILENT)

@@ -110,7 +110,14 @@ class _Person(QWidget):
         painter.fillRect(box, colour("selected" if self._on else "raised"))
         where = tr("ui.film.on_medium" if self.known.on_this_medium else "ui.film.in_library")
         area = box.adjusted(12, 5, -36, 0)
-        paint_text(painter, QRectF(area.left(), 5, area.width(), 18), self.known.name, "text", "body", "medium")
+        paint_text(
+            painter,
+            QRectF(area.left(), 5, area.width(), 18),
+            self.known.name or tr("import.nameless"),
+            "text",
+            "body",
+            "medium",
+        )
         paint_text(
             painter, QRectF(area.left(), 24, area.width(), 17), f"{tr(self.known.line)} · {where}", "secondary", "small"
         )

@@ -159,7 +159,8 @@ class ImportTree(QTreeView):
         paint_text(painter, QRectF(right - room, rect.top(), room, rect.height()), place, one.role, "small", align=RIGHT)
         paint_icon(painter, one.icon, round(right - room - 24), round(rect.center().y() - 8), one.role, 16)
         free = right - room - 36 - x
-        used = paint_text(painter, QRectF(x, rect.top(), free, rect.height()), one.title, "text", "body", "semibold")
+        name = one.title or tr("import.nameless")
+        used = paint_text(painter, QRectF(x, rect.top(), free, rect.height()), name, "text", "body", "semibold")
         rest = QRectF(x + used + 10, rect.top(), max(0.0, free - used - 10), rect.height())
         paint_text(painter, rest, _say(one.note), "secondary", "small")
 
@@ -184,7 +185,7 @@ class ImportTree(QTreeView):
             badge = QRectF(round(x), round(middle - 10), badge_width(one.modality), 20)
             paint_badge(painter, badge, one.modality)
             x = badge.right() + 10
-        area = QRectF(x, middle - 18, right - x, 18)
+        area = QRectF(x, middle - (18 if _say(one.note) else 9), right - x, 18)
         paint_text(painter, area, one.title, "text" if one.check is not Check.OFF else "secondary")
         paint_text(painter, area.translated(0, 18), _say(one.note), "third", "small")
 
