@@ -47,6 +47,7 @@ class Images:
         self._feed = FrameFeed(source, self._post, arrived, self.instance, budget, threads)
         self._volume_feed = VolumeFeed(source, self._post, arrived, budget)
         self._side_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-beside")
+        self._slow_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-slow")
         self._studies: dict[str, _Opened] = {}
         self._by_uid: dict[str, Instance] = {}
         self._sets: dict[str, DisplaySet] = {}
@@ -112,8 +113,11 @@ class Images:
 
     # -- other work ------------------------------------------------------------------------------------------------
 
-    def beside(self, work: Callable[[], T | None], came: Callable[[T | None], None]) -> None:
-        """Runs ``work`` on a decode thread; its result, or None when the images would not do, comes on the main thread."""
+    def beside(self, work: Callable[[], T | None], came: Callable[[T | None], None], slow: bool = False) -> None:
+        """Runs ``work`` on a decode thread; its result, or None when the images would not do, comes on the main thread.
+
+        ``slow``: seconds rather than milliseconds (a registration); such work waits for its like only.
+        """
 
         def run() -> None:
             result: T | None = None
@@ -131,7 +135,7 @@ class Images:
 
         if not self._closed:
             self._beside += 1
-            self._side_pool.submit(run)
+            (self._slow_pool if slow else self._side_pool).submit(run)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -146,4 +150,5 @@ class Images:
         self._closed = True
         self._feed.close()
         self._side_pool.shutdown(wait=True, cancel_futures=True)
+        self._slow_pool.shutdown(wait=True, cancel_futures=True)
         self._volume_feed.close()

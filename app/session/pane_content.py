@@ -51,6 +51,20 @@ class PaneContent:
         """Raises ``KeyError`` for an id of no open study."""
         return self._sets[display_set_id][1]
 
+    def prior_like(self, chosen: DisplaySet) -> str | None:
+        """A stack of another study of the same modality and plane, the longest; the studies are one patient's."""
+        best: tuple[int, str] | None = None
+        for opened, other in self._sets.values():
+            if opened.study.study_instance_uid == chosen.study_instance_uid or other.modality != chosen.modality:
+                continue
+            if other.kind is DisplaySetKind.STACK and len(other.frames) > 2:
+                best = max(best or (0, ""), (len(other.frames), other.display_set_id))
+        return best[1] if best is not None else None
+
+    def sets(self) -> tuple[DisplaySet, ...]:
+        """Of all open studies."""
+        return tuple(d for _, d in self._sets.values())
+
     def display_set(self, pane: PaneState) -> DisplaySet | None:
         found = self._sets.get(pane.display_set_id)
         return found[1] if found else None

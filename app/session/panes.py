@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.domain.geometry import Point3
 from app.domain.study import DisplaySet
+from app.viewer.layers import OverMode
 from app.viewer.layouts import layout_cells
 from app.viewer.view_state import Appearance, ViewState
 
@@ -29,6 +30,17 @@ class LayoutView:
 
 
 @dataclass(frozen=True)
+class Over:
+    """A second set of images on a pane's own."""
+
+    display_set_id: str
+    mode: OverMode = OverMode.BLEND
+    appearance: Appearance = Appearance(lut="hot_iron", opacity=0.6)
+    flicker: bool = False
+    """SECOND comes and goes."""
+
+
+@dataclass(frozen=True)
 class PaneState:
     """What one pane shows and how."""
 
@@ -44,6 +56,9 @@ class PaneState:
     """Panes of one link group follow each other."""
     offset_mm: Point3 = (0.0, 0.0, 0.0)
     """Added to a linked patient position: set by the reader where frames of reference differ."""
+    over: Over | None = None
+    ai: bool = True
+    """False: the second reader's marks stay off this pane."""
     true_size: bool = False
     """A millimetre of the patient was asked to be one of the screen; gone with the next zoom."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from app.domain.finding import Source
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.measurement import Annotation, Measurement
 from app.domain.pixels import VoiWindow
@@ -17,9 +18,11 @@ from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent, offsets_by_hand
 from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame
 from app.session.picture import Drawer, PictureRequest, ShownMark
+from app.session.registrations import Registrations
 from app.session.room_tools import RoomTools
 from app.session.saved_objects import SavedObjects
-from app.session.views import Changes
+from app.session.second_images import SecondImages, hung_over
+from app.session.views import Changes, Notice
 from app.viewer.compositor import SampleCache, geometry_of, voi_of
 from app.viewer.decorations import Style
 from app.viewer.edits import (
@@ -34,7 +37,7 @@ from app.viewer.edits import (
     ShowProbe,
 )
 from app.viewer.hanging import Hanging, HungStage, hang
-from app.viewer.layers import HeatmapLayer, ImageLayer, Layer, MaskLayer
+from app.viewer.layers import HeatmapLayer, ImageLayer, Layer, MaskLayer, OverMode
 from app.viewer.linking import (
     LinkedPane,
     frame_of_reference,
@@ -48,7 +51,7 @@ from app.viewer.linking import (
 from app.viewer.pane_info import PaneInfo
 from app.viewer.presets import WindowPreset, presets_for
 from app.viewer.primitives import TextWidth, estimated_width
-from app.viewer.tool_api import PointerEvent, Tool, ToolContext, ToolSpec
+from app.viewer.tool_api import Button, PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
 from app.viewer.tools.scroll import scrolled
 from app.viewer.view_state import Appearance, Plane, Size, ViewState, one_to_one, resolve, true_size, volume_centre
@@ -87,6 +90,18 @@ class MarkOwner(Protocol):
     def starred(self) -> frozenset[tuple[str, int]]: ...
 
 
+class Labels(Protocol):
+    """Movable words over an image. ``press``, ``drag`` and ``release`` say whether the gesture is theirs."""
+
+    def drawers(self, sop_instance_uid: str) -> tuple[Drawer, ...]: ...
+
+    def press(self, event: PointerEvent, context: ToolContext) -> bool: ...
+
+    def drag(self, event: PointerEvent, context: ToolContext) -> bool: ...
+
+    def release(self, event: PointerEvent, context: ToolContext) -> bool: ...
+
+
 class ReadingRoom:
     def __init__(
         self,
@@ -96,6 +111,7 @@ class ReadingRoom:
         owner: MarkOwner,
         announce: Callable[[Changes], None],
         demonstration: bool,
+        notice: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
         self._current = current
         self._priors = tuple(priors)
@@ -105,10 +121,13 @@ class ReadingRoom:
         self._demonstration = demonstration
         self.content = PaneContent((current, *self._priors), images)
         self.cine = Cine(self, images, lambda: announce(Changes(layout=True)))
+        self.second = SecondImages(self.content, images, Registrations(images, announce, notice))
         self._caches: dict[str, SampleCache] = {}
         self._sizes: dict[str, Size] = {}
         self._tools = discover()
         self._tool_name = DEFAULT_TOOL
+        self.labels: Labels | None = None
+        """What lies over a film besides marks and may be dragged (tooth numbers)."""
         self._gestures: dict[str, Tool] = {}
         self._probe: tuple[str, tuple[float, float], tuple[Measurement, ...]] | None = None
         self._undo: list[tuple[PaneState, ...]] = []
@@ -160,6 +179,8 @@ class ReadingRoom:
                 preset=hung.preset,
                 title=hung.label,
                 link=hung.link,
+                over=hung_over(hung.over),
+                ai=hung.ai,
             )
             if hung.window is not None:
                 state = replace(state, appearance=replace(state.appearance, window=hung.window))
@@ -257,8 +278,13 @@ class ReadingRoom:
     def info(self, pane: PaneState, layer: ImageLayer | None, overlay: Overlay) -> PaneInfo:
         if self.display_set(pane) is None:
             return PaneInfo()
+        registered, poorly = self.second.registered(pane, self.panes())
+        info = self.content.info(pane, layer, self.point_mm)
+        states = (*info.states, *self.second.states(pane, layer), *(("viewer.registered_poorly",) if poorly else ()))
         return replace(
-            self.content.info(pane, layer, self.point_mm),
+            info,
+            states=states,
+            registered=registered,
             cine=self.cine.info(pane),
             demonstration=self._demonstration,
             ai_shown=overlay.ai_shown and not pane.prior,
@@ -270,7 +296,7 @@ class ReadingRoom:
         pane = self._panes[pane_id]
         self._sizes[pane_id] = size
         refs = [r for p in self._panes.values() if (r := self.frame_ref(p)) is not None]
-        self._images.showing(refs, self.shown_sets())
+        self._images.showing(refs, self.shown_sets() | {p.over.display_set_id for p in self._panes.values() if p.over})
         layer = self.image_layer(pane)
         overlay = self._owner.overlay()
         style = Style(scale, self.text_width, self.corner_texts)
@@ -285,7 +311,11 @@ class ReadingRoom:
                 view, layer, saved, drawers = self.saved.dressed(pane, view, layer, size)
                 if view != self._panes[pane_id].view:
                     self._panes[pane_id] = replace(self._panes[pane_id], view=view)
-            layers = [layer, *saved, *(() if pane.prior else overlay.layers)]
+            if self.labels is not None and not pane.prior:
+                drawers = (*drawers, *self.labels.drawers(layer.sop_instance_uid))
+            over = self.second.layer(pane, layer)
+            shown = () if pane.prior or not pane.ai else overlay.layers
+            layers = [layer, *((over,) if over is not None else ()), *saved, *shown]
         problem = self.problem(pane) if layer is None else None
         loading = layer is None and problem is None and bool(pane.display_set_id)
         probe = None
@@ -300,7 +330,7 @@ class ReadingRoom:
             texts=self.texts,
             style=style,
             cache=cache,
-            marks=() if pane.prior else overlay.marks,
+            marks=() if pane.prior else tuple(m for m in overlay.marks if pane.ai or m.finding.source is Source.MINE),
             probe=probe,
             point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
@@ -373,12 +403,23 @@ class ReadingRoom:
         context = self.context(pane_id)
         if context is None:
             return
+        if self._label_takes(kind, event, context, tool):
+            return
         name = tool or ("scroll" if kind == "wheel" else self._tool_name)
         handler = self._tool_for(pane_id, name)
         if kind == "press":
             self._remember()
         edits = getattr(handler, kind)(event, context)
         self.apply(pane_id, edits, context)
+
+    def _label_takes(self, kind: str, event: PointerEvent, context: ToolContext, tool: str) -> bool:
+        """A left drag that begins on a movable label is the label's; nothing else of the tools changes."""
+        if self.labels is None or tool or kind not in ("press", "drag", "release") or event.button is not Button.LEFT:
+            return False
+        taken = bool(getattr(self.labels, kind)(event, context))
+        if taken:
+            self._announce(Changes(view=True))
+        return taken
 
     def cancel_gesture(self) -> None:
         for key, tool in self._gestures.items():
@@ -426,7 +467,7 @@ class ReadingRoom:
         self._panes[pane_id] = after = replace(before, view=view, true_size=kept)
         if not self.linked:
             return
-        source, others = self.content.linked(after), tuple(self.content.linked(p) for p in self._panes.values())
+        source, others = self._linked(after), tuple(self._linked(p) for p in self._panes.values())
         moved = view.frame_index != before.view.frame_index or view.point_mm != before.view.point_mm
         if moved:
             self._take(linked_scroll(source, others))
@@ -443,6 +484,36 @@ class ReadingRoom:
         for other in linked_window(self.content.linked(before), tuple(self.content.linked(p) for p in self._panes.values())):
             pane = self._panes[other]
             self._panes[other] = replace(pane, appearance=replace(pane.appearance, window=appearance.window))
+
+    def _linked(self, pane: PaneState) -> LinkedPane:
+        return self.second.linked(pane, self.panes())
+
+    def next_change(self) -> Problem | None:
+        """The active pane against its prior: difference, flicker, off again; says why there is none."""
+        changed = self.second.next_change(self._panes[self.active], self.panes())
+        if isinstance(changed, Problem):
+            return changed
+        self._remember()
+        self._panes[self.active] = changed
+        self._announce(Changes(view=True, layout=True))
+        return None
+
+    def flickers(self) -> bool:
+        return any(p.over is not None and p.over.flicker for p in self._panes.values())
+
+    def flicker(self) -> None:
+        """The other of the two images, in every pane that flickers."""
+        self.second.flicker_on = not self.second.flicker_on
+        self._announce(Changes(view=True))
+
+    def fuse(self, by: float) -> None:
+        """More or less of what lies over the active pane."""
+        pane = self._panes[self.active]
+        if pane.over is not None and pane.over.mode is OverMode.BLEND:
+            look = pane.over.appearance
+            look = replace(look, opacity=min(1.0, max(0.0, round(look.opacity + by, 2))))
+            self._panes[self.active] = replace(pane, over=replace(pane.over, appearance=look))
+            self._announce(Changes(view=True))
 
     def _take(self, views: Mapping[str, ViewState]) -> None:
         for pane_id, view in views.items():
@@ -465,7 +536,7 @@ class ReadingRoom:
     def show_point(self, point_mm: Point3, source_pane: str = "") -> None:
         """Every pane of the current study's frame of reference goes to the patient position."""
         self.point_mm = point_mm
-        panes = tuple(self.content.linked(p) for p in self._panes.values())
+        panes = tuple(self._linked(p) for p in self._panes.values())
         reference = next((r for p in panes if not self._panes[p.pane_id].prior and (r := frame_of_reference(p))), "")
         self._take(linked_point(source_pane, point_mm, reference, panes))
         self._announce(Changes(view=True))

@@ -31,6 +31,8 @@ from app.session.reading_room import ReadingRoom
 from app.session.recheck_desk import Rechecks
 from app.session.report_desk import ReportDesk
 from app.session.room_tools import Asked
+from app.session.saved_desk import SavedDesk
+from app.session.teeth_desk import TeethDesk
 from app.session.views import (
     Changes,
     FindingCard,
@@ -90,6 +92,10 @@ class ReadingSession:
         self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
         self.guidelines: GuidelineDesk | None = None
         """Rules for what was accepted; set where the study is one that they speak of."""
+        self.teeth: TeethDesk | None = None
+        """Numbers and chart of a dental film."""
+        self.saved: SavedDesk | None = None
+        """Looks, overlays and documents; set by whoever opens the study."""
         rechecks = Rechecks(images, desk.doubt)
         self._masks = OwnMasks(
             images, desk.mark, desk.keep, desk.select, desk.selected_id, desk.doubt, announce, notice, role_rgb(Role.MINE)
@@ -123,6 +129,10 @@ class ReadingSession:
         return study.patient.name.display(), banner_line(study.patient, study.study_datetime, study.patient_age)
 
     def series_cards(self) -> tuple[SeriesCard, ...]:
+        cards = self._series_cards()
+        return self.saved.with_looks(cards) if self.saved is not None else cards
+
+    def _series_cards(self) -> tuple[SeriesCard, ...]:
         return series_cards(self._current, self._room.shown_sets())
 
     def prior_cards(self) -> tuple[SeriesCard, ...]:
@@ -208,6 +218,9 @@ class ReadingSession:
             "true_size": self._true_size,
             "toggle_key_image": self._toggle_key_image,
             "link_by_hand": room.link_by_hand,
+            "change_view": self._next_change,
+            "fuse_more": lambda: room.fuse(0.1),
+            "fuse_less": lambda: room.fuse(-0.1),
             "reset": room.reset,
             "undo": self.undo,
             "redo": self.redo,
@@ -235,6 +248,11 @@ class ReadingSession:
 
     def _true_size(self) -> None:
         problem = self._room.true_size()
+        if problem is not None:
+            self._notice(Notice(problem))
+
+    def _next_change(self) -> None:
+        problem = self._room.next_change()
         if problem is not None:
             self._notice(Notice(problem))
 
@@ -391,14 +409,15 @@ class ReadingSession:
             self.jump_to(finding.finding_id)
 
     def accept(self, finding_id: str) -> None:
-        self._desk.accept(finding_id)
+        if self.teeth is None or not self.teeth.accept(finding_id):
+            self._desk.accept(finding_id)
         self._reports.findings_changed()
 
     def accept_agreed(self) -> None:
         """One press for the findings that the reader had marked too."""
         for card in self._desk.view().agreed:
             if card.verdict is None:
-                self._desk.accept(card.finding.finding_id)
+                self.accept(card.finding.finding_id)
         self._reports.findings_changed()
 
     def reject(self, finding_id: str, reason: RejectReason, comment: str = "") -> None:

@@ -18,6 +18,7 @@ from app.samples.catalogue import write_samples
 from app.security.redaction import REDACTOR
 from app.session import this_pc
 from app.session.chain_check import ChainCheck
+from app.session.documents import Documents
 from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
 from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
@@ -29,13 +30,16 @@ from app.session.read_planner import LibraryPlanner
 from app.session.reading_room import OpenStudy, ReadingRoom
 from app.session.reading_session import ReadingSession, place_words
 from app.session.report_desk import ReportDesk, Signer
+from app.session.saved_desk import SavedDesk
 from app.session.saved_objects import SavedObjects
 from app.session.second_read import SealKeys, SecondReads
 from app.session.signal import Signal
 from app.session.study_headers import StudyHeaders
 from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
+from app.session.teeth_desk import TeethDesk
 from app.session.thumbnails import Thumbnails
+from app.session.tooth_numbers import ToothNumbers
 from app.session.tray_desk import TrayDesk
 from app.session.views import (
     Changes,
@@ -320,7 +324,7 @@ class Workstation:
             self._say,
             lambda finding: place_words(current, finding),
         )
-        room = ReadingRoom(current, priors, images, desk, self._announce, self.is_demo)
+        room = ReadingRoom(current, priors, images, desk, self._announce, self.is_demo, self._say)
         room.texts = templates(self.language)
         room.saved = SavedObjects((current, *priors), room.content, images, self._library.objects, self._announce)
         reports = ReportDesk(
@@ -351,6 +355,9 @@ class Workstation:
             lambda: self._reads.retry(study_instance_uid),
             priors,
         )
+        self.reading.saved = SavedDesk(room, room.saved, Documents(images, self._library.objects, self._announce))
+        self.reading.teeth = TeethDesk(self._library, current, desk, self.person, self._announce)
+        room.labels = ToothNumbers(self.reading.teeth)
         self.reading.guidelines = GuidelineDesk(
             self._library,
             current.study,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.domain.geometry import PlaneGeometry, Point3, VolumeGeometry
+from app.domain.geometry import FloatArray, PlaneGeometry, Point3, VolumeGeometry
 from app.domain.pixels import VoiWindow
 from app.viewer.slice_sampler import normal_of
 from app.viewer.view_state import Plane, ViewState, volume_centre
@@ -29,13 +29,33 @@ class LinkedPane:
     window: VoiWindow | None = None
     """Before the change."""
     offset_mm: Point3 = (0.0, 0.0, 0.0)
-    """Added to a linked patient position: a manual offset, or the shift of a registration."""
+    """Added to a linked patient position: a manual offset."""
+    common_from_own: FloatArray | None = None
+    """4 x 4, own patient millimetres to those of ``common``: a registration."""
+    common: str = ""
+    """Frame of reference that ``common_from_own`` leads to."""
 
 
 def frame_of_reference(pane: LinkedPane) -> str:
     if pane.volume is not None and pane.volume.frame_of_reference_uid:
         return pane.volume.frame_of_reference_uid
     return next((p.frame_of_reference_uid for p in pane.planes if p is not None), "")
+
+
+def common_reference(pane: LinkedPane) -> str:
+    """The frame of reference in which the pane can be compared with others."""
+    return pane.common if pane.common_from_own is not None else frame_of_reference(pane)
+
+
+def _to_common(pane: LinkedPane, point: Point3) -> FloatArray:
+    own = np.array([*point, 1.0])
+    return np.asarray((own if pane.common_from_own is None else pane.common_from_own @ own)[:3])
+
+
+def _from_common(pane: LinkedPane, point: FloatArray) -> Point3:
+    there = np.array([*point, 1.0])
+    own = there if pane.common_from_own is None else np.linalg.inv(pane.common_from_own) @ there
+    return (float(own[0]), float(own[1]), float(own[2]))
 
 
 def point_of(pane: LinkedPane) -> Point3 | None:
@@ -84,15 +104,18 @@ def linked_scroll(source: LinkedPane, panes: tuple[LinkedPane, ...]) -> Mapping[
     if point is None or not source.group:
         return {}
     out: dict[str, ViewState] = {}
-    mine = frame_of_reference(source)
+    mine = common_reference(source)
     for pane in panes:
         if pane.pane_id == source.pane_id or pane.group != source.group:
             continue
-        same = bool(mine) and frame_of_reference(pane) == mine
+        same = bool(mine) and common_reference(pane) == mine
         relative = tuple(b - a for a, b in zip(source.offset_mm, pane.offset_mm, strict=True))
         if not (same or any(relative)) or not parallel(source, pane):
             continue
-        target = (point[0] + relative[0], point[1] + relative[1], point[2] + relative[2])
+        if any(relative) or not same:
+            target = (point[0] + relative[0], point[1] + relative[1], point[2] + relative[2])
+        else:
+            target = _from_common(pane, _to_common(source, point))
         if pane.view.plane is not Plane.STACK and pane.view.point_mm is not None:
             # Along the normal only: the crosshair of the follower stays where the reader put it in the plane.
             normal = np.asarray(normal_of(pane.view))
@@ -108,12 +131,12 @@ def linked_scroll(source: LinkedPane, panes: tuple[LinkedPane, ...]) -> Mapping[
 def linked_point(
     source_id: str, point_mm: Point3, frame_of_reference_uid: str, panes: tuple[LinkedPane, ...]
 ) -> Mapping[str, ViewState]:
-    """The crosshair: every pane of that frame of reference goes through the point."""
+    """The crosshair: every pane of that frame of reference, or registered to it, goes through the point."""
     out: dict[str, ViewState] = {}
     for pane in panes:
-        if pane.pane_id == source_id or not frame_of_reference_uid or frame_of_reference(pane) != frame_of_reference_uid:
+        if pane.pane_id == source_id or not frame_of_reference_uid or common_reference(pane) != frame_of_reference_uid:
             continue
-        view = go_to(pane, point_mm)
+        view = go_to(pane, _from_common(pane, np.asarray(point_mm)))
         if view != pane.view:
             out[pane.pane_id] = view
     return out

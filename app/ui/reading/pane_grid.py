@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.session.views import Changes
 from app.ui.reading.cine_timer import CineTimer
+from app.ui.reading.flicker import FlickerTimer
 from app.ui.reading.render_pool import RenderPool
 from app.ui.reading.viewport import Viewport
 from app.ui.reading.words_editor import WordsEditor
@@ -35,6 +36,7 @@ class PaneGrid(QWidget):
         self._panes: dict[str, Viewport] = {}
         self._boxes: tuple[Any, ...] = ()
         self._alone = ""
+        self.flicker = FlickerTimer(workstation, self)
         self.words = WordsEditor(self)
         self.words.noticed.connect(workstation.notice.emit)
         self.cine = CineTimer(workstation, self._request, self)
@@ -75,6 +77,7 @@ class PaneGrid(QWidget):
 
     def changed(self, changes: Changes) -> None:
         self._follow_words()
+        self.flicker.follow()
         self.cine.follow()
         if changes.layout or changes.study:
             self.refresh()
@@ -162,4 +165,5 @@ class PaneGrid(QWidget):
 
     def shut(self) -> None:
         self.cine.stop()
+        self.flicker.stop()
         self._pool.shut()

@@ -1,0 +1,136 @@
+"""A second set of images on a pane: PET over CT, a prior subtracted or flickering, registered scroll."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.domain.problem import Problem
+from app.domain.study import DisplaySet
+from app.session.images import Images
+from app.session.pane_content import PaneContent
+from app.session.panes import Over, PaneState
+from app.session.registrations import POOR, Registrations, matrix_to_fixed
+from app.viewer.layers import FusionLayer, ImageLayer, OverMode
+from app.viewer.linking import LinkedPane, frame_of_reference, parallel
+from app.viewer.presets import preset
+from app.viewer.view_state import Appearance
+
+
+class SecondImages:
+    """Main thread only."""
+
+    def __init__(self, content: PaneContent, images: Images, registrations: Registrations) -> None:
+        self._content = content
+        self._images = images
+        self.registrations = registrations
+        self.flicker_on = True
+
+    # -- fusion and change -----------------------------------------------------------------------------------------
+
+    def layer(self, pane: PaneState, base: ImageLayer) -> FusionLayer | None:
+        """The second images as a layer; None while they or their place are on their way."""
+        over = pane.over
+        if over is None or (over.flicker and not self.flicker_on):
+            return None
+        volume = self._images.volume(over.display_set_id)
+        if volume is None:
+            return None
+        mine = self._reference(pane, base)
+        if mine and volume.geometry.frame_of_reference_uid == mine:
+            return FusionLayer(volume, volume.geometry, over.appearance, over.mode)
+        placed = self.registrations.placed(pane.display_set_id, over.display_set_id, volume.geometry, mine)
+        return FusionLayer(volume, placed, over.appearance, over.mode, registered=True) if placed is not None else None
+
+    def _reference(self, pane: PaneState, base: ImageLayer) -> str:
+        if base.volume is not None:
+            return base.volume.geometry.frame_of_reference_uid
+        return frame_of_reference(self._content.linked(pane))
+
+    def states(self, pane: PaneState, base: ImageLayer | None) -> tuple[str, ...]:
+        """Message ids for the pane's corner: what lies over it, and how well its place is known."""
+        out: list[str] = []
+        over = pane.over
+        if over is not None and base is not None:
+            failed = self.registrations.failed(pane.display_set_id, over.display_set_id)
+            if failed is not None:
+                out.append("viewer.over.no_place")
+            elif self.layer(replace(pane, over=replace(over, flicker=False)), base) is None:
+                out.append("viewer.over.loading")
+            elif over.mode is OverMode.DIFFERENCE:
+                out.append("viewer.over.difference")
+            elif over.flicker:
+                out.append("viewer.over.prior" if self.flicker_on else "viewer.over.current")
+            else:
+                out.append("viewer.over.blend")
+        return tuple(out)
+
+    def next_change(self, pane: PaneState, panes: Sequence[PaneState]) -> PaneState | Problem:
+        """Off, difference, flicker, off: with the prior that hangs beside. A problem says why there is none."""
+        over = pane.over
+        if over is not None and over.mode is OverMode.DIFFERENCE:
+            return replace(pane, over=replace(over, mode=OverMode.SECOND, flicker=True))
+        if over is not None and over.flicker:
+            return replace(pane, over=None)
+        prior = self._prior_of(pane, panes)
+        if prior is None:
+            return Problem("viewer.change_without_prior")
+        return replace(pane, over=Over(prior, OverMode.DIFFERENCE, Appearance()))
+
+    def _prior_of(self, pane: PaneState, panes: Sequence[PaneState]) -> str | None:
+        mine = self._content.display_set(pane)
+        if mine is None or pane.prior or not self._images.can_be_volume(mine):
+            return None
+        for other in panes:
+            theirs = self._content.display_set(other)
+            if other.prior and theirs is not None and _alike(mine, theirs) and self._images.can_be_volume(theirs):
+                return theirs.display_set_id
+        return self._content.prior_like(mine)
+
+    # -- registered scroll -----------------------------------------------------------------------------------------
+
+    def fixed_for(self, pane: PaneState, panes: Sequence[PaneState]) -> PaneState | None:
+        """The current pane that a prior one of another frame of reference should follow."""
+        mine = self._content.display_set(pane)
+        if not pane.prior or not pane.link or mine is None or not self._images.can_be_volume(mine):
+            return None
+        linked = self._content.linked(pane)
+        for other in panes:
+            theirs = self._content.display_set(other)
+            if other.prior or other.link != pane.link or theirs is None or not _alike(mine, theirs):
+                continue
+            there = self._content.linked(other)
+            same = frame_of_reference(there) == frame_of_reference(linked)
+            if not same and self._images.can_be_volume(theirs) and parallel(there, linked):
+                return other
+        return None
+
+    def linked(self, pane: PaneState, panes: Sequence[PaneState]) -> LinkedPane:
+        """The pane for the linking rules, with its registration to the current images where one is known."""
+        linked = self._content.linked(pane)
+        fixed = self.fixed_for(pane, panes)
+        transform = self.registrations.found(fixed.display_set_id, pane.display_set_id) if fixed is not None else None
+        if fixed is None or transform is None:
+            return linked
+        common = frame_of_reference(self._content.linked(fixed))
+        return replace(linked, common_from_own=matrix_to_fixed(transform), common=common)
+
+    def registered(self, pane: PaneState, panes: Sequence[PaneState]) -> tuple[bool, bool]:
+        """(registered, poorly). Asks for the registration of a prior that hangs beside its current images."""
+        fixed = self.fixed_for(pane, panes)
+        if fixed is None:
+            return False, False
+        transform = self.registrations.want(fixed.display_set_id, pane.display_set_id)
+        return transform is not None, transform is not None and transform.similarity < POOR
+
+
+def _alike(a: DisplaySet, b: DisplaySet) -> bool:
+    return a.modality == b.modality
+
+
+def hung_over(display_set_id: str) -> Over | None:
+    """What a hanging protocol lays over a pane: PET in its own preset."""
+    if not display_set_id:
+        return None
+    chosen = preset("pet")
+    return Over(display_set_id, appearance=Appearance(chosen.window if chosen else None, "hot_iron", 0.6))
