@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from app.domain.pixels import VoiWindow
 from app.viewer.fusion import blended, difference_grey, over_values
-from app.viewer.layers import FusionLayer, HeatmapLayer, ImageLayer, Layer, MaskLayer, OverMode
+from app.viewer.labels import sample_labels, with_labels
+from app.viewer.layers import FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, MaskLayer, OverMode
 from app.viewer.luts import lut
 from app.viewer.pyramid import PreparedImage, prepared
 from app.viewer.slice_sampler import (
@@ -314,6 +315,11 @@ def render(
             )
             if level is not None:
                 pixels = _with_heatmap(pixels, layer, level)
+        elif isinstance(layer, LabelLayer):
+            many = layer
+            numbers = cache.get(slot, (many.grid, where), lambda many=many: sample_labels(many.grid, resolved))
+            if numbers is not None:
+                pixels = with_labels(pixels, layer, numbers)
         else:
             shape = layer
             cover = cache.get(slot, (shape.mask, uid, where), lambda shape=shape: _mask_cover(shape, uid, resolved))

@@ -287,7 +287,7 @@ def sample_volume(volume: Volume, resolved: ResolvedView, draft: bool = False) -
     return Sampled(np.ascontiguousarray(values), outside if outside.any() else None)
 
 
-def _constant_axis(matrix: npt.NDArray[np.float64]) -> int | None:
+def constant_axis(matrix: npt.NDArray[np.float64]) -> int | None:
     """The index axis (of i, j, k) that does not change across the pane, if there is exactly one."""
     moving = np.abs(matrix[:, :2]).max(axis=1)
     still = [axis for axis in range(3) if moving[axis] < 1e-9 + 1e-7 * moving.max()]
@@ -297,7 +297,7 @@ def _constant_axis(matrix: npt.NDArray[np.float64]) -> int | None:
 def sample_grid(owner: Any, voxels: Values, geometry: VolumeGeometry, resolved: ResolvedView) -> npt.NDArray[np.float32]:
     """Any scalar grid (heatmap, mask, second volume) on the plane that a pane shows; 0 outside the grid."""
     matrix = index_from_pane(resolved, geometry)
-    axis = _constant_axis(matrix)
+    axis = constant_axis(matrix)
     if axis is None:
         values = reslice(owner, voxels, matrix, resolved.size)
         values[values <= OUTSIDE / 2] = 0.0
