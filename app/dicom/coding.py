@@ -61,6 +61,10 @@ FINDING_KINDS: Mapping[str, Code] = {
     "filled_tooth": _own("AIK-020", "Tooth with filling"),
     "root_filled_crowned_tooth": _own("AIK-021", "Root-filled crowned tooth or implant"),
     "gross_crown_loss": _own("AIK-022", "Gross crown loss or retained root"),
+    "missing_tooth": _own("AIK-023", "Tooth not on the film"),
+    "implant": _own("AIK-024", "Dental implant"),
+    "crown_fracture": _own("AIK-025", "Fracture of the crown"),
+    "bone_loss": _own("AIK-026", "Bone level along the root"),
 }
 """Kind (the last part of the message id ``finding.<kind>``) to code."""
 
@@ -92,6 +96,10 @@ QUANTITIES: Mapping[Quantity, Code] = {
     Quantity.FIRST_LENGTH: _own("AIQ-023", "First length of a pair"),
     Quantity.SECOND_LENGTH: _own("AIQ-024", "Second length of a pair"),
     Quantity.DIFFERENCE: _own("AIQ-025", "Difference of two lengths"),
+    Quantity.TIME: _own("AIQ-026", "Time"),
+    Quantity.DEPTH: _own("AIQ-027", "Depth"),
+    Quantity.VELOCITY: _own("AIQ-028", "Velocity"),
+    Quantity.FREQUENCY: _own("AIQ-029", "Frequency"),
 }
 _QUANTITY_BY_CODE = {(c.value, c.scheme): q for q, c in QUANTITIES.items()} | {
     ("G-D7FE", "SRT"): Quantity.LENGTH,
@@ -119,6 +127,9 @@ _UNIT_MEANINGS = {
     "%": "percent",
     "ml": "milliliter",
     "s": "second",
+    "cm/s": "centimeter per second",
+    "Hz": "Hertz",
+    "Bq/ml": "Becquerels per milliliter",
     "{score}": "score",
 }
 

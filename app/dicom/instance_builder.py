@@ -345,4 +345,9 @@ def _region(item: RawDataset) -> dict[str, float | int | None]:
         "units_y": unsigned(item, 0x00186026),
         "delta_x": double(item, 0x0018602C),
         "delta_y": double(item, 0x0018602E),
+        "flags": unsigned(item, 0x00186016),
+        "reference_x": us_or_ss(item, 0x00186020, True),
+        "reference_y": us_or_ss(item, 0x00186022, True),
+        "value_x": double(item, 0x00186028),
+        "value_y": double(item, 0x0018602A),
     }

@@ -43,6 +43,11 @@ class Quantity(StrEnum):
     """Of a pair, in the order in which they were drawn: no side is claimed."""
     SECOND_LENGTH = "second_length"
     DIFFERENCE = "difference"
+    TIME = "time"
+    """Between two points of a time curve or an M-mode picture."""
+    DEPTH = "depth"
+    VELOCITY = "velocity"
+    FREQUENCY = "frequency"
 
 
 @dataclass(frozen=True)

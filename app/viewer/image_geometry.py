@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from app.domain.study import Instance
+from app.viewer.regions import regions_of
 from app.viewer.view_state import ImageGeometry
 
 PROJECTION = frozenset({"CR", "DX", "MG", "IO", "PX", "XA", "RF", "RG", "DR"})
@@ -12,7 +13,7 @@ PROJECTION = frozenset({"CR", "DX", "MG", "IO", "PX", "XA", "RF", "RG", "DR"})
 
 
 def _magnification(instance: Instance) -> float | None:
-    text = instance.extra.get("EstimatedRadiographicMagnificationFactor", "")
+    text = instance.extra.get("estimated_radiographic_magnification_factor", "")
     try:
         value = float(text)
     except ValueError:
@@ -51,6 +52,11 @@ def image_geometry(instance: Instance, frame: int = 0, modality: str = "") -> Im
     if known is not None:
         return ImageGeometry(
             *size, known[1], known[0], False, None, orientation, detector_mm=True, spacing_source="viewer.spacing.detector"
+        )
+    regions = regions_of(instance)
+    if regions:
+        return ImageGeometry(
+            *size, 1.0, 1.0, False, None, orientation, regions=regions, spacing_source="viewer.spacing.regions"
         )
     aspect = instance.pixel_aspect_ratio  # vertical : horizontal size of a pixel (PS3.3 C.7.6.3.1.7)
     row, column = aspect if aspect is not None and min(aspect) > 0 else (1.0, 1.0)

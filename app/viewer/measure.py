@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point2
 from app.domain.measurement import MarkShape, Measurement, Quantity
+from app.viewer.regions import region_of, spans, value_in
 from app.viewer.view_state import ImageGeometry
 
 Values = npt.NDArray[np.generic]
@@ -39,6 +40,9 @@ def ucum(unit: str) -> str:
 def _scaled(points: Sequence[Point2], geometry: ImageGeometry) -> tuple[npt.NDArray[np.float64], str, bool]:
     p = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     steps = np.array([geometry.column_spacing, geometry.row_spacing])
+    region = region_of(points, geometry.regions)
+    if region is not None and region.mm_per_px is not None:
+        return p * np.array(region.mm_per_px), "mm", True
     if geometry.calibrated:
         return p * steps, "mm", True
     return p * (steps / steps.min()), "px", False
@@ -211,8 +215,10 @@ def measure(
     if shape in _WORDLESS:
         return ()
     if shape is MarkShape.POINT:
-        found = value_at(points[0], grey, unit, padding) if grey is not None else None
-        return (found,) if found else ()
+        region = region_of(points, geometry.regions)
+        curve = value_in(points[0], region) if region is not None else ()
+        found = value_at(points[0], grey, unit, padding) if grey is not None and not curve else None
+        return (found,) if found else curve
     if shape is MarkShape.COBB:
         return (cobb_deg(points, geometry),)
     if shape is MarkShape.CARDIOTHORACIC:
@@ -220,6 +226,9 @@ def measure(
     if shape is MarkShape.LEG_LENGTH:
         return pair_of_lengths(points, geometry)
     if shape is MarkShape.LENGTH:
+        region = region_of(points, geometry.regions)
+        if region is not None and region.mm_per_px is None:
+            return spans(points[0], points[1], region)
         return (length(points[0], points[1], geometry),)
     if shape is MarkShape.BIDIRECTIONAL:
         axes = [length(points[0], points[1], geometry), length(points[2], points[3], geometry)]

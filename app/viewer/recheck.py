@@ -40,6 +40,11 @@ def _true_points(placement: Placement, geometry: ImageGeometry | None) -> Vector
         return None
     x, y = geometry.column_spacing, geometry.row_spacing
     unit = 1.0 if geometry.calibrated else min(x, y)
+    for region in sorted(geometry.regions, key=lambda r: (r.low_priority, (r.x1 - r.x0) * (r.y1 - r.y0))):
+        if all(region.holds(p) for p in placement.points_px):
+            if region.mm_per_px is not None:
+                (x, y), unit = region.mm_per_px, 1.0
+            break
     return tuple((px * x / unit, py * y / unit) for px, py in placement.points_px)
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import PlaneGeometry, Point2, Point3, VolumeGeometry, index_from_px, px_from_index
 from app.domain.pixels import VoiWindow
+from app.viewer.regions import Region
 
 Size = tuple[int, int]
 """(width, height) in device pixels."""
@@ -116,6 +117,8 @@ class ImageGeometry:
     """The pixels themselves were resampled out of a volume (MPR, slab), so they are no acquired slice."""
     detector_mm: bool = False
     """The spacings are millimetres at the detector: good for one scale among films, not for measuring."""
+    regions: tuple[Region, ...] = ()
+    """Of ultrasound: where there are any, only they say what a drawing measures."""
     spacing_source: str = ""
     """Message id of a remark about the calibration, e.g. ``viewer.spacing.detector``."""
 

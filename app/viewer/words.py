@@ -86,6 +86,16 @@ def _lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]
     for letter, quantity in (("A", Quantity.FIRST_LENGTH), ("B", Quantity.SECOND_LENGTH), ("\u0394", Quantity.DIFFERENCE)):
         if quantity in by:
             lines.append(f"{letter} {value_text(texts, by[quantity])}")
+    for sign, quantity in (
+        ("\u0394t", Quantity.TIME),
+        ("", Quantity.DEPTH),
+        ("", Quantity.VELOCITY),
+        ("", Quantity.FREQUENCY),
+    ):
+        if quantity in by:
+            found = by[quantity]
+            text = number(texts, found.value, 3) + "\u202fs" if quantity is Quantity.TIME else value_text(texts, found)
+            lines.append(f"{sign} {text}".strip())
     if not lines and Quantity.LONG_AXIS in by:
         lines.append(value_text(texts, by[Quantity.LONG_AXIS]))
     return tuple(lines)

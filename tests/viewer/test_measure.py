@@ -115,7 +115,7 @@ def test_words_of_measurements() -> None:
 
 
 PIXELS = PixelFormat(48, 64)
-MAGNIFICATION = "EstimatedRadiographicMagnificationFactor"
+MAGNIFICATION = "estimated_radiographic_magnification_factor"
 
 
 def _instance(**fields: object) -> Instance:
