@@ -46,4 +46,26 @@ def test_a_planted_fault_is_found_and_kept(fault: str, told: str, tmp_path: Path
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.bin")), ids=lambda p: p.stem)
 def test_what_once_failed_ends_with_a_reason(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated.IsolatedDecoder, "decode", lambda *_: None)
+    monkeypatch.setattr(isolated.Htj2kProcesses, "decode", lambda *_: None)
     assert exercise(kind_of(path.name), path.read_bytes(), tmp_path).words
+
+
+def test_a_stream_that_crashes_its_decoder_costs_one_frame() -> None:
+    """OpenJPH in a process of its own: the crash is a named reason, and the next frame opens again."""
+    import imagecodecs
+    import numpy as np
+
+    from app.domain.problem import ProblemError
+
+    data = (CORPUS / "image-htj2k-quantisation-cut.bin").read_bytes()
+    stream = data[data.find(b"\xff\x4f\xff\x51") :]
+    processes = isolated.Htj2kProcesses(1)
+    try:
+        assert processes.wait_until_up()
+        with pytest.raises(ProblemError, match="decoder_died"):
+            processes.decode(stream)
+        ramp = np.arange(48, dtype=np.uint16).reshape(6, 8)
+        found = processes.decode(imagecodecs.htj2k_encode(ramp, reversible=True))
+        np.testing.assert_array_equal(found, ramp)
+    finally:
+        processes.close()

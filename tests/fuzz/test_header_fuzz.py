@@ -43,6 +43,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated.IsolatedDecoder, "decode", lambda *_: None)
+    monkeypatch.setattr(isolated.Htj2kProcesses, "decode", lambda *_: None)
 
 
 def test_mutated_files(corpus: list[bytes]) -> None:

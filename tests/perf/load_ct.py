@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from app.dicom.byte_source import FileByteSource
+from app.dicom.codecs.isolated import htj2k_processes
 from app.dicom.display_sets import display_sets
 from app.dicom.scanner import scan
 from app.dicom.volume_builder import build_volume
@@ -147,6 +148,7 @@ def compressed(kind: str, slices: int, rounds: int) -> tuple[dict[str, float], s
         "gdcm": lambda: gdcm_series(paths),
     }
     if kind == "htj2k":
+        htj2k_processes.wait_until_up()  # as they are from the second HTJ2K series of a session on
         peers = {"pylibjpeg": lambda: pylibjpeg_series(paths)}
     for name, call in peers.items():
         if not np.array_equal(mine, call().astype(np.int16)):
