@@ -16,18 +16,14 @@ from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, FrameRef, Instance, Series, Study
 
-_DOCUMENT_PREFIXES: Final = (
-    "1.2.840.10008.5.1.4.1.1.88.",
-    "1.2.840.10008.5.1.4.1.1.104.",
-    "1.2.840.10008.5.1.4.1.1.9.",
-)
+_PRESENTATION_PREFIX: Final = "1.2.840.10008.5.1.4.1.1.11."
 _DERIVED: Final = frozenset({"SEG", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG", "RWV", "M3D", "FID", "PLAN", "ANN"})
 _DERIVED_CLASSES: Final = frozenset(
     {
         "1.2.840.10008.5.1.4.1.1.66.4",
         "1.2.840.10008.5.1.4.1.1.66.7",
         "1.2.840.10008.5.1.4.1.1.30",
-        "1.2.840.10008.5.1.4.1.1.67",
+        "1.2.840.10008.5.1.4.1.1.481.3",
     }
 )
 _CINE_MODALITIES: Final = frozenset({"US", "XA", "RF", "IVUS", "ES", "GM", "SM"})
@@ -194,15 +190,13 @@ def _number(instance: Instance) -> str:
 
 
 def _kind(modality: str, instance: Instance) -> DisplaySetKind:
-    if instance.sop_class_uid in _DERIVED_CLASSES or (modality in _DERIVED and modality != "RTDOSE"):
-        return DisplaySetKind.DERIVED
-    if instance.sop_class_uid.startswith("1.2.840.10008.5.1.4.1.1.88.59"):
-        return DisplaySetKind.DERIVED
-    if instance.sop_class_uid.startswith("1.2.840.10008.5.1.4.1.1.11."):
+    if instance.sop_class_uid in _DERIVED_CLASSES or instance.sop_class_uid.startswith(_PRESENTATION_PREFIX):
         return DisplaySetKind.DERIVED
     if instance.pixel_format is None:
-        documents = instance.sop_class_uid.startswith(_DOCUMENT_PREFIXES)
-        return DisplaySetKind.DOCUMENT if documents or modality in ("SR", "DOC", "ECG") else DisplaySetKind.DERIVED
+        # Whatever else has no pixels is read as a document: reports, curves, plans, registrations, key objects.
+        return DisplaySetKind.DOCUMENT
+    if modality in _DERIVED and modality != "RTDOSE":
+        return DisplaySetKind.DERIVED
     placed = bool(instance.frames) and instance.frames[0].plane is not None
     if instance.pixel_format.frames > 1:
         if placed and len({f.plane.origin_mm for f in instance.frames if f.plane}) > 1:

@@ -84,7 +84,7 @@ def _segmentation(ds: Any, label_map: bool) -> SavedOverlay:
     groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
     fractional = not label_map and str(ds.get("SegmentationType", "")) == "FRACTIONAL"
     if fractional:
-        frames = frames >= int(ds.MaximumFractionalValue) / 2
+        frames = np.asarray(frames, dtype=np.int64) >= int(ds.MaximumFractionalValue) / 2
     by_segment = _frames_by_segment(groups, len(frames), label_map)
     parts = []
     for item in items:

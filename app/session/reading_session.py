@@ -320,7 +320,7 @@ class ReadingSession:
         return chosen.modality if chosen is not None else ""
 
     def regions(self) -> tuple[tuple[str, Words], ...]:
-        return regions_of(self._room.hanging.protocol)
+        return regions_of(self._room.hanging.protocol, self._modality())
 
     def _side(self, point_mm: Point3 | None) -> str:
         """R or L of the patient by the middle of the shown image; empty without a position."""

@@ -1,7 +1,7 @@
-"""What others saved with a study: presentation states, segments, maps, structures; which are shown, how panes look then.
+"""What others saved with a study: presentation states, segments, maps, structures; which are shown, and how.
 
-Main thread only; bytes are read and parsed beside it. Everything here belongs to the patient whose study is open: objects come
-from the open studies alone, a presentation state of another patient identity is refused by name.
+Main thread only; bytes are read and parsed beside it. Everything here belongs to the patient whose study is open: objects
+come from the open studies alone, a presentation state of another patient identity is refused by name.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from app.domain.saved_overlay import SavedOverlay
 from app.domain.study import DisplaySet, Instance, Study
 from app.session.clock import dicom_date
 from app.session.images import Images
+from app.session.many_segments import is_large, read_many
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent
 from app.session.panes import PaneState
 from app.session.picture import Drawer
 from app.session.saved_drawing import legend, map_legend, masks_of, overlays_of, shutter_layer
-from app.session.views import NOTHING, Changes, Words
+from app.session.views import NOTHING, Changes, SavedObject, Words
 from app.viewer.compositor import geometry_of
 from app.viewer.decorations import Style
-from app.viewer.layers import HeatmapLayer, ImageLayer, Layer
+from app.viewer.layers import HeatmapLayer, ImageLayer, LabelLayer, Layer
 from app.viewer.presentation import annotation_primitives, presented_frame, presented_view
 from app.viewer.primitives import Primitive
 from app.viewer.structures import structure_primitives
@@ -42,20 +43,6 @@ from app.viewer.view_state import Appearance, Plane, ResolvedView, Size, ViewSta
 _KEPT_FRAMES = 12
 _LARGEST = 512 << 20
 """Bytes of an object that is read whole."""
-
-
-@dataclass(frozen=True)
-class SavedObject:
-    """A line of the strip."""
-
-    sop_instance_uid: str
-    kind: str
-    """presentation, segmentation, map, structures."""
-    title: str
-    detail: Words
-    on: bool
-    problem: Problem | None = None
-    study_instance_uid: str = ""
 
 
 @dataclass
@@ -123,7 +110,12 @@ class SavedObjects:
         record.asked = True
 
         def work() -> Callable[[], None]:
+            overlay: SavedOverlay
+            layers: tuple[Layer, ...]
             try:
+                if record.kind == "segmentation" and is_large(record.instance):
+                    overlay, many = read_many(record.instance, self._source, record.series)
+                    return lambda: self._put_many(record, overlay, many)
                 if record.instance.size_bytes > _LARGEST:
                     raise ProblemError(Problem("overlay.too_large"))
                 data = self._source.read(record.instance.locator)
@@ -149,6 +141,11 @@ class SavedObjects:
             self._announce(Changes(view=True, layout=True))
 
         self._images.beside(work, came)
+
+    def _put_many(self, record: _Record, overlay: SavedOverlay, layer: LabelLayer) -> None:
+        record.overlay, record.layers = overlay, (layer,)
+        # Reformats need all slices; the slices themselves do not wait for them.
+        self._images.beside(layer.grid.whole, lambda _: None, slow=True)
 
     # -- what the strip lists --------------------------------------------------------------------------------------
 

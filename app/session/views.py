@@ -196,6 +196,20 @@ class ReaderOnThisPc:
 
 
 @dataclass(frozen=True)
+class SavedObject:
+    """A look or an overlay that somebody saved with a study; a line of the strip."""
+
+    sop_instance_uid: str
+    kind: str
+    """presentation, segmentation, map, structures."""
+    title: str
+    detail: Words
+    on: bool
+    problem: Problem | None = None
+    study_instance_uid: str = ""
+
+
+@dataclass(frozen=True)
 class SeriesCard:
     display_set_id: str
     number: str
@@ -209,6 +223,8 @@ class SeriesCard:
     prior_date: str = ""
     """Set for priors."""
     study_instance_uid: str = ""
+    looks: tuple[SavedObject, ...] = ()
+    """Presentation states that refer to its images."""
 
 
 @dataclass(frozen=True)

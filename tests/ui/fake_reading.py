@@ -87,6 +87,8 @@ class FakeReading:
     def banner(self) -> tuple[str, Words]:
         return "Серікбаева Әлия Маратқызы", Words("F · 14.03.1962 · 64 y · IIN 620314 4•• •27")
 
+    saved = None
+
     def series_cards(self) -> tuple[SeriesCard, ...]:
         names = ("Scout", "Lung 2.0", "Med. 2.0", "Cor 3.0")
         return tuple(

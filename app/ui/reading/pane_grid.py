@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.session.views import Changes
 from app.ui.reading.cine_timer import CineTimer
+from app.ui.reading.document_panes import DocumentPanes
 from app.ui.reading.flicker import FlickerTimer
 from app.ui.reading.render_pool import RenderPool
 from app.ui.reading.viewport import Viewport
@@ -39,6 +40,7 @@ class PaneGrid(QWidget):
         self.flicker = FlickerTimer(workstation, self)
         self.words = WordsEditor(self)
         self.words.noticed.connect(workstation.notice.emit)
+        self._documents = DocumentPanes(workstation, self)
         self.cine = CineTimer(workstation, self._request, self)
 
     @property
@@ -67,6 +69,7 @@ class PaneGrid(QWidget):
             self._place()
         for pane_id, pane in self._panes.items():
             pane.set_active(pane_id == layout.active)
+        self._documents.follow(self._panes, layout.active)
         self.request_all()
 
     def _follow_words(self) -> None:
@@ -84,7 +87,10 @@ class PaneGrid(QWidget):
         elif changes.view and any(p.in_gesture for p in self._panes.values()):
             for pane in self._panes.values():
                 pane.draft()
-        elif changes.view or changes.images or changes.findings or changes.second_read:
+        elif changes.images:
+            self._documents.follow(self._panes)
+            self.request_all()
+        elif changes.view or changes.findings or changes.second_read:
             self.request_all()
 
     def request_all(self) -> None:
@@ -144,6 +150,7 @@ class PaneGrid(QWidget):
                 pane.setGeometry(self.rect())
             else:
                 pane.setGeometry(left, top, right - left - GAP, bottom - top - GAP)
+        self._documents.place(self._panes)
 
     def enlarge(self, pane_id: str) -> None:
         """A double click: this pane alone; empty: all of them again. Only the screen changes, not what is hung."""

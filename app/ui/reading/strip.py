@@ -13,6 +13,7 @@ from app.session.views import NOTHING, SeriesCard, Words
 from app.ui.i18n import tr, tr_problem
 from app.ui.icons import paint_icon
 from app.ui.pictures import Thumbnails
+from app.ui.reading.saved_rows import SavedGroup, add_looks, looks_menu, paint_looks_badge
 from app.ui.reading.viewport import MIME_SET
 from app.ui.theme import colour
 from app.ui.widgets.boxes import Line, Surface, VScroll, clear, column, row
@@ -36,13 +37,15 @@ class SeriesTile(QWidget):
     chosen = Signal(str)
     tags_wanted = Signal(str, str)
     """Study Instance UID, display set id."""
+    look_wanted = Signal(str, str)
+    """Display set id, SOP Instance UID of a saved look (empty: as acquired)."""
 
     def __init__(self, card: SeriesCard, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.card = card
         self._thumbnails = thumbnails
         self._from: QPoint | None = None
-        self.setFixedSize(PICTURE, PICTURE + 38)
+        self.setFixedSize(self.sizeHint())
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -57,7 +60,7 @@ class SeriesTile(QWidget):
         return self.card.prior_date or tr("ui.reading.images", n=self.card.images)
 
     def sizeHint(self) -> QSize:
-        return QSize(PICTURE, PICTURE + 38)
+        return QSize(PICTURE, PICTURE + (54 if self.card.split_reason is not None else 38))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -78,7 +81,10 @@ class SeriesTile(QWidget):
         drag.exec(Qt.DropAction.CopyAction)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._from is not None:
+        if self._from is not None and self.card.looks and QRectF(4, 4, 20, 20).contains(event.position()):
+            self._from = None
+            looks_menu(self.card, self, self._apply_look).popup(event.globalPosition().toPoint())
+        elif self._from is not None:
             self._from = None
             self.chosen.emit(self.card.display_set_id)
 
@@ -86,8 +92,12 @@ class SeriesTile(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         wanted = (self.card.study_instance_uid, self.card.display_set_id)
+        add_looks(menu, self.card, self._apply_look)
         menu.addAction(tr("ui.explorer.tags")).triggered.connect(lambda: self.tags_wanted.emit(*wanted))
         menu.popup(event.globalPos())
+
+    def _apply_look(self, uid: str) -> None:
+        self.look_wanted.emit(self.card.display_set_id, uid)
 
     def keyPressEvent(self, event: object) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Space):  # type: ignore[attr-defined]
@@ -115,10 +125,16 @@ class SeriesTile(QWidget):
             painter.setBrush(colour("black", 0.64))
             painter.drawRoundedRect(QRectF(PICTURE - 24, PICTURE - 24, 20, 20), 4, 4)
             paint_icon(painter, "warning", PICTURE - 22, PICTURE - 22, "bad", 16)
+        if self.card.looks:
+            paint_looks_badge(painter, 4, 4)
+        if self.card.kind == "document":
+            paint_icon(painter, "note-pencil", PICTURE / 2 - 10, PICTURE / 2 - 10, "secondary")
         weight = "semibold" if self.card.active else "regular"
         first = "text" if self.card.active else "secondary"
         paint_text(painter, QRectF(0, PICTURE + 3, PICTURE, 16), self._title(), first, "small", weight)
         paint_text(painter, QRectF(0, PICTURE + 19, PICTURE, 16), self._count(), "third", "small")
+        if self.card.split_reason is not None:
+            paint_text(painter, QRectF(0, PICTURE + 35, PICTURE, 16), tr_problem(self.card.split_reason), "third", "small")
         if self.hasFocus():
             paint_focus(painter, box)
         painter.end()
@@ -126,6 +142,7 @@ class SeriesTile(QWidget):
 
 class _Group(QWidget):
     tags_wanted = Signal(str, str)
+    look_wanted = Signal(str, str)
 
     def __init__(self, title: Words, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -155,7 +172,8 @@ class _Group(QWidget):
             tile = SeriesTile(card, self._thumbnails)
             tile.chosen.connect(chosen)
             tile.tags_wanted.connect(self.tags_wanted)
-            self._grid.addWidget(tile, number // 2, number % 2)
+            tile.look_wanted.connect(self.look_wanted)
+            self._grid.addWidget(tile, number // 2, number % 2, Qt.AlignmentFlag.AlignTop)
         self.setVisible(bool(cards))
 
     def forget(self) -> None:
@@ -195,7 +213,11 @@ class Strip(Surface):
         self._priors = _Group(Words("ui.reading.priors"), thumbnails)
         for group in (self._series, self._priors):
             group.tags_wanted.connect(self.tags_wanted)
+            group.look_wanted.connect(self._apply_look)
+        self._saved = SavedGroup()
+        self._saved.chosen.connect(self._toggle_saved)
         lay.addWidget(self._series)
+        lay.addWidget(self._saved)
         lay.addWidget(self._priors)
         lay.addStretch(1)
         outer = column(self, (0, 0, 1, 0))
@@ -210,11 +232,22 @@ class Strip(Surface):
         self._series.show_cards(series, self.set_chosen)
         self._series.note.say(tr("ui.reading.series", n=len(series)))
         self._priors.show_cards(priors, self.set_chosen)
+        self._saved.show_saved(reading.saved.listed() if reading.saved is not None else ())
         preview = self._workstation.preview(reading.study.study_instance_uid)
         if preview is not None:
             ok = preview.chain_intact
             self._chain_icon.show_icon("chain" if ok else "chain_broken", "ok" if ok else "bad")
             self._chain.say(tr("ui.chain.intact" if ok else "ui.chain.broken", n=preview.chain_entries))
+
+    def _apply_look(self, display_set_id: str, uid: str) -> None:
+        reading = self._workstation.reading
+        if reading is not None and reading.saved is not None:
+            reading.saved.apply_look(display_set_id, uid)
+
+    def _toggle_saved(self, uid: str) -> None:
+        reading = self._workstation.reading
+        if reading is not None and reading.saved is not None:
+            reading.saved.toggle(uid)
 
     def pictures_came(self) -> None:
         for tile in self.findChildren(SeriesTile):
@@ -225,4 +258,5 @@ class Strip(Surface):
         if event.type() == QEvent.Type.LanguageChange:
             self._series.forget()
             self._priors.forget()
+            self._saved.forget()
             self.refresh()

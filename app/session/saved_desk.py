@@ -1,0 +1,90 @@
+"""The window's verbs for what was saved with a study: looks, overlays, documents, the way from a line to its image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.domain.study import DisplaySetKind
+from app.session.documents import Documents, Page, ShownDocument
+from app.session.reading_room import ReadingRoom
+from app.session.saved_objects import SavedObjects
+from app.session.views import SavedObject, SeriesCard
+
+
+class SavedDesk:
+    def __init__(self, room: ReadingRoom, objects: SavedObjects, documents: Documents) -> None:
+        self._room, self._objects, self._documents = room, objects, documents
+
+    @property
+    def objects(self) -> SavedObjects:
+        return self._objects
+
+    # -- looks and overlays ----------------------------------------------------------------------------------------
+
+    def with_looks(self, cards: tuple[SeriesCard, ...]) -> tuple[SeriesCard, ...]:
+        """Cards with the presentation states that refer to their images."""
+        out = []
+        for card in cards:
+            looks = self._objects.states_of(self._room.content.set_by_id(card.display_set_id), self._room.active)
+            out.append(replace(card, looks=looks) if looks else card)
+        return tuple(out)
+
+    def listed(self) -> tuple[SavedObject, ...]:
+        """Overlays of the study, and presentation states that are refused."""
+        return (*self._objects.listed(), *self._objects.refused())
+
+    def toggle(self, sop_instance_uid: str) -> None:
+        self._objects.toggle(sop_instance_uid)
+
+    def apply_look(self, display_set_id: str, sop_instance_uid: str) -> None:
+        """The active pane shows a series as saved; an empty UID: as acquired."""
+        room = self._room
+        if room.pane(room.active).display_set_id != display_set_id:
+            room.put_in_pane(room.active, display_set_id)
+        self._objects.apply_state(room.pane(room.active), sop_instance_uid)
+        room.reset()
+        room.set_window(None)
+        state = self._objects.state_in(room.pane(room.active))
+        if state is None:
+            return
+        chosen = room.content.set_by_id(display_set_id)
+        at = next((n for n, f in enumerate(chosen.frames) if state.covers(f.sop_instance_uid, f.frame)), None)
+        now = room.frame_ref(room.pane(room.active))
+        if at is not None and (now is None or not state.covers(now.sop_instance_uid, now.frame)):
+            room.change_view(frame_index=at)
+
+    # -- documents -------------------------------------------------------------------------------------------------
+
+    def document(self, pane_id: str) -> ShownDocument | None:
+        """None when the pane shows images or nothing."""
+        return self._documents.of(self._room.display_set(self._room.pane(pane_id)))
+
+    def page(self, shown: ShownDocument, number: int, width_px: int) -> Page | None:
+        return self._documents.page(shown, number, width_px)
+
+    def place_of(self, sop_instance_uid: str, frame: int) -> tuple[str, int] | None:
+        """(display set, position) of an image that a document refers to; None when it is not among the open studies."""
+        for chosen in self._room.content.sets():
+            if chosen.kind is DisplaySetKind.DERIVED:
+                continue
+            for number, ref in enumerate(chosen.frames):
+                if ref.sop_instance_uid == sop_instance_uid and ref.frame == frame:
+                    return (chosen.display_set_id, number)
+        return None
+
+    def go_to(self, from_pane: str, sop_instance_uid: str, frame: int) -> bool:
+        """Shows an image that a document refers to, in a pane beside the document; False when it is not here."""
+        found = self.place_of(sop_instance_uid, frame)
+        if found is None:
+            return False
+        room, (display_set_id, number) = self._room, found
+        target = next((p.pane_id for p in room.panes() if p.display_set_id == display_set_id), "")
+        target = target or next((p.pane_id for p in room.panes() if p.pane_id != from_pane), "")
+        if not target:
+            room.set_layout("1x2")
+            target = next(p.pane_id for p in room.panes() if p.pane_id != from_pane)
+        if room.pane(target).display_set_id != display_set_id:
+            room.put_in_pane(target, display_set_id)
+        room.activate(target)
+        room.change_view(frame_index=number)
+        return True
