@@ -17,6 +17,7 @@ import numpy.typing as npt
 from app.domain.finding import Finding, Heatmap, ReaderIdentity, ReadState, SegmentMask
 from app.domain.ports import Progress
 from app.domain.problem import Problem
+from app.domain.teeth import NumberedTooth
 from app.domain.volume import Volume
 
 
@@ -62,6 +63,7 @@ class ReaderOutput:
     masks: tuple[SegmentMask, ...] = ()
     problems: tuple[Problem, ...] = ()
     measurements: tuple[tuple[str, float, str], ...] = ()
+    teeth: tuple[NumberedTooth, ...] = ()
 
 
 class Networks(Protocol):

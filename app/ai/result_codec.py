@@ -21,6 +21,7 @@ from app.domain.finding import Finding, Heatmap, ReaderIdentity, ReadResult, Rea
 from app.domain.geometry import VolumeGeometry
 from app.domain.measurement import Code
 from app.domain.problem import Problem, fail
+from app.domain.teeth import NumberedTooth
 
 MAGIC = b"EKREAD1\n"
 DIGITS = 4
@@ -42,6 +43,7 @@ def encode_result(result: ReadResult) -> bytes:
         "findings": to_plain(result.findings, DIGITS),
         "problems": to_plain(result.problems, DIGITS),
         "measurements": to_plain(result.measurements, DIGITS),
+        "teeth": to_plain(result.teeth, DIGITS),
         "heatmaps": [_heatmap_header(h, blobs) for h in result.heatmaps],
         "masks": [_mask_header(m, blobs) for m in result.masks],
     }
@@ -151,4 +153,6 @@ def _result(header: dict[str, Any], blobs: Sequence[bytes], seconds: float) -> R
         display_set_id=header["display_set_id"],
         seconds=seconds,
         measurements=tuple((str(k), float(v), str(u)) for k, v, u in header["measurements"]),
+        # Results sealed before teeth were numbered have none.
+        teeth=tuple(from_plain(NumberedTooth, t) for t in header.get("teeth", ())),
     )

@@ -326,6 +326,7 @@ def _content(job: messages.Job, identity: ReaderIdentity, output: ReaderOutput) 
         job.display_set_id,
         0.0,
         output.measurements,
+        output.teeth,
     )
     try:
         return encode_result(result)

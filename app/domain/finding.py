@@ -11,6 +11,7 @@ import numpy.typing as npt
 from app.domain.geometry import Point3, VolumeGeometry
 from app.domain.measurement import Code, MarkShape, Measurement, Placement
 from app.domain.problem import Problem
+from app.domain.teeth import NumberedTooth
 
 
 class Source(StrEnum):
@@ -167,3 +168,5 @@ class ReadResult:
     seconds: float = 0.0
     measurements: tuple[tuple[str, float, str], ...] = field(default_factory=tuple)
     """Study-level values (message id, value, unit), e.g. density per cent."""
+    teeth: tuple[NumberedTooth, ...] = ()
+    """Of dental films: every number with its place."""

@@ -78,7 +78,9 @@ def kind_words(language: str, finding: Finding) -> str:
         word = translate(language, attribute_id)
         if word != attribute_id:
             adjectives.append(word)
-    return " ".join([*adjectives, name])
+    surfaces = ", ".join(dict(finding.attributes).get("surfaces", ""))
+    said = [translate(language, "report.surfaces", {"list": surfaces})] if surfaces else []
+    return " ".join([*adjectives, name, *said])
 
 
 def where_words(language: str, finding: Finding) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from app.domain.finding import Finding
 from app.domain.measurement import Measurement, Quantity
+from app.session.finding_words import side_of_region
 
 
 def modified(
@@ -23,8 +24,7 @@ def modified(
             changed, location=mark.location, measurements=mark.measurements, shape=mark.shape, placement=mark.placement
         )
     if region is not None:
-        side = "R" if ".right" in region else "L" if ".left" in region else changed.laterality
-        changed = replace(changed, region=region, laterality=side)
+        changed = replace(changed, region=region, laterality=side_of_region(region, changed.laterality))
     if composition is not None:
         kept = tuple(a for a in changed.attributes if a[0] != "composition")
         changed = replace(changed, attributes=(*kept, ("composition", composition)))

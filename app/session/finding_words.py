@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.domain.geometry import Point3
+from app.domain.teeth import PERMANENT, is_fdi
+from app.domain.teeth import side_of as tooth_side
 from app.session.views import Words
 from app.viewer.layers import ImageLayer
 
-_DENTAL = ("caries", "deep_caries", "periapical_lesion", "impacted_tooth", "lesion")
+_DENTAL = (
+    "caries",
+    "deep_caries",
+    "periapical_lesion",
+    "filled_tooth",
+    "root_filled_crowned_tooth",
+    "implant",
+    "gross_crown_loss",
+    "crown_fracture",
+    "impacted_tooth",
+    "missing_tooth",
+    "lesion",
+)
 FINDING_KINDS: Mapping[str, tuple[str, ...]] = {
     "MG": (
         "breast_mass",
@@ -54,10 +68,19 @@ def kinds_of(modality: str, protocol: str) -> tuple[str, ...]:
     return _GENERAL
 
 
-def regions_of(protocol: str) -> tuple[tuple[str, Words], ...]:
+def regions_of(protocol: str, modality: str = "") -> tuple[tuple[str, Words], ...]:
+    if modality in ("PX", "IO"):
+        return tuple((str(n), Words("region.tooth", {"fdi": str(n)})) for n in PERMANENT)
     if "chest" in protocol:
         return tuple((r, Words(r)) for r in _LUNG_REGIONS)
     return tuple((f"region.side_{side}", Words(f"region.side_{side}")) for side in ("right", "left"))
+
+
+def side_of_region(region: str, otherwise: str = "") -> str:
+    """R or L where a region's name or a tooth's number tells it."""
+    if is_fdi(region):
+        return tooth_side(int(region))
+    return "R" if ".right" in region else "L" if ".left" in region else otherwise
 
 
 def side_of(layer: ImageLayer | None, point_mm: Point3 | None) -> str:

@@ -20,6 +20,7 @@ from app.domain.verdict import Decision, FirstOpinion, ImageQuality, Overall, Re
 from app.session import marks as own
 from app.session.cards import ordered, split
 from app.session.clock import local_hms
+from app.session.finding_words import side_of_region
 from app.session.picture import ShownMark
 from app.session.reading_room import OpenStudy, Overlay
 from app.session.second_read import SecondReads
@@ -78,6 +79,8 @@ class FindingsDesk:
         """Mark to the message id of what is wrong with its values."""
         self.mask_layers: Callable[[tuple[Finding, ...]], tuple[MaskLayer, ...]] = lambda marks: ()
         """The reader's voxels as layers; set by the session."""
+        self.shown_as: Callable[[Finding], Finding] = lambda finding: finding
+        """How a second reader's finding is shown: with the tooth number that the dentist has put right."""
         self.on_marks: Callable[[tuple[Finding, ...]], None] = lambda before: None
         """Called with the marks before a change: the undo journal."""
         if self._opinion is not None:
@@ -228,8 +231,7 @@ class FindingsDesk:
         if code is not None:
             mark = replace(mark, code=FINDING_KINDS[code])
         if region is not None:
-            side = "R" if ".right" in region else "L" if ".left" in region else mark.laterality
-            mark = replace(mark, region=region, laterality=side)
+            mark = replace(mark, region=region, laterality=side_of_region(region, mark.laterality))
         if composition is not None:
             mark = own.with_attribute(mark, "composition", composition)
         if confidence is not None:
@@ -406,7 +408,7 @@ class FindingsDesk:
             state = AiState.REVEALED
         card = self._catalogue.card(row.reader) if row is not None else None
         mine, ai_only, only_mine, agreed = split(
-            self.own_findings(), self.ai_findings(), self._verdicts, self._place, self.models()
+            self.own_findings(), tuple(map(self.shown_as, self.ai_findings())), self._verdicts, self._place, self.models()
         )
         return SecondReadView(
             state=state,

@@ -22,6 +22,7 @@ from app.session.guideline_desk import GuidelineDesk
 from app.session.hanging_words import explanation, series_cards
 from app.session.images import Images
 from app.session.open_study import OpenStudy, place_words
+from app.session.own_hangings import HangingVerbs
 from app.session.own_masks import OwnMasks
 from app.session.paint import role_rgb
 from app.session.panes import LayoutView
@@ -90,6 +91,8 @@ class ReadingSession:
         self._journal: list[tuple[Finding, ...] | None] = []
         self._redo: list[tuple[Finding, ...]] = []
         self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
+        self.hangings: HangingVerbs | None = None
+        """The reader's own arrangements."""
         self.guidelines: GuidelineDesk | None = None
         """Rules for what was accepted; set where the study is one that they speak of."""
         self.teeth: TeethDesk | None = None
@@ -146,6 +149,9 @@ class ReadingSession:
 
     def hanging_title(self) -> Words:
         name = self._room.hanging.protocol
+        considered = self._room.hanging.considered
+        if considered and considered[0].title:
+            return Words("hanging.own", {"title": considered[0].title})
         return Words(f"hanging.{name}" if name else "hanging.nothing")
 
     def hanging_stage(self) -> tuple[int, int]:
@@ -219,6 +225,7 @@ class ReadingSession:
             "toggle_key_image": self._toggle_key_image,
             "link_by_hand": room.link_by_hand,
             "change_view": self._next_change,
+            "save_arrangement": lambda: self.hangings.save() if self.hangings is not None else None,
             "fuse_more": lambda: room.fuse(0.1),
             "fuse_less": lambda: room.fuse(-0.1),
             "reset": room.reset,
@@ -231,6 +238,7 @@ class ReadingSession:
             "first_image": lambda: room.scroll(-100_000),
             "last_image": lambda: room.scroll(100_000),
             "cine_play": room.cine.toggle,
+            "subtract": room.toggle_subtraction,
             "cine_faster": room.cine.faster,
             "cine_slower": room.cine.slower,
             "cine_stated_rate": room.cine.as_stated,
@@ -363,6 +371,8 @@ class ReadingSession:
     def commit(self, overall: Overall, quality: ImageQuality = ImageQuality.DIAGNOSTIC) -> None:
         """Raises ``ProblemError`` when the opinion contradicts the marks or was given already."""
         self._desk.commit(overall, quality)
+        if self.hangings is not None:
+            self.hangings.notice_habit()
         self._reports.findings_changed()
 
     def show_ai(self) -> None:

@@ -20,7 +20,7 @@ from app.ui.pictures import Thumbnails
 from app.ui.shortcut_sheet import ShortcutSheet
 from app.ui.shortcuts import command_for
 from app.ui.status_line import StatusLine
-from app.ui.theme import dress
+from app.ui.theme import dress, wear
 from app.ui.top_bar import TopBar
 from app.ui.widgets.boxes import column
 from app.ui.worklist.import_door import ImportDoor
@@ -137,6 +137,7 @@ class AppWindow(QWidget):
                 return
         widget = self.screen_widget(name)
         self._screen = name
+        self._appear()
         refresh = getattr(widget, "refresh", None)
         if refresh is not None:
             refresh()
@@ -144,6 +145,12 @@ class AppWindow(QWidget):
         self.top_bar.show_screen(name)
         self._show_bar()
         (widget.focus_target() if isinstance(widget, WorklistScreen) else widget).setFocus()
+
+    def _appear(self) -> None:
+        """Dental films are read in the light, beside the patient; everything else in the dark."""
+        reading = self._workstation.reading
+        dental = reading is not None and getattr(reading, "teeth", None) is not None and reading.teeth.available
+        wear("light" if dental and self._screen in ("reading", "report") else "dark")
 
     def open_study(self, study_instance_uid: str) -> None:
         try:
@@ -196,6 +203,8 @@ class AppWindow(QWidget):
         elif self._workstation.reading is not None:
             if command == "retry_read":
                 self._workstation.reading.retry_read()
+            elif command == "save_arrangement":
+                self._workstation.reading.command(command)
             else:
                 self._workstation.reading.command(command)
 
@@ -306,6 +315,7 @@ class AppWindow(QWidget):
         for disconnect in self._disconnect:
             disconnect()
         self._disconnect = []
+        wear("dark")
         for widget in self._built.values():
             leave = getattr(widget, "shut", None)
             if leave is not None:

@@ -79,6 +79,13 @@ def colour(role: str, alpha: float = 1.0) -> QColor:
     return QColor(_colour(role, round(alpha * 255)))
 
 
+def on_images(role: str, alpha: float = 1.0) -> QColor:
+    """The colour of a role over an image: images lie on black in every appearance, so always the dark one's."""
+    made = QColor(load_theme("dark").colours.get(role, load_theme("dark").colours["text"]))
+    made.setAlphaF(alpha)
+    return made
+
+
 @lru_cache(maxsize=128)
 def _font(size: str, weight: int, tabular: bool) -> QFont:
     made = QFont(theme().family)
@@ -97,6 +104,11 @@ def font(size: str = "body", weight: str = "regular", tabular: bool = True) -> Q
 
 def space(name: str = "padding") -> int:
     return theme().space[name]
+
+
+def verdict_height() -> int:
+    """Of the three answers: larger beside the patient, where fingers press them."""
+    return theme().space["touch"] if _current == "light" else theme().space["verdict"]
 
 
 @cache
@@ -170,6 +182,15 @@ def dress(application: QApplication) -> None:
     application.setFont(font())
     application.setPalette(palette())
     application.setStyleSheet(style_sheet())
+
+
+def wear(name: str) -> None:
+    """Another appearance for the whole program; nothing happens when it is on already."""
+    application = QApplication.instance()
+    if name == _current or not isinstance(application, QApplication):
+        return
+    use_theme(name)
+    dress(application)
 
 
 def contrast(one: QColor, other: QColor) -> float:

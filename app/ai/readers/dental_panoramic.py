@@ -2,7 +2,8 @@
 
 The boxes are of whole teeth, in ``image_px`` of the film. Findings are named to the dentist for what the labels of the
 training set show, not for the set's own names: its "Implant" is mostly a root-filled, crowned tooth, its "Cavity" gross
-loss of the crown or a retained root. Small caries is not looked for.
+loss of the crown or a retained root. Small caries is not looked for. Teeth are numbered where the package holds the
+network for it, and a finding then names its tooth.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import numpy.typing as npt
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
 from app.ai.readers.dental.boxes import CLASSES, FLIPS, STRIDE, ToothBox, answer, decode, overlap
 from app.ai.readers.dental.film import SIDE, Content, prepared
+from app.ai.readers.dental.tooth_findings import not_seen, numbers_on, with_tooth
 from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, Source
 from app.domain.identity import uid_for
 from app.domain.measurement import Code
 from app.domain.ports import Cancelled, Progress
 from app.domain.problem import Problem, Severity
+from app.domain.teeth import NumberedTooth
 
 Floats = npt.NDArray[np.float32]
 KINDS: Mapping[str, Code] = {
@@ -75,6 +78,7 @@ class DentalPanoramicReader:
         findings: list[Finding] = []
         heatmaps: list[Heatmap] = []
         problems: list[Problem] = []
+        teeth: list[NumberedTooth] = []
         read = 0
         for n, film in enumerate(job.films):
             if progress.cancelled():
@@ -91,14 +95,17 @@ class DentalPanoramicReader:
                 continue
             read += 1
             boxes = told_boxes(decode(maps, content), parameters)
-            findings += [_told(job, film, box, likely, parameters) for box, likely in boxes]
+            numbered = numbers_on(film, nets, parameters)
+            found = [_told(job, film, box, likely, parameters) for box, likely in boxes]
+            found = [with_tooth(f, numbered) for f in found]
+            teeth += numbered
+            findings += [*found, *not_seen(job, film, numbered, found)]
             heatmaps += _heatmaps(film, maps, content, parameters)
         progress.report(1.0, "dental.done")
         state = ReadState.COMPLETED if read else ReadState.OUT_OF_SCOPE
         findings.sort(key=lambda f: -(f.probability or 0.0))
-        return ReaderOutput(
-            state, tuple(findings), tuple(heatmaps), (), tuple(p for n, p in enumerate(problems) if p not in problems[:n])
-        )
+        said = tuple(p for n, p in enumerate(problems) if p not in problems[:n])
+        return ReaderOutput(state, tuple(findings), tuple(heatmaps), (), said, teeth=tuple(teeth))
 
 
 def told_boxes(boxes: list[ToothBox], parameters: Mapping[str, Any]) -> list[tuple[ToothBox, float]]:

@@ -13,6 +13,7 @@ from app.ui.i18n import number, tr
 from app.ui.reading.card_parts import Crop, HundredBar, Sizes, header
 from app.ui.reading.modify_form import ModifyForm
 from app.ui.shortcuts import key_of
+from app.ui.theme import verdict_height
 from app.ui.widgets.boxes import Card, column, row
 from app.ui.widgets.buttons import OUTLINE, Button, show_menu
 from app.ui.widgets.glyph import Glyph
@@ -112,9 +113,10 @@ class AiCard(Card):
         finding_id = self._card.finding.finding_id
         given = self._card.verdict.decision if self._card.verdict is not None else None
         buttons = row(gap=8)
-        accept = Button(Words("ui.accept"), OUTLINE, key=key_of("reading", "accept"), height=36, checkable=True)
-        modify = Button(Words("ui.modify"), OUTLINE, key=key_of("reading", "modify"), height=36, checkable=True)
-        self.reject = Button(Words("ui.reject"), OUTLINE, key=key_of("reading", "reject"), height=36, checkable=True)
+        tall = verdict_height()
+        accept = Button(Words("ui.accept"), OUTLINE, key=key_of("reading", "accept"), height=tall, checkable=True)
+        modify = Button(Words("ui.modify"), OUTLINE, key=key_of("reading", "modify"), height=tall, checkable=True)
+        self.reject = Button(Words("ui.reject"), OUTLINE, key=key_of("reading", "reject"), height=tall, checkable=True)
         accept.setChecked(given is Decision.ACCEPTED)
         modify.setChecked(given is Decision.MODIFIED)
         self.reject.setChecked(given is Decision.REJECTED)

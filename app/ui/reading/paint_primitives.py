@@ -8,7 +8,7 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 
-from app.ui.theme import colour, font, theme
+from app.ui.theme import font, on_images, theme
 from app.viewer.luts import lut
 from app.viewer.primitives import Anchor, ColourBar, Ellipse, Line, Plate, Polyline, Primitive, Role, Text
 
@@ -24,7 +24,7 @@ _ROLES = {
 
 
 def role_colour(role: Role, opacity: float = 1.0) -> QColor:
-    return colour(_ROLES[role], opacity * (0.7 if role is Role.SECONDARY else 1.0))
+    return on_images(_ROLES[role], opacity * (0.7 if role is Role.SECONDARY else 1.0))
 
 
 @lru_cache(maxsize=64)
@@ -54,7 +54,7 @@ def paint_primitives(painter: QPainter, primitives: Sequence[Primitive]) -> None
             _ellipse(painter, primitive)
         elif isinstance(primitive, Plate):
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colour("black", theme().plate_alpha))
+            painter.setBrush(on_images("black", theme().plate_alpha))
             painter.drawRoundedRect(QRectF(primitive.x, primitive.y, primitive.w, primitive.h), 4, 4)
         elif isinstance(primitive, ColourBar):
             _colour_bar(painter, primitive)
@@ -72,7 +72,7 @@ def _haloed(painter: QPainter, role: Role, width: float, dashed: bool, opacity: 
 def _polyline(painter: QPainter, shape: Polyline) -> None:
     points = QPolygonF([QPointF(x, y) for x, y in shape.points])
     if not shape.dashed and not shape.filled and shape.role in (Role.MINE, Role.AI):
-        painter.setPen(QPen(colour("black", 0.5 * shape.opacity), shape.width + 2))
+        painter.setPen(QPen(on_images("black", 0.5 * shape.opacity), shape.width + 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolygon(points) if shape.closed else painter.drawPolyline(points)
     _haloed(painter, shape.role, shape.width, shape.dashed, shape.opacity)
@@ -123,7 +123,7 @@ def _text(painter: QPainter, shape: Text) -> None:
     ink = role_colour(shape.role)
     if shape.plate or shape.framed:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour("black", theme().plate_alpha))
+        painter.setBrush(on_images("black", theme().plate_alpha))
         painter.drawRoundedRect(around, 4, 4)
     if shape.framed:
         pen = QPen(ink, max(1.0, shape.size_px / 12))
@@ -135,7 +135,7 @@ def _text(painter: QPainter, shape: Text) -> None:
     painter.setFont(face)
     flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip)
     if not (shape.plate or shape.framed):
-        painter.setPen(colour("black", 0.75))
+        painter.setPen(on_images("black", 0.75))
         painter.drawText(box.translated(1, 1), flags, shape.text)
     painter.setPen(ink)
     painter.drawText(box, flags, shape.text)
@@ -160,7 +160,7 @@ def _colour_bar(painter: QPainter, bar: ColourBar) -> None:
     painter.drawImage(QRectF(0, 0, bar.h, bar.w), image)
     below = QRectF(0, 0, bar.h * bar.threshold, bar.w)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour("black"))
+    painter.setBrush(on_images("black"))
     painter.drawRect(below)
     painter.setBrush(QBrush(role_colour(Role.SECONDARY), Qt.BrushStyle.BDiagPattern))
     painter.drawRect(below)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from app.domain.problem import ProblemError
 from app.domain.verdict import Decision, ImageQuality, Overall
 from app.session.views import AiState, FindingCard, Notice, SecondReadView, Words
+from app.ui.chairside.missing_card import MissingCard
 from app.ui.i18n import language, tr, tr_problem
 from app.ui.reading.ai_cards import VERDICT_ICON, AiCard, verdict_words
 from app.ui.reading.guideline_card import GuidelineCard
@@ -181,8 +182,12 @@ class RevealedList(QWidget):
             self._body.addWidget(state)
         if view.ai_only:
             self._heading(Words("ui.panel.differences"), Words("ui.panel.ai_only"))
+            missing = _missing(view, opened)
             for card in view.ai_only:
-                self._add_ai(card, opened)
+                if card not in missing:
+                    self._add_ai(card, opened)
+            if missing:
+                self._add_missing(missing)
         elif view.state is AiState.REVEALED:
             self._heading(Words("ui.panel.differences"), "")
             self._body.addWidget(Text(Words("ui.panel.no_differences"), "body", "regular", "secondary", wrap=True))
@@ -210,6 +215,13 @@ class RevealedList(QWidget):
             made = GuidelineCard(reading, reading.guidelines, advice)
             made.noticed.connect(self.noticed)
             self._body.addWidget(made)
+
+    def _add_missing(self, cards: list[FindingCard]) -> None:
+        made = MissingCard(cards)
+        reading = self._workstation.reading
+        waiting = [c.finding.finding_id for c in cards if c.verdict is None]
+        made.accept_wanted.connect(lambda: [reading.accept(i) for i in waiting])
+        self._body.addWidget(made)
 
     def _heading(self, left: Words, right: Words | str) -> None:
         line = row(margins=(0, 0, 0, 2))
@@ -273,6 +285,12 @@ class RevealedList(QWidget):
         except ProblemError as error:
             self.noticed.emit(Notice(error.problem))
         return True
+
+
+def _missing(view: SecondReadView, opened: FindingCard | None) -> list[FindingCard]:
+    """Teeth that are not on the film, when there are several: they are told together, the chosen one by itself."""
+    found = [c for c in view.ai_only if c.title.id == "finding.missing_tooth" and c != opened]
+    return found if len(found) > 1 else []
 
 
 class _StateCard(Card):

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.domain.problem import ProblemError
 from app.session.views import Changes, Notice
+from app.ui.chairside.odontogram import Odontogram
 from app.ui.pictures import Thumbnails
 from app.ui.reading.findings_panel import FindingsPanel
 from app.ui.reading.paint_primitives import text_width
@@ -45,6 +46,9 @@ class ReadingScreen(QWidget):
         self.panes = PaneGrid(workstation)
         middle.addWidget(self.tools)
         middle.addWidget(self.panes, 1)
+        self.teeth = Odontogram()
+        self.teeth.hide()
+        middle.addWidget(self.teeth)
         self.findings = FindingsPanel(workstation)
         self.findings.noticed.connect(workstation.notice.emit)
         self.findings.to_report.connect(self.to_report)
@@ -62,10 +66,25 @@ class ReadingScreen(QWidget):
             reading.room.text_width = text_width
             self.findings.own.start()
             self.findings.revealed.start()
+            # Beside the patient the film gets the room; the strip comes back by its key.
+            if self.chairside == self.strip.isVisibleTo(self):
+                self.toggle_strip()
         self.strip.refresh()
         self.tools.refresh()
         self.panes.refresh()
         self.findings.refresh()
+        self._refresh_teeth()
+
+    @property
+    def chairside(self) -> bool:
+        """A dental film is open: light, with the tooth chart."""
+        reading = self._workstation.reading
+        return reading is not None and reading.teeth is not None and reading.teeth.available
+
+    def _refresh_teeth(self) -> None:
+        self.teeth.setVisible(self.chairside)
+        if self.chairside:
+            self.teeth.refresh(self._workstation.reading)
 
     def changed(self, changes: Changes) -> None:
         if self._workstation.reading is not self._reading:
@@ -84,6 +103,7 @@ class ReadingScreen(QWidget):
             self.findings.revealed.forget()
         if changes.findings or changes.second_read or changes.study or changes.settings or changes.images:
             self.findings.refresh()
+            self._refresh_teeth()
 
     def _show_set(self, display_set_id: str) -> None:
         reading = self._workstation.reading

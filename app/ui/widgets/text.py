@@ -63,6 +63,8 @@ class Text(QLabel):
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange and isinstance(self._words, Words):
             self.setText(tr(self._words))
+        elif event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._dress()
         super().changeEvent(event)
 
     def minimumSizeHint(self) -> QSize:
