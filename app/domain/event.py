@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     STORE_CREATED = "store.created"
     STUDY_IMPORTED = "study.imported"
     STUDY_OPENED = "study.opened"
+    STUDY_EXPORTED = "study.exported"
     READ_REQUESTED = "read.requested"
     READ_SEALED = "read.sealed"
     READ_REFUSED = "read.refused"

@@ -20,6 +20,7 @@ from app.session import this_pc
 from app.session.chain_check import ChainCheck
 from app.session.documents import Documents
 from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
+from app.session.export_desk import ExportDesk
 from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
@@ -132,6 +133,7 @@ class Workstation:
                 self._imported,
             )
         )
+        self.exports = ExportDesk(parts.library, self._tasks, self._announce, lambda: self.person.person_id)
         self._images: Images | None = None
         self._explorer: Explorer | None = None
         self.reading: ReadingSession | None = None
