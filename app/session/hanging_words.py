@@ -39,7 +39,12 @@ def explanation(hanging: Hanging) -> tuple[Words, ...]:
     lines: list[Words] = []
     for number, considered in enumerate(hanging.considered):
         score = "–" if considered.score is None else f"{considered.score:.1f}"
-        lines.append(Words("hanging.scored", {"protocol": Words(f"hanging.{considered.protocol}"), "score": score}))
+        title = (
+            Words("hanging.own", {"title": considered.title})
+            if considered.title
+            else Words(f"hanging.{considered.protocol}")
+        )
+        lines.append(Words("hanging.scored", {"protocol": title, "score": score}))
         if number == 0:
             lines += [
                 Words(

@@ -37,6 +37,7 @@ from app.viewer.edits import (
     ShowProbe,
 )
 from app.viewer.hanging import Hanging, HungStage, hang
+from app.viewer.hanging_protocols import HangingProtocol
 from app.viewer.layers import HeatmapLayer, ImageLayer, Layer, MaskLayer, OverMode
 from app.viewer.linking import (
     LinkedPane,
@@ -112,6 +113,7 @@ class ReadingRoom:
         announce: Callable[[Changes], None],
         demonstration: bool,
         notice: Callable[[Notice], None] = lambda notice: None,
+        protocols: Sequence[HangingProtocol] | None = None,
     ) -> None:
         self._current = current
         self._priors = tuple(priors)
@@ -145,7 +147,7 @@ class ReadingRoom:
         """What others saved with the study; set by whoever opens it."""
         self.text_width: TextWidth = estimated_width
         self.hanging: Hanging = hang(
-            current.study, current.display_sets, tuple((p.study, p.display_sets) for p in self._priors)
+            current.study, current.display_sets, tuple((p.study, p.display_sets) for p in self._priors), protocols
         )
         self._stage = 0
         self._layout = "1x1"
@@ -188,6 +190,17 @@ class ReadingRoom:
         self._panes = panes
         self.active = "pane-0"
         self._caches.clear()
+
+    def studies(self) -> tuple[OpenStudy, tuple[OpenStudy, ...]]:
+        """The current one and its priors."""
+        return self._current, self._priors
+
+    def as_hung(self) -> bool:
+        """True while layout, sets and planes are still those of a stage."""
+        now = [(p.display_set_id, p.view.plane) for p in self._panes.values()]
+        return not self.stages or any(
+            s.layout == self._layout and [(p.display_set_id, p.view.plane) for p in s.panes] == now for s in self.stages
+        )
 
     def go_to_stage(self, number: int) -> None:
         if 0 <= number < len(self.stages):
@@ -313,6 +326,8 @@ class ReadingRoom:
                     self._panes[pane_id] = replace(self._panes[pane_id], view=view)
             if self.labels is not None and not pane.prior:
                 drawers = (*drawers, *self.labels.drawers(layer.sop_instance_uid))
+            cover = self.content.angio.cover_layer(layer)
+            saved = (cover, *saved) if cover is not None else saved
             over = self.second.layer(pane, layer)
             shown = () if pane.prior or not pane.ai else overlay.layers
             layers = [layer, *((over,) if over is not None else ()), *saved, *shown]
@@ -456,6 +471,18 @@ class ReadingRoom:
                 looked = True
         if looked or changed_marks:
             self._announce(Changes(view=looked, findings=changed_marks))
+
+    def toggle_subtraction(self) -> None:
+        """Shows the active pane's frames less their mask, or as they were taken."""
+        chosen = self.display_set(self._panes[self.active])
+        if chosen is not None and self.content.angio.can_subtract(chosen):
+            self.content.angio.toggle(chosen)
+            self._announce(Changes(view=True, layout=True))
+
+    def subtracts(self) -> bool:
+        """The active pane shows differences."""
+        chosen = self.display_set(self._panes[self.active])
+        return chosen is not None and self.content.angio.can_subtract(chosen) and self.content.angio.subtracts(chosen)
 
     def move(self, pane_id: str, view: ViewState) -> None:
         """A pane's new view with what is linked to it; the caller announces."""

@@ -52,6 +52,8 @@ class Notice:
     problem: Problem
     retry: str = ""
     """Name of the command that tries again, or empty."""
+    action: Words = NOTHING
+    """What the button says; nothing: to try again."""
 
 
 class TaskState(StrEnum):

@@ -27,6 +27,7 @@ from app.session.images import Images
 from app.session.import_desk import DeskParts, ImportDesk
 from app.session.importing import ImportSummary, import_paths
 from app.session.list_desk import ListDesk
+from app.session.own_hangings import HangingVerbs, OwnHangings
 from app.session.read_planner import LibraryPlanner
 from app.session.reading_room import OpenStudy, ReadingRoom
 from app.session.reading_session import ReadingSession, place_words
@@ -326,7 +327,8 @@ class Workstation:
             self._say,
             lambda finding: place_words(current, finding),
         )
-        room = ReadingRoom(current, priors, images, desk, self._announce, self.is_demo, self._say)
+        own = OwnHangings(self._library, person)
+        room = ReadingRoom(current, priors, images, desk, self._announce, self.is_demo, self._say, own.protocols())
         room.texts = templates(self.language)
         room.saved = SavedObjects((current, *priors), room.content, images, self._library.objects, self._announce)
         reports = ReportDesk(
@@ -357,6 +359,7 @@ class Workstation:
             lambda: self._reads.retry(study_instance_uid),
             priors,
         )
+        self.reading.hangings = HangingVerbs(own, room, self._say)
         self.reading.saved = SavedDesk(room, room.saved, Documents(images, self._library.objects, self._announce))
         self.reading.teeth = TeethDesk(self._library, current, desk, self.person, self._announce)
         room.labels = ToothNumbers(self.reading.teeth)

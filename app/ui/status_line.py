@@ -90,6 +90,7 @@ class StatusLine(QWidget):
         self._again.setVisible(
             (notice is not None and bool(notice.retry)) or (notice is None and task is not None and not running)
         )
+        self._again.say(notice.action if notice is not None and notice.action != NOTHING else Words("ui.retry"))
         self._close.setVisible(notice is not None or (task is not None and not running))
         if notice is not None:
             note = notice.problem.severity is Severity.NOTE

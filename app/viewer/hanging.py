@@ -11,6 +11,7 @@ from app.domain.study import DisplaySet, Study
 from app.viewer.hanging_protocols import HangingProtocol, PaneSpec, Selector, shipped_protocols
 from app.viewer.hanging_rules import (
     Candidate,
+    Rule,
     RuleResult,
     candidates,
     evaluate,
@@ -68,6 +69,7 @@ class Considered:
     protocol: str
     score: float | None
     rules: tuple[RuleResult, ...]
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,20 @@ class Hanging:
     """All protocols, the chosen one first: the answer to "why did it hang like this?"."""
 
 
-def _match(selector: Selector, pool: Sequence[Candidate]) -> Candidate | None:
+def ranked(rules: Sequence[Rule], pool: Sequence[Candidate]) -> list[Candidate]:
+    """Those that every required rule allows, the highest score first, then the order of the study."""
     scored: list[tuple[float, int, Candidate]] = []
     for order, candidate in enumerate(sorted(pool, key=is_localizer)):
-        score, _ = evaluate(selector.rules, set_attributes(candidate))
+        score, _ = evaluate(rules, set_attributes(candidate))
         if score is not None:
             scored.append((-score, order, candidate))
     scored.sort(key=lambda item: item[:2])
-    return scored[selector.nth][2] if selector.nth < len(scored) else None
+    return [candidate for _, _, candidate in scored]
+
+
+def _match(selector: Selector, pool: Sequence[Candidate]) -> Candidate | None:
+    found = ranked(selector.rules, pool)
+    return found[selector.nth] if selector.nth < len(found) else None
 
 
 def extent_mm(candidate: Candidate) -> Point2 | None:
@@ -212,7 +220,7 @@ def hang(
     for protocol in offered:
         score, rules = evaluate(protocol.rules, attributes)
         total = None if score is None or not current else score + protocol.rank
-        judged.append((-1e9 if total is None else total, Considered(protocol.name, total, rules), protocol))
+        judged.append((-1e9 if total is None else total, Considered(protocol.name, total, rules, protocol.title), protocol))
     judged.sort(key=lambda item: (-item[0], item[1].protocol))
     for score, chosen, protocol in judged:
         if chosen.score is None:

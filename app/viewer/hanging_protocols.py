@@ -79,6 +79,8 @@ class HangingProtocol:
     grid: bool = False
     """Instead of stages: every candidate in its own pane, in the study's order."""
     example: Mapping[str, Any] | None = None
+    title: str = ""
+    """Of a protocol of the reader's own; shipped ones have a message."""
 
 
 def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
@@ -138,7 +140,14 @@ def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
     if not rules or not (stages or grid):
         raise ValueError("a protocol needs match rules, and stages or grid = true")
     return HangingProtocol(
-        data["name"], rules, selectors, tuple(stages), float(data.get("rank", 0.0)), grid, data.get("example")
+        data["name"],
+        rules,
+        selectors,
+        tuple(stages),
+        float(data.get("rank", 0.0)),
+        grid,
+        data.get("example"),
+        str(data.get("title", "")),
     )
 
 

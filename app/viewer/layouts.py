@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 Cell = tuple[float, float, float, float]
+MAX_CELLS = 48
 
 
 def _row(count: int, top: float, height: float, left: float = 0.0, width: float = 1.0) -> tuple[Cell, ...]:
@@ -27,11 +28,26 @@ def layout_cells(layout: str) -> tuple[Cell, ...]:
     """ "2x3" is two rows of three columns, row by row; or a name ("1+3"). Raises ``ValueError`` for anything else."""
     if layout in _NAMED:
         return _NAMED[layout]
+    if layout.startswith("cells:"):
+        return _free(layout.removeprefix("cells:"))
     match = re.fullmatch(r"([1-6])x([1-8])", layout)
     if not match:
         raise ValueError(f"unknown layout {layout!r}")
     rows, columns = int(match[1]), int(match[2])
     return tuple((c / columns, r / rows, 1 / columns, 1 / rows) for r in range(rows) for c in range(columns))
+
+
+def _free(text: str) -> tuple[Cell, ...]:
+    """ "x,y,w,h;x,y,w,h": rectangles of an imported arrangement, inside the room."""
+    cells: list[Cell] = []
+    for part in text.split(";"):
+        numbers = [float(v) for v in part.split(",")]
+        if len(numbers) != 4 or not all(-1e-3 <= v <= 1.001 for v in numbers) or min(numbers[2:]) <= 0.02:
+            raise ValueError(f"unknown layout {text!r}")
+        cells.append((numbers[0], numbers[1], numbers[2], numbers[3]))
+    if not 1 <= len(cells) <= MAX_CELLS:
+        raise ValueError(f"unknown layout {text!r}")
+    return tuple(cells)
 
 
 def layout_names() -> tuple[str, ...]:

@@ -55,6 +55,7 @@ def _card(number: int, badge: str, title: str, region: str, source: Source, **kw
 
 class FakeReading:
     awaited_words = None
+    hangings = None
 
     def __init__(self, workstation: object) -> None:
         self._ws = workstation

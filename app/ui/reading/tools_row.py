@@ -12,6 +12,7 @@ from app.session.views import NOTHING, Words
 from app.ui.i18n import tr
 from app.ui.icons import has_icon, icon
 from app.ui.reading.cine_buttons import CineButtons
+from app.ui.reading.hanging_menu import add_hanging_actions
 from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Line, Surface, clear, row
 from app.ui.widgets.buttons import QUIET, TOOL, Button, show_menu
@@ -143,7 +144,8 @@ class ToolsRow(Surface):
         self._preset.say(self._preset_words())
         presets = reading.window_presets()
         self._preset.setEnabled(bool(presets))
-        self._layout_button.say(reading.layout().name.replace("x", " × ").replace("+", " + "))
+        name = reading.layout().name.split(":")[0].replace("cells", "…").replace("mount18", "18")
+        self._layout_button.say(name.replace("x", " × ").replace("+", " + "))
         self._crosshair.setChecked(reading.room.crosshair)
         self._linking.setChecked(reading.room.linked)
         stage, of = reading.hanging_stage()
@@ -219,6 +221,8 @@ class ToolsRow(Surface):
             for name in reading.layouts():
                 title = name.replace("x", " × ").replace("+", " + ")
                 menu.addAction(title).triggered.connect(lambda _=False, n=name: reading.set_layout(n))
+            if reading.hangings is not None:
+                add_hanging_actions(menu, reading.hangings, self, self._workstation.notice.emit)
         return menu
 
     def _why_menu(self) -> QMenu:
