@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.dicom import tags
+from app.dicom.display_shutter import shutter_attributes
 from app.dicom.frame_headers import classic_frames, enhanced_frames, repaired
+from app.dicom.mask_subtraction import mask_attributes
 from app.dicom.nm_frames import is_nm, nm_frames
 from app.dicom.pixel_description import checked_length, pixel_format_of
 from app.dicom.raw_items import RawDataset, RawFile
@@ -328,6 +330,9 @@ def _extra(d: RawDataset) -> dict[str, str]:
     pet = pet_attributes(d)
     if pet:
         found["pet"] = json.dumps(pet)
+    for name, attributes in (("shutter", shutter_attributes(d)), ("mask_subtraction", mask_attributes(d))):
+        if attributes:
+            found[name] = json.dumps(attributes)
     if regions:
         found["ultrasound_regions"] = json.dumps(regions)
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.dicom.shutter_tags import SHUTTER_TAGS
+
 TRANSFER_SYNTAX_UID: Final = 0x00020010
 MEDIA_STORAGE_SOP_CLASS_UID: Final = 0x00020002
 MEDIA_STORAGE_SOP_INSTANCE_UID: Final = 0x00020003
@@ -142,6 +144,14 @@ SEGMENTED_BLUE: Final = 0x00281223
 ICC_PROFILE: Final = 0x00282000
 LOSSY_IMAGE_COMPRESSION: Final = 0x00282110
 LOSSY_IMAGE_COMPRESSION_RATIO: Final = 0x00282112
+PIXEL_INTENSITY_RELATIONSHIP: Final = 0x00281040
+RECOMMENDED_VIEWING_MODE: Final = 0x00281090
+MASK_SUBTRACTION_SEQUENCE: Final = 0x00286100
+MASK_OPERATION: Final = 0x00286101
+APPLICABLE_FRAME_RANGE: Final = 0x00286102
+MASK_FRAME_NUMBERS: Final = 0x00286110
+MASK_SUB_PIXEL_SHIFT: Final = 0x00286114
+TID_OFFSET: Final = 0x00286120
 MODALITY_LUT_SEQUENCE: Final = 0x00283000
 LUT_DESCRIPTOR: Final = 0x00283002
 LUT_EXPLANATION: Final = 0x00283003
@@ -195,13 +205,17 @@ PIXEL_KEYWORDS: Final = {
     DOUBLE_FLOAT_PIXEL_DATA: "DoubleFloatPixelData",
 }
 
-HEADER_TAGS: Final = frozenset((*GE_PRIVATE_CREATORS, *GE_SCAN_DATETIMES)) | frozenset(
-    value
-    for name, value in globals().items()
-    if name.isupper()
-    and isinstance(value, int)
-    and value not in PIXEL_KEYWORDS
-    and not (0x00281101 <= value <= 0x00282000)  # palettes and profiles are read with the pixels
-    and value not in (ENCAPSULATED_DOCUMENT, VOI_LUT_SEQUENCE, DIRECTORY_RECORD_SEQUENCE)
+HEADER_TAGS: Final = (
+    SHUTTER_TAGS
+    | frozenset((*GE_PRIVATE_CREATORS, *GE_SCAN_DATETIMES))
+    | frozenset(
+        value
+        for name, value in globals().items()
+        if name.isupper()
+        and isinstance(value, int)
+        and value not in PIXEL_KEYWORDS
+        and not (0x00281101 <= value <= 0x00282000)  # palettes and profiles are read with the pixels
+        and value not in (ENCAPSULATED_DOCUMENT, VOI_LUT_SEQUENCE, DIRECTORY_RECORD_SEQUENCE)
+    )
 )
 """What one pass over a header keeps."""

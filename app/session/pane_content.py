@@ -11,6 +11,7 @@ from app.domain.pixels import FramePixels, VoiWindow
 from app.domain.problem import Problem
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Series
 from app.domain.study_lookup import series_by_uid
+from app.session.angiography import Angiography
 from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.panes import PaneState
@@ -44,6 +45,7 @@ class PaneContent:
         self._sets = {d.display_set_id: (o, d) for o in studies for d in o.display_sets}
         self._series: dict[str, Mapping[str, Series]] = {o.study.study_instance_uid: series_by_uid(o.study) for o in studies}
         self._planes: dict[str, tuple[PlaneGeometry | None, ...]] = {}
+        self.angio = Angiography(images)
         self._suv: dict[str, Suv | Problem | None] = {}
         self._steady: dict[str, VoiWindow | None] = {}
 
@@ -95,12 +97,20 @@ class PaneContent:
         instance = self._images.instance(ref.sop_instance_uid)
         if frame is None or instance is None:
             return None
+        difference = None
+        if self.angio.can_subtract(chosen) and self.angio.subtracts(chosen) and self.angio.waits(ref, instance):
+            difference = self.angio.frame(ref, chosen, instance)
+            if difference is None:
+                return None
+            frame = difference
         return ImageLayer(
             self._steadied(pane.appearance, frame, instance, chosen),
             frame=frame,
             geometry=image_geometry(instance, ref.frame, chosen.modality),
             sop_instance_uid=ref.sop_instance_uid,
             frame_number=ref.frame,
+            covered=self.angio.covered(instance),
+            processed=difference is not None,
             suv=self._suv_factor(chosen),
         )
 
@@ -154,6 +164,8 @@ class PaneContent:
         suv = self.suv(chosen)
         told = suv.remarks if isinstance(suv, Suv) else () if suv is None else (suv,)
         info = replace(info, remarks=(*info.remarks, *told))
+        if layer is not None and layer.processed:
+            info = replace(info, states=(*info.states, "viewer.subtracted"))
         if pane.view.plane is not Plane.STACK:
             if layer is not None and layer.volume is not None:
                 info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))

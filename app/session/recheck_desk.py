@@ -12,6 +12,7 @@ import numpy.typing as npt
 from app.domain.measurement import Annotation, MarkShape
 from app.domain.study import FrameRef
 from app.session.images import Images
+from app.viewer.plane_values import without
 from app.viewer.recheck import Mismatch, again, crosses_itself, mismatches
 from app.viewer.suv import parted
 from app.viewer.tool_api import ToolContext
@@ -39,15 +40,17 @@ class Rechecks:
         if geometry.plane is not None and drawn.placement.points_mm:
             found = [geometry.patient_to_px(p) for p in drawn.placement.points_mm]
             corners = tuple((f[0], f[1]) for f in found if f is not None)
-        ref = FrameRef(layer.sop_instance_uid, layer.frame_number) if layer.frame is not None else None
+        ref = (
+            FrameRef(layer.sop_instance_uid, layer.frame_number) if layer.frame is not None and not layer.processed else None
+        )
         shown = None if ref is not None else context.values()
 
         def work() -> tuple[tuple[Mismatch, ...], bool]:
             values: npt.NDArray[np.generic[Any]] | None = shown
-            padding = None
+            padding = None if ref is not None else context.padding()
             if ref is not None:
                 frame = self._images.now(ref)  # decoded anew: not what the screen keeps
-                values, padding = (None if frame.is_colour else frame.values), frame.padding
+                values, padding = (None if frame.is_colour else frame.values), without(frame.padding, layer.covered)
             second = again(drawn, geometry, values, padding, corners)
             outline = drawn.shape in (MarkShape.FREEHAND, MarkShape.POLYGON) and crosses_itself(corners)
             stored, beside = parted(drawn.measurements)

@@ -27,6 +27,10 @@ class ImageLayer:
     volume: Volume | None = None
     sop_instance_uid: str = ""
     frame_number: int = 0
+    covered: npt.NDArray[np.bool_] | None = None
+    """True where the display shutter of the image covers it: (rows, columns); not measured."""
+    processed: bool = False
+    """The values are made of several frames (mask subtraction), not those that are stored."""
     suv: float | None = None
     """What makes the values SUVbw; None where they are no PET or the header does not allow it."""
 

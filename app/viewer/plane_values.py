@@ -17,6 +17,13 @@ _last: weakref.WeakKeyDictionary[Volume, tuple[object, npt.NDArray[np.generic]]]
 _lock = threading.Lock()
 
 
+def without(padding: npt.NDArray[np.bool_] | None, covered: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_] | None:
+    """Both masks of what is not measured as one."""
+    if padding is None or covered is None:
+        return covered if padding is None else padding
+    return np.asarray(padding | covered)
+
+
 def plane_values(layer: ImageLayer, resolved: ResolvedView) -> npt.NDArray[np.generic] | None:
     """(rows, columns) of ``resolved.geometry``; stored slices where the plane is one, else resampled; None for colour."""
     if layer.frame is not None:

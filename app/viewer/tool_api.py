@@ -16,7 +16,7 @@ from app.domain.measurement import Annotation
 from app.domain.pixels import VoiWindow
 from app.viewer.edits import Edits
 from app.viewer.layers import ImageLayer
-from app.viewer.plane_values import plane_values
+from app.viewer.plane_values import plane_values, without
 from app.viewer.view_state import Appearance, ResolvedView, ViewState
 
 
@@ -79,7 +79,9 @@ class ToolContext:
         return plane_values(self.layer, self.resolved)
 
     def padding(self) -> npt.NDArray[np.bool_] | None:
-        return self.layer.frame.padding if self.layer.frame is not None else None
+        """What is left out of statistics: Pixel Padding, and what a display shutter covers."""
+        padding = self.layer.frame.padding if self.layer.frame is not None else None
+        return without(padding, self.layer.covered)
 
 
 class Tool(Protocol):

@@ -61,6 +61,13 @@ class CineButtons(QWidget):
                 action.setCheckable(True)
                 action.setChecked(info is not None and info.sweep)
             action.triggered.connect(lambda _=False, n=name: self._command(n))
+        if reading.room.content.angio.can_subtract(reading.room.display_set(reading.room.pane(reading.room.active))):
+            menu.addSeparator()
+            key = key_of("reading", "subtract")
+            action = menu.addAction(tr("ui.key.subtract") + f"\t{key}")
+            action.setCheckable(True)
+            action.setChecked(reading.room.subtracts())
+            action.triggered.connect(lambda: self._command("subtract"))
         return menu
 
     def _command(self, name: str) -> None:
