@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
+from app.cli_files import add_export, add_picture_options, export, import_pictures
 from app.domain.messages import LANGUAGES, sentence
 from app.domain.problem import ProblemError
 
@@ -71,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
     imports = commands.add_parser("import", help="import files, folders, ZIPs or discs into the library")
     imports.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     imports.add_argument("--json", action="store_true")
+    add_picture_options(imports)
+    add_export(commands)
 
     sync = commands.add_parser("sync", help="send what waits in the outbox and prove what was sent")
     sync.add_argument("--once", action="store_true", help="one round, then end; else until interrupted")
@@ -195,6 +198,8 @@ def import_(options: argparse.Namespace) -> int:
 
     if _missing(options.paths):
         return FAILED
+    if options.as_patient:
+        return import_pictures(options, TerminalProgress())
     document = import_into_library(options.paths, TerminalProgress())
     if options.json:
         _json(document)
@@ -273,6 +278,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "info": info,
     "read": read,
     "import": import_,
+    "export": lambda options: export(options, TerminalProgress()),
     "sync": sync,
     "verify": verify,
     "models": models,

@@ -35,6 +35,11 @@ def _library(create: bool) -> Library:
     return Library.open(home, default_key_provider(home), SystemClock(), create=create)
 
 
+def open_library(create: bool) -> Library:
+    """This PC's library, for a command. Raises ``ProblemError``."""
+    return _library(create)
+
+
 def sealed_studies() -> frozenset[str]:
     """Studies of this PC's library whose first opinion nobody has committed: `ekinshi read` must not open them.
 
