@@ -27,9 +27,9 @@ def _group(item: Any, number: int) -> WaveformGroup:
     if not 0 < channels <= MAX_CHANNELS or not 0 <= samples * channels <= MAX_SAMPLES:
         raise fail("document.waveform_broken")
     data = bytes(item.WaveformData)
-    dtype = np.dtype("u1") if coding in _COMPANDED else np.dtype(_DTYPES.get(coding, ""))
     if coding not in _DTYPES and coding not in _COMPANDED:
         raise fail("document.waveform_coding", coding=coding[:4])
+    dtype = np.dtype("u1") if coding in _COMPANDED else np.dtype(_DTYPES[coding])
     if len(data) < samples * channels * dtype.itemsize:
         raise fail("document.waveform_broken")
     stored = np.frombuffer(data, dtype, samples * channels).reshape(samples, channels)

@@ -293,6 +293,7 @@ class ReadingRoom:
             return PaneInfo()
         registered, poorly = self.second.registered(pane, self.panes())
         info = self.content.info(pane, layer, self.point_mm)
+        info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane)))
         states = (*info.states, *self.second.states(pane, layer), *(("viewer.registered_poorly",) if poorly else ()))
         return replace(
             info,
@@ -321,7 +322,7 @@ class ReadingRoom:
             view = self._view_ready(pane, layer)
             saved: tuple[Layer, ...] = ()
             if self.saved is not None:
-                view, layer, saved, drawers = self.saved.dressed(pane, view, layer, size)
+                view, layer, saved, drawers = self.saved.dressed(pane, view, layer, size, self.texts)
                 if view != self._panes[pane_id].view:
                     self._panes[pane_id] = replace(self._panes[pane_id], view=view)
             if self.labels is not None and not pane.prior:

@@ -76,12 +76,19 @@ def shutter_layer(state: PresentationState, layer: ImageLayer) -> MaskLayer | No
     return made
 
 
+def saved_label(words: str, resolved: ResolvedView, style: Style) -> list[Primitive]:
+    """Whose look it is: always said while a pane is shown as saved."""
+    at = (resolved.size[0] / 2, 40 * style.scale)
+    return [Text(*at, words, Anchor.TOP, size_px=style.font, plate=True, framed=True, key="saved_look")]
+
+
 def legend(parts: Sequence[OverlayPart], resolved: ResolvedView, style: Style) -> list[Primitive]:
     """Names of the parts with their colours, at the left edge."""
     side, line = 10 * style.scale, 18 * style.scale
     shown = parts[:_LISTED]
     count = len(shown) + (len(parts) > _LISTED)
-    y = max(90 * style.scale, resolved.size[1] / 2 - count * line / 2)
+    # Below the letter of the left edge.
+    y = min(resolved.size[1] / 2 + 24 * style.scale, resolved.size[1] - (count + 5) * line)
     x = 12 * style.scale
     out: list[Primitive] = []
     for part in shown:

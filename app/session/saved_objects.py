@@ -30,7 +30,7 @@ from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent
 from app.session.panes import PaneState
 from app.session.picture import Drawer
-from app.session.saved_drawing import legend, map_legend, masks_of, overlays_of, shutter_layer
+from app.session.saved_drawing import legend, map_legend, masks_of, overlays_of, saved_label, shutter_layer
 from app.session.views import NOTHING, Changes, SavedObject, Words
 from app.viewer.compositor import geometry_of
 from app.viewer.decorations import Style
@@ -39,6 +39,7 @@ from app.viewer.presentation import annotation_primitives, presented_frame, pres
 from app.viewer.primitives import Primitive
 from app.viewer.structures import structure_primitives
 from app.viewer.view_state import Appearance, Plane, ResolvedView, Size, ViewState
+from app.viewer.words import Texts, say
 
 _KEPT_FRAMES = 12
 _LARGEST = 512 << 20
@@ -225,7 +226,7 @@ class SavedObjects:
     # -- how a pane looks then -------------------------------------------------------------------------------------
 
     def dressed(
-        self, pane: PaneState, view: ViewState, layer: ImageLayer, size: Size
+        self, pane: PaneState, view: ViewState, layer: ImageLayer, size: Size, texts: Texts
     ) -> tuple[ViewState, ImageLayer, tuple[Layer, ...], tuple[Drawer, ...]]:
         """(view, image, layers over it, what is drawn besides) of a pane with everything that is switched on."""
         layers: list[Layer] = []
@@ -238,6 +239,9 @@ class SavedObjects:
             layers += list(overlays_of(layer, state)) if self.overlay_planes else []
             layers += [covered] if covered is not None else []
             drawers.append(lambda r, s, st=state, u=uid, n=number: annotation_primitives(st, u, n, r, s))  # type: ignore[misc]
+            message, params = _who(state)
+            said = say(texts, message, **params)
+            drawers.append(lambda r, s: saved_label(said, r, s))
         elif layer.frame is not None and self.overlay_planes:
             layers += overlays_of(layer, None)
         shown = [r for r in self._records.values() if r.on and r.overlay is not None]
@@ -287,6 +291,12 @@ class SavedObjects:
         gaps = np.abs(np.diff([float(np.asarray(p.origin_mm) @ n) for p in planes]))
         gaps = gaps[gaps > 1e-3]
         return float(np.median(gaps)) / 2 + 1e-3 if gaps.size else 1.0
+
+
+def _who(state: PresentationState) -> tuple[str, dict[str, str]]:
+    """(message id, parameters): who saved the look, and when."""
+    date = dicom_date(state.created) or "–"
+    return ("saved.by_on", {"name": state.creator, "date": date}) if state.creator else ("saved.on", {"date": date})
 
 
 def _same_place(one: ViewState, other: ViewState) -> bool:

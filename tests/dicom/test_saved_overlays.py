@@ -1,0 +1,132 @@
+"""Segments, maps and structures of other makers: where they lie, their colours, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.dicom.saved_overlays import read_overlay
+from app.domain.geometry import PlaneGeometry, VolumeGeometry
+from app.domain.problem import ProblemError
+from app.domain.saved_overlay import OverlayKind
+from app.viewer.primitives import Polyline
+from app.viewer.structures import structure_primitives
+from app.viewer.view_state import ImageGeometry, ViewState, resolve
+from tests.dicom.objects_phantom import GEOMETRY, ai_finding, ai_result, ct_study, header
+from tests.dicom.saved_phantom import FRAME_OF_REFERENCE, IMAGE, plain_object, structure_set
+from tests.dicom.test_shared_data import ROOT
+
+needs_data = pytest.mark.skipif(not ROOT.is_dir(), reason="the shared development data is not here")
+
+SIZE = (240, 200)
+
+
+def _plane(z: float) -> PlaneGeometry:
+    return VolumeGeometry.axial((1, 40, 60), (2.5, 0.7, 0.8), (-123.5, -310.25, z), FRAME_OF_REFERENCE).plane(0)
+
+
+def _square(z: float, x: float = -110.0, y: float = -300.0, side: float = 10.0) -> np.ndarray:
+    return np.array([[x, y, z], [x + side, y, z], [x + side, y + side, z], [x, y + side, z]])
+
+
+def test_structures_with_name_colour_and_frame_of_reference() -> None:
+    overlay = read_overlay(structure_set([_square(-742.0), _square(-739.5)]))
+    assert (overlay.kind, overlay.title, overlay.frame_of_reference_uid) == (
+        OverlayKind.STRUCTURES,
+        "PLAN A",
+        FRAME_OF_REFERENCE,
+    )
+    (liver,) = overlay.parts
+    assert (liver.number, liver.label, liver.meaning, liver.rgb) == (1, "Liver", "ORGAN", (255, 0, 64))
+    assert [c.points_mm.shape for c in liver.contours] == [(4, 3), (4, 3)]
+    assert overlay.source_sop_instance_uids == (IMAGE,)
+    assert [p.code for p in overlay.remarks] == ["overlay.empty_structure"]
+
+
+def test_a_contour_is_drawn_on_its_own_slice_only() -> None:
+    overlay = read_overlay(structure_set([_square(-742.0), _square(-739.5)]))
+    resolved = resolve(ViewState("x"), SIZE, ImageGeometry.of_plane(_plane(-742.0)))
+    drawn = structure_primitives(overlay.parts, resolved, 1.25, 1.0)
+    (line,) = drawn
+    assert isinstance(line, Polyline)
+    assert line.closed
+    assert line.rgb == (255, 0, 64)
+    expected = [resolved.patient_to_pane((float(p[0]), float(p[1]), float(p[2]))) for p in _square(-742.0)]
+    assert np.allclose(line.points, [e[:2] for e in expected if e is not None])
+    between = resolve(ViewState("x"), SIZE, ImageGeometry.of_plane(_plane(-736.0)))
+    assert structure_primitives(overlay.parts, between, 1.25, 1.0) == []
+
+
+def test_a_plane_across_cuts_the_contours() -> None:
+    contours = [_square(-742.0 + 2.5 * n) for n in range(4)]
+    notch = np.array([[0, 0], [10, 0], [10, 10], [6, 10], [6, 4], [4, 4], [4, 10], [0, 10.0]])  # a U, open to the back
+    contours[1] = np.column_stack([notch + (-110.0, -300.0), np.full(len(notch), -739.5)])
+    overlay = read_overlay(structure_set(contours))
+    coronal = PlaneGeometry(
+        origin_mm=(-123.5, -292.0, -742.0),
+        row_cosines=(1.0, 0.0, 0.0),
+        column_cosines=(0.0, 0.0, 1.0),
+        row_spacing_mm=1.0,
+        column_spacing_mm=0.8,
+        rows=20,
+        columns=60,
+        frame_of_reference_uid=FRAME_OF_REFERENCE,
+    )
+    resolved = resolve(ViewState("x"), SIZE, ImageGeometry.of_plane(coronal))
+    lines = [p for p in structure_primitives(overlay.parts, resolved, 1.25, 1.0) if isinstance(p, Polyline)]
+    # One cut through each square; two through the arms of the U, which is open 8 mm behind its front.
+    assert len(lines) == 5
+
+    def ends(line: Polyline) -> list[float]:
+        return sorted(round(float(resolved.pane_to_patient(*p)[0]), 3) for p in line.points)  # type: ignore[index]
+
+    assert sorted(map(tuple, map(ends, lines))) == [
+        (-110.0, -106.0),
+        (-110.0, -100.0),
+        (-110.0, -100.0),
+        (-110.0, -100.0),
+        (-104.0, -100.0),
+    ]
+
+
+def test_our_own_segmentation_comes_back_in_its_place() -> None:
+    from app.dicom.segmentation import finding_masks_seg
+    from app.domain.finding import SegmentMask
+
+    values = np.zeros(GEOMETRY.shape, dtype=bool)
+    values[2:4, 5:9, 6:12] = True
+    finding = ai_finding()
+    result = replace(ai_result(finding), masks=(SegmentMask(finding.finding_id, values, GEOMETRY),))
+    overlay = read_overlay(finding_masks_seg(ct_study(), result, header("seg")))
+    (part,) = overlay.parts
+    (mask,) = part.masks
+    assert mask.geometry is not None
+    assert mask.values.sum() == values.sum()
+    there = mask.geometry.to_patient(tuple(float(v) for v in np.argwhere(mask.values)[0]))  # type: ignore[arg-type]
+    assert np.allclose(there, GEOMETRY.to_patient((2.0, 5.0, 6.0)))
+
+
+def test_what_is_no_overlay_is_refused() -> None:
+    with pytest.raises(ProblemError, match="overlay.not_one"):
+        read_overlay(plain_object("1.2.840.10008.5.1.4.1.1.66.3", "REG"))
+    with pytest.raises(ProblemError, match="overlay.unreadable"):
+        read_overlay(b"\0" * 400)
+    with pytest.raises(ProblemError, match="overlay.unreadable"):
+        read_overlay(plain_object("1.2.840.10008.5.1.4.1.1.30", "OT"))
+
+
+@needs_data
+def test_real_segmentations_and_maps() -> None:
+    derived = ROOT / "derived-dcmqi"
+    liver = read_overlay((derived / "seg_liver.dcm").read_bytes())
+    assert [(p.label, p.meaning, p.rgb) for p in liver.parts] == [("Liver", "Liver", (217, 130, 101))]
+    (mask,) = liver.parts[0].masks
+    assert mask.values.shape == (3, 512, 512)
+    fractional = read_overlay((derived.parent / "derived-highdicom" / "seg_image_ct_true_fractional.dcm").read_bytes())
+    assert fractional.fractional
+    found = read_overlay((derived.parent / "decode-pydicom-data" / "parametric_map_float.dcm").read_bytes())
+    assert found.value_map is not None
+    assert (found.value_map.quantity, found.value_map.unit) == ("feature_001", "1")
+    assert 0 < found.value_map.low < found.value_map.high < 1
