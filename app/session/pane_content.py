@@ -20,6 +20,8 @@ from app.viewer.image_geometry import image_geometry
 from app.viewer.layers import ImageLayer
 from app.viewer.linking import LinkedPane, parallel, point_of
 from app.viewer.pane_info import PaneInfo, pane_info
+from app.viewer.presets import is_suv_preset
+from app.viewer.suv import window_from_suv
 from app.viewer.view_state import Appearance, Plane
 
 _AXES = {Plane.SAGITTAL: (0, "L"), Plane.CORONAL: (1, "P"), Plane.AXIAL: (2, "H")}
@@ -85,7 +87,8 @@ class PaneContent:
             return None
         if pane.view.plane is not Plane.STACK:
             volume = self._images.volume(chosen.display_set_id)
-            return None if volume is None else ImageLayer(pane.appearance, volume=volume, suv=self._suv_factor(chosen))
+            look = self.in_stored_values(pane.appearance, chosen)
+            return None if volume is None else ImageLayer(look, volume=volume, suv=self._suv_factor(chosen))
         return self.frame_layer(pane)
 
     def frame_layer(self, pane: PaneState) -> ImageLayer | None:
@@ -104,7 +107,7 @@ class PaneContent:
                 return None
             frame = difference
         return ImageLayer(
-            self._steadied(pane.appearance, frame, instance, chosen),
+            self._steadied(self.in_stored_values(pane.appearance, chosen), frame, instance, chosen),
             frame=frame,
             geometry=image_geometry(instance, ref.frame, chosen.modality),
             sop_instance_uid=ref.sop_instance_uid,
@@ -123,6 +126,14 @@ class PaneContent:
             series = self._series[chosen.study_instance_uid].get(uid)
             self._suv[uid] = suv_of(series.instances) if series is not None else None
         return self._suv[uid]
+
+    def in_stored_values(self, look: Appearance, chosen: DisplaySet) -> Appearance:
+        """A preset in SUV that was hung before anything was known of the series, as a window of its stored values."""
+        window = look.window
+        if chosen.modality != "PT" or window is None or not is_suv_preset(window):
+            return look
+        factor = self._suv_factor(chosen)
+        return replace(look, window=window_from_suv(window, factor) if factor is not None else None)
 
     def _suv_factor(self, chosen: DisplaySet) -> float | None:
         found = self.suv(chosen)

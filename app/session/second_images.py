@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.domain.problem import Problem
+from app.domain.pixels import VoiFunction, VoiWindow
+from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet
+from app.domain.volume import Volume
 from app.session.images import Images
 from app.session.pane_content import PaneContent
 from app.session.panes import Over, PaneState
@@ -24,6 +27,7 @@ class SecondImages:
         self._content = content
         self._images = images
         self.registrations = registrations
+        self._tops: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
         self.flicker_on = True
 
     # -- fusion and change -----------------------------------------------------------------------------------------
@@ -38,9 +42,37 @@ class SecondImages:
             return None
         mine = self._reference(pane, base)
         if mine and volume.geometry.frame_of_reference_uid == mine:
-            return FusionLayer(volume, volume.geometry, over.appearance, over.mode)
+            return FusionLayer(volume, volume.geometry, self._look(over, volume), over.mode)
         placed = self.registrations.placed(pane.display_set_id, over.display_set_id, volume.geometry, mine)
-        return FusionLayer(volume, placed, over.appearance, over.mode, registered=True) if placed is not None else None
+        return (
+            FusionLayer(volume, placed, self._look(over, volume), over.mode, registered=True) if placed is not None else None
+        )
+
+    def _look(self, over: Over, volume: Volume) -> Appearance:
+        """SUV windows in the values that are stored; a dose from nothing to its highest value."""
+        chosen = self._content.set_by_id(over.display_set_id)
+        if chosen.modality == "RTDOSE" and over.mode is OverMode.BLEND:
+            top = self._highest(volume)
+            window = VoiWindow(top / 2, top, VoiFunction.LINEAR_EXACT, "dose") if top > 0 else None
+            return replace(over.appearance, window=window, lut="inferno", opacity=0.5)
+        return self._content.in_stored_values(over.appearance, chosen)
+
+    def _highest(self, volume: Volume) -> float:
+        found = self._tops.get(volume)
+        if found is None:
+            found = self._tops[volume] = float(volume.voxels.max())
+        return found
+
+    def remarks(self, pane: PaneState) -> tuple[Problem, ...]:
+        """What must be known of the second images: up to which dose the colours go."""
+        over = pane.over
+        chosen = self._content.display_set(replace(pane, display_set_id=over.display_set_id)) if over is not None else None
+        volume = self._images.volume_if_here(over.display_set_id) if over is not None else None
+        if chosen is None or volume is None or chosen.modality != "RTDOSE":
+            return ()
+        unit = {"GY": "Gy", "RELATIVE": "%"}.get(volume.unit, volume.unit or "?")
+        scale = 100.0 if volume.unit == "RELATIVE" else 1.0
+        return (Problem("viewer.dose_scale", {"top": f"{self._highest(volume) * scale:.1f}", "unit": unit}, Severity.NOTE),)
 
     def _reference(self, pane: PaneState, base: ImageLayer) -> str:
         if base.volume is not None:

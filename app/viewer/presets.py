@@ -58,6 +58,11 @@ def presets_for(unit: str, suv: float | None = None) -> tuple[WindowPreset, ...]
     return tuple(p for p in window_presets() if p.unit == unit or (p.unit == "SUV" and unit.upper().startswith("SUV")))
 
 
+def is_suv_preset(window: VoiWindow) -> bool:
+    """Exactly a preset in SUV, not yet turned into stored values."""
+    return any(p.unit == "SUV" and p.window == window for p in window_presets())
+
+
 def preset_name(window: VoiWindow | None, unit: str, suv: float | None = None) -> str:
     """The preset that has exactly these numbers, or ""."""
     if window is None:
