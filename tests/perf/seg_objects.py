@@ -35,9 +35,9 @@ def _base(geometry: VolumeGeometry, study: tuple[str, str], patient: Dataset, so
     d.file_meta.MediaStorageSOPClassUID = d.SOPClassUID = sop_class
     d.file_meta.MediaStorageSOPInstanceUID = d.SOPInstanceUID = uid
     d.SpecificCharacterSet = "ISO_IR 192"
-    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"):
-        if keyword in patient:
-            setattr(d, keyword, patient[keyword].value)
+    for element in patient:
+        if element.tag.group == 0x0010 or element.keyword in ("StudyDate", "StudyTime", "AccessionNumber"):
+            d.add(element)
     d.StudyInstanceUID, d.FrameOfReferenceUID = study
     d.SeriesInstanceUID, d.Modality, d.SeriesNumber, d.InstanceNumber = uid + ".1", "SEG", 900, 1
     d.SeriesDescription = "All organs"
