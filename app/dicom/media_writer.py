@@ -22,7 +22,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import ExplicitVRLittleEndian
 
-from app.dicom.object_header import CHARACTER_SET, IMPLEMENTATION_CLASS_UID
+from app.dicom.object_header import CHARACTER_SET, IMPLEMENTATION_CLASS_UID, is_date
 from app.domain.identity import uid_for
 from app.domain.problem import ProblemError, fail
 
@@ -201,6 +201,8 @@ def _record(kind: str, source: Any, keywords: tuple[str, ...]) -> Any:
         value = source.get(keyword)
         if value not in (None, "") or keyword in source or keyword in _MAY_BE_EMPTY:
             setattr(record, keyword, value)
+        if keyword == "PatientBirthDate" and not is_date(str(value or "")):
+            record.PatientBirthDate = ""  # 00000000 and the like are no dates
         if record.get(keyword) in (None, "") and keyword in _REQUIRED_TEXT:
             setattr(record, keyword, _REQUIRED_TEXT[keyword])
     return record

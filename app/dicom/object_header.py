@@ -66,8 +66,8 @@ def person_pn(display_name: str) -> str:
     return display_name if "^" in display_name else "^".join(display_name.split(maxsplit=2))
 
 
-def _is_date(text: str) -> bool:
-    """Anonymised images carry 00000000 and the like, which no object of ours may repeat."""
+def is_date(text: str) -> bool:
+    """YYYYMMDD that is in a calendar. Anonymised images carry 00000000 and the like, which no object of ours may repeat."""
     try:
         date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     except ValueError:
@@ -82,7 +82,7 @@ def put_patient_and_study(ds: Any, study: Study) -> None:
     ds.PatientID = patient.patient_id
     if patient.issuer_of_patient_id:
         ds.IssuerOfPatientID = patient.issuer_of_patient_id
-    ds.PatientBirthDate = patient.birth_date if _is_date(patient.birth_date) else ""
+    ds.PatientBirthDate = patient.birth_date if is_date(patient.birth_date) else ""
     ds.PatientSex = patient.sex
     ds.StudyInstanceUID = study.study_instance_uid
     ds.StudyDate = study.study_datetime[:8] if len(study.study_datetime) >= 8 else ""

@@ -99,7 +99,8 @@ def _written(data: bytes, instance: Instance, source: ByteSource, photometric: s
         ds.PhotometricInterpretation = photometric
         if fmt.samples_per_pixel > 1:
             ds.PlanarConfiguration = 0
-        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        # a small picture beside the big one is compressed like it; viewers make their own
+        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths", "IconImageSequence"):
             if keyword in ds:
                 del ds[keyword]
     elif fmt is not None and instance.transfer_syntax_uid == _BIG_ENDIAN and fmt.bits_allocated > 8:

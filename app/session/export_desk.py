@@ -122,3 +122,9 @@ class ExportDesk:
             self._tasks.cancel(self._task)
             self._view = replace(self._view, phase=ExportPhase.CHOOSING)
             self._announce(Changes(tasks=True))
+
+    def again(self) -> None:
+        """Back to the choice, for the same studies."""
+        if self._view.phase is not ExportPhase.WRITING:
+            self._view = replace(self._view, phase=ExportPhase.CHOOSING, summary=None, problem=None)
+            self._announce(Changes(tasks=True))

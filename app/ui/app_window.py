@@ -23,6 +23,7 @@ from app.ui.status_line import StatusLine
 from app.ui.theme import dress, wear
 from app.ui.top_bar import TopBar
 from app.ui.widgets.boxes import column
+from app.ui.worklist.export_door import ExportDoor
 from app.ui.worklist.import_door import ImportDoor
 from app.ui.worklist.import_sheet import ImportSheet
 from app.ui.worklist.screen import WorklistScreen
@@ -82,6 +83,7 @@ class AppWindow(QWidget):
         self.worklist.tags_wanted.connect(lambda uid: self.explorer.study(uid))
         self.imports = ImportDoor(workstation, self, self.worklist.cut_imports, lambda files: self.explorer.these(files))
         self.worklist.import_wanted.connect(self.offer_import)
+        self.exports = ExportDoor(workstation, self, self.worklist)
         self.worklist.samples_wanted.connect(self.open_samples)
         self.worklist.keys_wanted.connect(self.show_keys)
         self.worklist.language_chosen.connect(workstation.set_language)
@@ -180,6 +182,7 @@ class AppWindow(QWidget):
         if changes.tasks:
             self._follow_tasks()
         self.imports.changed(changes)
+        self.exports.changed(changes)
         current = self._built[self._screen]
         current.changed(changes)  # type: ignore[attr-defined]
         if changes.tray or changes.worklist or changes.study or changes.settings:

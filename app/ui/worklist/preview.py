@@ -87,6 +87,7 @@ class AiCard(Card):
 class Preview(Surface):
     opened = Signal(str)
     tags_wanted = Signal(str)
+    export_wanted = Signal(str)
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__("panel", "l", parent)
@@ -139,6 +140,9 @@ class Preview(Surface):
         tags = Button(NOTHING, OUTLINE, "list-bullets", tip=Words("ui.explorer.tags"), height=40)
         tags.clicked.connect(lambda: self.tags_wanted.emit(self._uid))
         foot.addWidget(tags)
+        export = Button(NOTHING, OUTLINE, "export", tip=Words("ui.export"), height=40)
+        export.clicked.connect(lambda: self.export_wanted.emit(self._uid))
+        foot.addWidget(export)
         outer.addLayout(foot)
 
     def sizeHint(self) -> QSize:

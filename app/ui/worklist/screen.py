@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QWidget
 
@@ -38,6 +38,9 @@ _ROOMY = 1500
 class WorklistScreen(QWidget):
     open_wanted = Signal(str)
     tags_wanted = Signal(str)
+    export_wanted = Signal(str)
+    menu_wanted = Signal(str, object)
+    """Study and the place on the screen."""
     import_wanted = Signal(list)
     samples_wanted = Signal()
     keys_wanted = Signal()
@@ -64,6 +67,7 @@ class WorklistScreen(QWidget):
         self._preview = Preview(thumbnails)
         self._preview.opened.connect(self.open_wanted)
         self._preview.tags_wanted.connect(self.tags_wanted)
+        self._preview.export_wanted.connect(self.export_wanted)
         self._readers = ReadersPanel()
         self._side.addWidget(self._readers)
         self._side.addWidget(self._preview)
@@ -99,6 +103,8 @@ class WorklistScreen(QWidget):
         self.table = StudyTable(self._picture)
         self.table.list.picked.connect(self._show_preview)
         self.table.list.opened.connect(self.open_wanted)
+        self.table.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.list.customContextMenuRequested.connect(self._offer_menu)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.table)
         lay.addWidget(self._stack, 1)
@@ -185,6 +191,8 @@ class WorklistScreen(QWidget):
         """A key of the worklist; True when it did something."""
         if name == "open" and self.table.list.current_key():
             self.open_wanted.emit(self.table.list.current_key())
+        elif name == "export" and self.table.list.current_key():
+            self.export_wanted.emit(self.table.list.current_key())
         elif name == "search":
             self.search.setFocus()
             self.search.edit.selectAll()
@@ -197,6 +205,11 @@ class WorklistScreen(QWidget):
         else:
             return False
         return True
+
+    def _offer_menu(self, point: QPoint) -> None:
+        found = self.table.list.row_at(point)
+        if found is not None:
+            self.menu_wanted.emit(found.key, self.table.list.viewport().mapToGlobal(point))
 
     def _order_menu(self) -> QMenu:
         menu = QMenu(self)
