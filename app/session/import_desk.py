@@ -45,6 +45,8 @@ from app.store.search_key import query_words, search_key
 _TREE_PICTURE_PX = 96
 _FILM_PICTURE_PX = 420
 _OFFERED = 8
+_UNASKED = 3
+"""People of the medium that are offered before anything is typed."""
 
 
 @dataclass(frozen=True)
@@ -408,7 +410,7 @@ class ImportDesk:
                 if key not in found:
                     name = row.patient.name.display()
                     found[key] = KnownPatient(key, row.patient, name, patient_words(row.patient), False)
-        return tuple(found.values())[:_OFFERED]
+        return tuple(found.values())[: _OFFERED if words else _UNASKED]
 
     def bind(self, picture_id: str, binding: Binding) -> None:
         """Makes DICOM of a film for the patient whom a person confirmed."""

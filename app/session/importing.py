@@ -112,7 +112,8 @@ def import_scanned(
             try:
                 _Study(library, source, study, tally, progress, total, person, same_here, journal, watch).run()
             except Cancelled:
-                stopped = Problem("import.cancelled", severity=Severity.NOTE, next_step="next.import_again")
+                step = "import.next.go_on" if journal is not None else "next.import_again"
+                stopped = Problem("import.cancelled", severity=Severity.NOTE, next_step=step)
                 break
             except ProblemError as error:
                 stopped = error.problem
