@@ -6,6 +6,7 @@ Representation. A short, cut or empty stream is an error, never a picture.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -17,15 +18,16 @@ import numpy.typing as npt
 from app.dicom import tags
 from app.dicom.codecs.registry import decode_stream
 from app.dicom.codecs.video import VideoAbout, video_decoder
+from app.dicom.component_collections import PART_2, collections_of, component_collections
 from app.dicom.fragments import FrameIndex, index_frames, join, truncated
 from app.dicom.header import fetch_from_bytes, read_raw_at, read_raw_of
-from app.dicom.native_pixels import frame_shape, native_frame, stored_dtype, swaps_pairs
+from app.dicom.native_pixels import clean_bits, frame_shape, native_frame, stored_dtype, swaps_pairs
 from app.dicom.pixel_description import stored_bits_per_frame
 from app.dicom.raw_header import Fetch
 from app.dicom.raw_items import RawFile
 from app.dicom.transfer_syntaxes import is_native, is_video
 from app.domain.pixels import PixelFormat
-from app.domain.ports import ByteSource
+from app.domain.ports import ByteSource, FillingSource
 from app.domain.problem import fail
 from app.domain.study import Instance
 
@@ -79,6 +81,10 @@ def stored_frame(instance: Instance, frame: int, source: ByteSource) -> Array:
         return _native(instance, fmt, frame, source)
     if is_video(instance.transfer_syntax_uid):
         return video_decoder.frame(_video_key(instance), *_video_bytes(instance, source), frame, fmt)
+    if instance.transfer_syntax_uid in PART_2 and fmt.frames > 1 and fmt.samples_per_pixel == 1:
+        found = _component(instance, fmt, frame, source)
+        if found is not None:
+            return found
     stream = encapsulated_stream(instance, frame, source)
     return decode_stream(stream, fmt, instance.transfer_syntax_uid)
 
@@ -112,6 +118,23 @@ def fragment_note(instance: Instance, source: ByteSource) -> str:
         about = video_about(instance, source)
         note = "dicom.repaired.video_longer" if about.frames > instance.pixel_format.frames else ""
     return note
+
+
+def _component(instance: Instance, fmt: PixelFormat, frame: int, source: ByteSource) -> Array | None:
+    """A frame out of a codestream that holds several; None where every frame has its own."""
+    opened = _open(instance, source)
+    if opened.index is None or len(opened.index.frames) == fmt.frames:
+        return None
+
+    def fetch(offset: int, length: int) -> bytes:
+        return source.read_range(instance.locator, offset, length)
+
+    places = tuple(p for pieces in opened.index.frames for p in pieces)
+    streams = tuple(
+        lambda pieces=pieces: join(fetch, opened.size, pieces)  # type: ignore[misc]
+        for pieces in collections_of(places, fetch)
+    )
+    return component_collections.frame(_video_key(instance), frame, fmt, streams)
 
 
 def video_about(instance: Instance, source: ByteSource) -> VideoAbout:
@@ -158,6 +181,14 @@ def _native(instance: Instance, fmt: PixelFormat, frame: int, source: ByteSource
     length = (bits + 7) // 8
     plain = instance.transfer_syntax_uid in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
     if plain and instance.pixel_data_offset is not None and bits % 8 == 0 and fmt.bits_allocated % 8 == 0:
+        if fmt.samples_per_pixel == 1 and isinstance(source, FillingSource) and sys.byteorder == "little":
+            dtype = stored_dtype(fmt)
+            if dtype.itemsize * 8 == fmt.bits_allocated:
+                values: Array = np.empty((fmt.rows, fmt.columns), dtype)
+                offset = instance.pixel_data_offset + frame * length
+                if source.read_into(instance.locator, offset, memoryview(values.data).cast("B")) < length:
+                    raise truncated()
+                return clean_bits(values, fmt)
         raw = source.read_range(instance.locator, instance.pixel_data_offset + frame * length, length)
         if len(raw) < length:
             raise truncated()
@@ -239,10 +270,20 @@ def _index(raw: RawFile, instance: Instance, fetch: Fetch, size: int) -> FrameIn
     pixel = raw.pixel
     if pixel is None or pixel.length is not None or raw.inflated is not None:
         return None
-    offsets, lengths = raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE), raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE_LENGTHS)
-    extended = None
     if is_video(instance.transfer_syntax_uid):
         return index_frames(fetch, size, pixel.offset, 1)
+    if instance.transfer_syntax_uid in PART_2 and _format(instance).frames > 1:
+        whole = index_frames(fetch, size, pixel.offset, 1)
+        # Fewer fragments than frames: they hold several frames each.
+        return whole if len(whole.frames[0]) < _format(instance).frames else _by_frames(raw, instance, fetch, size)
+    return _by_frames(raw, instance, fetch, size)
+
+
+def _by_frames(raw: RawFile, instance: Instance, fetch: Fetch, size: int) -> FrameIndex:
+    assert raw.pixel is not None
+    pixel = raw.pixel
+    offsets, lengths = raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE), raw.dataset.raw(tags.EXTENDED_OFFSET_TABLE_LENGTHS)
+    extended = None
     if offsets and lengths:
         extended = (_longs(offsets), _longs(lengths))
     return index_frames(fetch, size, pixel.offset, _format(instance).frames, extended)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.native_pixels import clean_bits
 from app.domain.pixels import Lut, ModalityTransform, PixelFormat
-from app.domain.ports import ByteSource, Cancelled, Progress
+from app.domain.ports import ByteSource, Cancelled, FillingSource, Progress
 from app.domain.problem import fail
 from app.domain.study import Instance
 
@@ -98,8 +98,12 @@ def _one_shrunk(target: Array, job: FrameJob, source: ByteSource, check_range: b
 def _one(target: Array, job: FrameJob, source: ByteSource, check_range: bool) -> None:
     fmt = job.instance.pixel_format
     path = source.plain_path(job.instance.locator)
-    if path is not None and fmt is not None and _reads_in_place(job.instance, fmt, target):
-        _read_into(path, job, fmt, target)
+    fills = path is not None or isinstance(source, FillingSource)
+    if fills and fmt is not None and _reads_in_place(job.instance, fmt, target):
+        if path is not None:
+            _read_into(path, job, fmt, target)
+        elif isinstance(source, FillingSource):
+            _fill_from(source, job, fmt, target)
         if target.dtype != np.int16 or fmt.signed:
             clean_bits(target, fmt)
             values: Array = target
@@ -147,6 +151,13 @@ def _read_into(path: Path, job: FrameJob, fmt: PixelFormat, target: Array) -> No
     except OSError as error:
         raise fail("dicom.unreadable", kept_safe="kept.original") from error
     if got < length:
+        raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
+
+
+def _fill_from(source: FillingSource, job: FrameJob, fmt: PixelFormat, target: Array) -> None:
+    length = fmt.rows * fmt.columns * 2
+    offset = (job.instance.pixel_data_offset or 0) + job.frame * length
+    if source.read_into(job.instance.locator, offset, memoryview(target.data).cast("B")) < length:
         raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
 
 

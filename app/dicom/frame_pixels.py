@@ -72,20 +72,24 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
     if stored.ndim == 3:
         raise fail("dicom.colour_unsupported", kept_safe="kept.original", name=fmt.photometric_interpretation)
     header = instance.frames[frame]
+    padding = padding_mask(stored, instance)
     return FramePixels(
-        values=modality_values(stored, header.modality_transform, fmt),
+        values=modality_values(stored, header.modality_transform, fmt, in_place=True),
         unit=header.modality_transform.unit,
         windows=header.windows,
         voi_lut=_voi_lut(dataset, fmt, header),
         inverse=fmt.photometric_interpretation == "MONOCHROME1" or code(dataset, tags.PRESENTATION_LUT_SHAPE) == "INVERSE",
-        padding=padding_mask(stored, instance),
+        padding=padding,
         overlays=overlays,
         overlay_groups=groups,
     )
 
 
-def modality_values(stored: Array, transform: ModalityTransform, fmt: PixelFormat) -> Array:
-    """int16 or int32 where slope and intercept are whole numbers, uint16 behind a LUT, float32 otherwise."""
+def modality_values(stored: Array, transform: ModalityTransform, fmt: PixelFormat, in_place: bool = False) -> Array:
+    """int16 or int32 where slope and intercept are whole numbers, uint16 behind a LUT, float32 otherwise.
+
+    ``in_place``: ``stored`` may become the result where its width allows it; a film is tens of megabytes.
+    """
     if transform.lut is not None:
         return apply_lut(stored, transform.lut)
     whole = float(transform.slope).is_integer() and float(transform.intercept).is_integer()
@@ -97,7 +101,8 @@ def modality_values(stored: Array, transform: ModalityTransform, fmt: PixelForma
     if not _fits(low, high - 1, transform, 15):
         low, high = int(stored.min()), int(stored.max()) + 1
     if _fits(low, high - 1, transform, 15):
-        out = np.empty(stored.shape, np.int16)
+        reused = in_place and stored.dtype.itemsize == 2 and stored.flags.writeable
+        out = stored.view(np.int16) if reused else np.empty(stored.shape, np.int16)
     elif _fits(low, high - 1, transform, 31):
         out = np.empty(stored.shape, np.int32)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class ByteSource(Protocol):
@@ -18,6 +18,15 @@ class ByteSource(Protocol):
 
     def plain_path(self, locator: str) -> Path | None:
         """A path that may be opened directly, or None when the bytes are not plain on disk."""
+        ...
+
+
+@runtime_checkable
+class FillingSource(Protocol):
+    """A ``ByteSource`` that can put plain bytes to their place without making an object of them."""
+
+    def read_into(self, locator: str, offset: int, target: memoryview) -> int:
+        """Fills ``target`` (writable bytes) from ``offset``; returns how many bytes there were. Raises ``ProblemError``."""
         ...
 
 

@@ -38,6 +38,14 @@ def decrypt(key: bytes, nonce: bytes, sealed: bytes | memoryview, bound_to: byte
         raise Damaged from None
 
 
+def decrypt_into(key: bytes, nonce: bytes, sealed: bytes | memoryview, bound_to: bytes, out: bytearray | memoryview) -> int:
+    """Plain bytes into ``out``, which must be exactly as long. Raises :class:`Damaged`; ``out`` is worthless then."""
+    try:
+        return AESGCM(key).decrypt_into(nonce, sealed, bound_to, out)
+    except InvalidTag:
+        raise Damaged from None
+
+
 def keyed_name(key: bytes, digest: bytes) -> str:
     """Name of the object with this SHA-256: the same here for the same content, without telling it to an onlooker."""
     return hmac.new(key, digest, hashlib.sha256).hexdigest()

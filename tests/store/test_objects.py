@@ -218,3 +218,25 @@ def test_what_a_dead_process_left_is_swept_and_the_living_are_spared(tmp_path: P
     assert second.sweep() == 1
     assert all_files(folder) == []
     second.close()
+
+
+def test_any_range_is_put_to_its_place(objects: ObjectStore) -> None:
+    content = made(2 * CHUNK_BYTES + 1000)
+    locator = objects.put(content).locator
+    for offset in (0, 1, 5, CHUNK_BYTES - 3, CHUNK_BYTES, CHUNK_BYTES + 7, 2 * CHUNK_BYTES + 900, 10**8):
+        for length in (0, 1, 100, CHUNK_BYTES, 2 * CHUNK_BYTES + 11):
+            target = bytearray(b"\xaa" * (length + 4))
+            wanted = content[offset : offset + length]
+            assert objects.read_into(locator, offset, memoryview(target)[:length]) == len(wanted)
+            assert target[: len(wanted)] == wanted
+            assert target[length:] == b"\xaa" * 4
+
+
+def test_a_damaged_chunk_is_put_nowhere_in_silence(objects: ObjectStore) -> None:
+    stored = objects.put(made(3000))
+    path = objects.folder / stored.name[:2] / stored.name[2:]
+    raw = bytearray(path.read_bytes())
+    raw[-40] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ProblemError, match="object_damaged"):
+        objects.read_into(stored.locator, 10, memoryview(bytearray(100)))
