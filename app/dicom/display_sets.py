@@ -1,7 +1,8 @@
 """Which frames are shown together, and why they were parted: one table of split rules.
 
 A series is cut first by kind (document, derived, cine, single pictures, stack), then by every rule of ``STACK_RULES`` whose
-values differ inside it. The first rule that cuts gives the reason that the series strip shows.
+values differ inside it. The last rule that cut a set off gives the reason that the series strip shows: it says what tells the
+set from its neighbours.
 """
 
 from __future__ import annotations
@@ -78,6 +79,12 @@ def _spacing_key(frame: _Frame) -> Key:
     return (round(plane.row_spacing_mm, 4), round(plane.column_spacing_mm, 4)) if plane else ()
 
 
+def _spaced(key: Key) -> str:
+    if not key:
+        return ""
+    return f"{key[0]} mm" if key[0] == key[1] else f"{key[0]}x{key[1]} mm"
+
+
 def _localizer_key(frame: _Frame) -> Key:
     return ("LOCALIZER" in frame.instance.image_type,)
 
@@ -138,7 +145,7 @@ STACK_RULES: Final[tuple[SplitRule, ...]] = (
     SplitRule("split.size", _size_key, lambda k: f"{k[1]}x{k[0]}" if k else ""),
     SplitRule("split.frame_of_reference", _frame_of_reference_key, lambda k: ""),
     SplitRule("split.orientation", _plane_key, _oriented),
-    SplitRule("split.spacing", _spacing_key, lambda k: f"{k[0]} mm" if k else ""),
+    SplitRule("split.spacing", _spacing_key, _spaced),
     SplitRule("split.image_type", _type_key, _joined),
     SplitRule("split.b_value", _b_value_key, lambda k: f"b{k[0]}" if k else ""),
     SplitRule("split.echo", _echo_key, lambda k: f"TE {k[0]}" if k else ""),
@@ -237,7 +244,7 @@ def _applied(rule: SplitRule, part: _Part) -> list[_Part]:
         return [part]
     if rule.code in ("split.image_type", "split.echo", "split.stack", "split.time", "split.b_value") and not _worth(groups):
         return [part]
-    why = part.reason if part.reason is not None else Problem(rule.code, {"parts": len(groups)}, Severity.NOTE)
+    why = Problem(rule.code, {"parts": len(groups)}, Severity.NOTE)
     return [
         _Part(
             part.kind,
@@ -280,7 +287,7 @@ def _by_place(part: _Part) -> list[_Part]:
                 part.kind,
                 found,
                 " ".join(t for t in (part.label, f"A{_joined(key)}") if t),
-                part.reason or Problem("split.acquisition", {"parts": len(acquisitions)}, Severity.NOTE),
+                Problem("split.acquisition", {"parts": len(acquisitions)}, Severity.NOTE),
                 f"{part.key}/acquisition={_joined(key)}",
             )
             for key, found in acquisitions.items()
@@ -300,7 +307,7 @@ def _by_order(part: _Part, times: int) -> list[_Part]:
     at: dict[Key, list[_Frame]] = defaultdict(list)
     for frame in sorted(part.frames, key=_order):
         at[_place(frame)].append(frame)
-    reason = part.reason or Problem("split.phase", {"parts": times}, Severity.NOTE)
+    reason = Problem("split.phase", {"parts": times}, Severity.NOTE)
     return [
         _Part(
             part.kind,

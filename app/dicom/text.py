@@ -33,6 +33,8 @@ _CODECS = {
 }
 _LOOSE = re.compile(r"^ISO[ _-]?(2022)?[ _-]?IR[ _-]?(\d+)$", re.IGNORECASE)
 _CYRILLIC = re.compile(r"^[\x00-\x7fЁёІіҒғҚқҢңҮүҰұҺһӘәӨөА-я№«»–—]*$")
+_MIXED = re.compile(r"[A-Za-z][Ѐ-ӿ]|[Ѐ-ӿ][A-Za-z]")
+"""Latin and Cyrillic letters side by side in one word: it was another code (Müller is no Mьller)."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _ESCAPES = re.compile(r"\x1b[\x20-\x2f]+[\x30-\x7e]")
 """ISO 2022 designations that the decoder left in (G1 sets such as IR 58)."""
@@ -62,7 +64,7 @@ def _guessed(raw: bytes) -> Decoded:
             text = raw.decode(codec)
         except UnicodeDecodeError:
             continue
-        if _CYRILLIC.match(text):
+        if _CYRILLIC.match(text) and not _MIXED.search(text):
             return Decoded(text, codec)
     return Decoded(raw.decode("latin_1"), "latin-1")
 
@@ -94,7 +96,13 @@ def _extended(raw: bytes, terms: tuple[str, ...], name: bool) -> Decoded:
     """ISO 2022 escapes, by pydicom's tables."""
     import warnings
 
+    from pydicom import charset
     from pydicom.charset import convert_encodings, decode_bytes
+
+    # ISO-IR 203 came into PS3.3 C.12.1.1.2 later than into the library's tables.
+    charset.python_encoding.setdefault("ISO_IR 203", "iso8859_15")
+    charset.python_encoding.setdefault("ISO 2022 IR 203", "iso8859_15")
+    charset.CODES_TO_ENCODINGS.setdefault(b"\x1b-b", "iso8859_15")
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

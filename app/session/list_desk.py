@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import date
 
 from app.domain.person import Person
+from app.domain.problem import Problem
+from app.domain.study import Study
 from app.domain.verdict import Decision
 from app.session.clock import dicom_date_time, local_hms
 from app.session.people import patient_line
@@ -124,6 +126,7 @@ class ListDesk:
             history=self.history(study_instance_uid),
             chain_entries=len(self._library.events.query(study=study_instance_uid)),
             chain_intact=self._chain_intact(),
+            repairs=_repairs(study),
         )
 
     def history(self, uid: str) -> tuple[HistoryEntry, ...]:
@@ -140,3 +143,13 @@ class ListDesk:
                 )
             )
         return tuple(entries)
+
+
+def _repairs(study: Study) -> tuple[Problem, ...]:
+    """What was mended in the objects of a study, each kind of repair once."""
+    found: dict[tuple[str, str], Problem] = {}
+    for series in study.series:
+        for instance in series.instances:
+            for problem in instance.repairs:
+                found.setdefault((problem.code, str(problem.params.get("codec", ""))), problem)
+    return tuple(found.values())

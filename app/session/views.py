@@ -179,6 +179,8 @@ class StudyPreview:
     history: tuple[HistoryEntry, ...]
     chain_entries: int
     chain_intact: bool
+    repairs: tuple[Problem, ...] = ()
+    """What had to be mended to read its objects, each once."""
 
 
 @dataclass(frozen=True)

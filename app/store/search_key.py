@@ -27,9 +27,19 @@ _REPEATED = re.compile(r"(.)\1+")
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
+_HALF_WIDTH = re.compile("[\uff66-\uff9f]+")
+_KATAKANA = re.compile("[\u30a1-\u30f6]+")
+
+
+def _hiragana(found: re.Match[str]) -> str:
+    """Phonetic groups come in either script; both find each other."""
+    return "".join(chr(ord(letter) - 0x60) for letter in found.group())
+
+
 def fold(text: str) -> str:
     """Folded words, one space between them; digits stay as they are, other scripts keep their letters."""
-    words = _SEPARATORS.split(_APOSTROPHES.sub("", unicodedata.normalize("NFC", text).casefold()))
+    plain = unicodedata.normalize("NFC", _HALF_WIDTH.sub(lambda m: unicodedata.normalize("NFKC", m.group()), text))
+    words = _SEPARATORS.split(_APOSTROPHES.sub("", _KATAKANA.sub(_hiragana, plain).casefold()))
     return " ".join(word for word in map(_fold_word, words) if word)
 
 

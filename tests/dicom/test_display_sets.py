@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from app.dicom.display_sets import display_sets
+from app.dicom.display_sets import STACK_RULES, display_sets
 from app.dicom.scanner import scan
+from app.domain.messages import load_catalogues
+from app.domain.resources import resource_path
 from app.domain.study import DisplaySet, DisplaySetKind
 from tests.dicom.builders import ORIGIN, image, save
+from tests.dicom.saved_phantom import plain_object
 
 FLAT = np.zeros((6, 8), np.uint16)
 
@@ -54,8 +59,12 @@ def test_orientation_and_localizer(tmp_path: Path) -> None:
     put(tmp_path, 5, 9, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     found = sets(tmp_path)
     assert sorted(len(s.frames) for s in found) == [1, 2, 3]
-    assert reasons(found) == {"split.localizer"}
-    assert {s.label for s in found} == {"AX", "SAG", "LOC"}
+    # Each set says what tells it from its neighbours.
+    assert {s.label: s.split_reason.code for s in found if s.split_reason} == {
+        "AX": "split.orientation",
+        "SAG": "split.orientation",
+        "LOC": "split.localizer",
+    }
 
 
 def test_b_values_and_echoes_part_repeated_places_only(tmp_path: Path) -> None:
@@ -147,3 +156,107 @@ def test_enhanced_frames_by_their_own_place_and_rescale(tmp_path: Path) -> None:
     assert [f.modality_transform.slope for f in instance.frames] == [1, 2, 3, 4]
     assert instance.frames[3].dimension_index == (2, 2)
     assert instance.frames[1].plane.origin_mm[2] == ORIGIN[2] - 3.0
+
+
+FOLLOWING = ("1.2.3.1", "1.2.3.2")
+RULES: dict[str, tuple[list[dict[str, Any]], set[str], list[int]]] = {
+    # rule: (what differs from object to object, labels, frames per set)
+    "split.size": (
+        [{"Rows": 6}, {"Rows": 6}, {"Rows": 12, "values": np.zeros((12, 8), np.uint16)}],
+        {"8x6", "8x12"},
+        [1, 2],
+    ),
+    "split.frame_of_reference": ([{"FrameOfReferenceUID": u} for u in FOLLOWING], {""}, [1, 1]),
+    "split.orientation": (
+        [{}, {}, {"ImageOrientationPatient": [1, 0, 0, 0, 0, -1], "ImagePositionPatient": [0, 3, 0]}],
+        {"AX", "COR"},
+        [1, 2],
+    ),
+    "split.spacing": ([{"PixelSpacing": [0.5, 0.5]}, {}, {}], {"0.5 mm", "0.5x0.75 mm"}, [1, 2]),
+    "split.image_type": (
+        [{"z": n % 2, "ImageType": ["ORIGINAL", "PRIMARY", kind]} for n, kind in enumerate("MMPP")],
+        {"M", "P"},
+        [2, 2],
+    ),
+    "split.b_value": (
+        [{"z": n % 2, "DiffusionBValue": b} for n, b in enumerate((0.0, 0.0, 800.0, 800.0))],
+        {"b0", "b800"},
+        [2, 2],
+    ),
+    "split.echo": (
+        [{"z": n % 2, "EchoTime": t} for n, t in enumerate(("4.6", "4.6", "9.2", "9.2"))],
+        {"TE 4.6", "TE 9.2"},
+        [2, 2],
+    ),
+    "split.time": (
+        [{"z": n % 2, "TemporalPositionIdentifier": str(t)} for n, t in enumerate((1, 1, 2, 2))],
+        {"T1", "T2"},
+        [2, 2],
+    ),
+    "split.acquisition": (
+        [{"z": n % 3, "AcquisitionNumber": str(a)} for n, a in enumerate((1, 1, 1, 2, 2, 2))],
+        {"A1", "A2"},
+        [3, 3],
+    ),
+    "split.phase": ([{"z": n % 2} for n in range(6)], {"P1", "P2", "P3"}, [2, 2, 2]),
+    "split.localizer": (
+        [{}, {}, {"z": 7, "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}],
+        {"", "LOC"},
+        [1, 2],
+    ),
+}
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_each_rule_parts_its_own_phantom_and_says_so(code: str, tmp_path: Path) -> None:
+    objects, labels, sizes = RULES[code]
+    for n, changes in enumerate(objects):
+        values = dict(changes)
+        z = float(values.pop("z", n))
+        pixels = values.pop("values", FLAT)
+        d = image(pixels, SOPInstanceUID=f"2.25.7{n:03d}", InstanceNumber=str(n), **values)
+        if "ImagePositionPatient" not in values:
+            d.ImagePositionPatient = [*ORIGIN[:2], ORIGIN[2] + 2.5 * z]
+        save(d, tmp_path / f"{n:03d}.dcm")
+    found = sets(tmp_path)
+    assert reasons(found) == {code}
+    assert all(s.split_reason is not None for s in found)
+    assert {s.label for s in found} == labels
+    assert sorted(len(s.frames) for s in found) == sizes
+    sentence = load_catalogues(resource_path("i18n", "messages"))
+    assert all(code in sentence[language] for language in ("en", "ru", "kk"))
+
+
+def test_the_table_is_whole() -> None:
+    stacked = {rule.code for rule in STACK_RULES}
+    assert stacked | {"split.acquisition", "split.phase"} == set(RULES) | {"split.stack"}
+
+
+def test_attributes_that_merely_drift_along_one_stack_part_nothing(tmp_path: Path) -> None:
+    for n in range(4):
+        put(tmp_path, n, 2.0 * n, EchoTime=f"{4 + n}", TemporalPositionIdentifier=str(n + 1))
+    (found,) = sets(tmp_path)
+    assert found.split_reason is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "modality", "expected"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.88.33", "SR", DisplaySetKind.DOCUMENT),
+        ("1.2.840.10008.5.1.4.1.1.88.59", "KO", DisplaySetKind.DOCUMENT),
+        ("1.2.840.10008.5.1.4.1.1.104.3", "M3D", DisplaySetKind.DOCUMENT),
+        ("1.2.840.10008.5.1.4.1.1.9.1.1", "ECG", DisplaySetKind.DOCUMENT),
+        ("1.2.840.10008.5.1.4.1.1.67", "RWV", DisplaySetKind.DOCUMENT),
+        ("1.2.840.10008.5.1.4.1.1.66.1", "REG", DisplaySetKind.DOCUMENT),
+        ("1.2.840.10008.5.1.4.1.1.481.5", "RTPLAN", DisplaySetKind.DOCUMENT),
+        ("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT", DisplaySetKind.DERIVED),
+        ("1.2.840.10008.5.1.4.1.1.11.1", "PR", DisplaySetKind.DERIVED),
+        ("1.2.840.10008.5.1.4.1.1.11.2", "PR", DisplaySetKind.DERIVED),
+    ],
+)
+def test_objects_without_pixels_are_read_or_laid_over(
+    kind: str, modality: str, expected: DisplaySetKind, tmp_path: Path
+) -> None:
+    (tmp_path / "it.dcm").write_bytes(plain_object(kind, modality))
+    (found,) = sets(tmp_path)
+    assert found.kind is expected

@@ -21,6 +21,18 @@ SAME = [
     ("Үміт", "Умит", "Umit", "Ümit"),
     ("Щербакова", "Shcherbakova", "Scherbakova"),
     ("Müller", "MULLER"),
+    ("Серікбаева", "Серикбаева", "Serikbaeva", "Serikbayeva", "Serıkbaeva"),
+    ("Қожахметұлы", "Кожахметулы", "Qojahmetūly", "Kozhakhmetuly"),
+    ("Шыңғысхан", "Şyñğyshan", "Shyngyskhan"),
+    ("Өмірғали", "Омиргали", "Ömırğali", "Omirgali"),
+    ("Нұрсұлтан", "Нурсултан", "Nūrsūltan", "Nursultan"),
+    ("Еңлік", "Енлик", "Eñlık", "Yenlik"),
+    ("Айгүл", "Айгуль", "Aigül", "Aygul"),
+    ("Жақсыбекова", "Жаксыбекова", "Jaqsybekova", "Zhaksybekova"),
+    ("Ілияс", "Илияс", "Ilıas", "Ilyas"),
+    ("Һамит", "Хамит", "Hamit", "Khamit"),
+    ("Әуез", "Ауез", "Äuez", "Auez"),
+    ("ﾔﾏﾀﾞ", "ヤマダ", "やまだ"),
     ("Һәкім", "Хаким", "Khakim", "Hakim"),
 ]
 

@@ -27,7 +27,7 @@ def lane_scale(channel: Channel) -> tuple[float, float, str]:
     """(millimetres per unit, value in the lane's middle, words of the scale)."""
     factor = _TO_MILLIVOLT.get(channel.unit)
     if factor is not None:
-        return MM_PER_MILLIVOLT * factor, 0.0, f"{MM_PER_MILLIVOLT:g} mm/mV"
+        return MM_PER_MILLIVOLT * factor, 0.0, tr("ui.document.mm_mv", n=f"{MM_PER_MILLIVOLT:g}")
     finite = channel.values[np.isfinite(channel.values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     span = high - low or 1.0
@@ -82,7 +82,7 @@ class CurvesView(QAbstractScrollArea):
             y += 18
         for group in self._groups:
             head = tr("ui.document.group", label=group.label, rate=figure(f"{group.hertz:g}"), n=len(group.channels))
-            scale = f"{MM_PER_SECOND:g} mm/s"
+            scale = tr("ui.document.mm_s", n=f"{MM_PER_SECOND:g}")
             paint_text(
                 painter, QRectF(14, y + 4, self.viewport().width() - 28, 18), f"{head} · {scale}", "secondary", "small"
             )

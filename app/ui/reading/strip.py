@@ -57,6 +57,8 @@ class SeriesTile(QWidget):
         return " · ".join(p for p in (self.card.number, self.card.label or self.card.modality) if p)
 
     def _count(self) -> str:
+        if self.card.kind == "document" and not self.card.prior_date:
+            return tr("ui.saved.document")
         return self.card.prior_date or tr("ui.reading.images", n=self.card.images)
 
     def sizeHint(self) -> QSize:

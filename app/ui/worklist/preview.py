@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from app.session.views import NOTHING, StudyPreview, Words
-from app.ui.i18n import tr
+from app.ui.i18n import tr, tr_problem
 from app.ui.pictures import Thumbnails
 from app.ui.theme import colour
 from app.ui.widgets.boxes import Card, ProgressBar, Surface, VScroll, clear, column, row
@@ -19,6 +19,8 @@ from app.ui.widgets.timeline import Timeline, of_history
 from app.ui.worklist.table import fitted
 
 WIDTH = 400
+_REPAIRS = 4
+"""More of them are on the sheet of tags."""
 _SEALED = {"sealed", "lock-key", "lock-simple"}
 
 
@@ -111,6 +113,8 @@ class Preview(Surface):
         self._facts.setColumnStretch(1, 1)
         lay.addLayout(self._facts)
         lay.addSpacing(16)
+        self._repairs = column(gap=6)
+        lay.addLayout(self._repairs)
         self._ai = AiCard()
         lay.addWidget(self._ai)
         lay.addSpacing(24)
@@ -158,6 +162,14 @@ class Preview(Surface):
             self._facts.addWidget(Text(label, "body", "regular", "third"), number, 0)
             self._facts.addWidget(Text(value, "body", "regular", "text"), number, 1)
         self._facts.setColumnMinimumWidth(0, 84)
+        clear(self._repairs)
+        for problem in preview.repairs[:_REPAIRS]:
+            line = row(gap=8)
+            line.addWidget(Glyph("info", "secondary", 16), 0, Qt.AlignmentFlag.AlignTop)
+            line.addWidget(Text(tr_problem(problem), "small", "regular", "secondary", wrap=True), 1)
+            self._repairs.addLayout(line)
+        if preview.repairs:
+            self._repairs.addSpacing(14)
         self._ai.show_state(preview)
         self._history.show_moments(of_history(preview.history))
         self._count.say(tr("ui.preview.reads", n=len(preview.history)))

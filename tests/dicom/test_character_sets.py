@@ -1,0 +1,98 @@
+"""Every Specific Character Set of PS3.3 C.12.1.1.2 with and without code extensions, and what is mended when it does not fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.dicom.text import decode, person_name
+from app.domain.study import PersonName
+
+SINGLE = {
+    "100": ("latin_1", "Buc^Jérôme", b"-A"),
+    "101": ("iso8859_2", "Dvořák^Antonín", b"-B"),
+    "109": ("iso8859_3", "Ġorġ^Ħal", b"-C"),
+    "110": ("iso8859_4", "Bērziņš^Jānis", b"-D"),
+    "144": ("iso8859_5", "Люкceмбypг^Юрий", b"-L"),
+    "127": ("iso8859_6", "قباني^لنزار", b"-G"),
+    "126": ("iso8859_7", "Διονυσιος^Γ", b"-F"),
+    "138": ("iso8859_8", "שרון^דבורה", b"-H"),
+    "148": ("iso8859_9", "Çavuşoğlu^İrem", b"-M"),
+    "203": ("iso8859_15", "Œuvré^Š", b"-b"),
+    "166": ("tis-620", "นามสกุล^ชื่อ", b"-T"),
+}
+"""ISO-IR number: (codec, name, designation of G1)."""
+
+
+@pytest.mark.parametrize("number", SINGLE)
+def test_one_byte_sets_alone(number: str) -> None:
+    codec, name, _ = SINGLE[number]
+    assert decode(name.encode(codec), (f"ISO_IR {number}",), name=True) == (name, "")
+
+
+@pytest.mark.parametrize("number", SINGLE)
+def test_one_byte_sets_as_the_first_value_of_several(number: str) -> None:
+    codec, name, _ = SINGLE[number]
+    assert decode(name.encode(codec), (f"ISO 2022 IR {number}", "ISO 2022 IR 87"), name=True) == (name, "")
+
+
+@pytest.mark.parametrize("number", SINGLE)
+def test_one_byte_sets_by_escape(number: str) -> None:
+    codec, name, designation = SINGLE[number]
+    family, given = (part.encode(codec) for part in name.split("^"))
+    raw = b"\x1b" + designation + family + b"^\x1b" + designation + given
+    first = "100" if number != "100" else "144"
+    assert decode(raw, (f"ISO 2022 IR {first}", f"ISO 2022 IR {number}"), name=True) == (name, "")
+
+
+def test_japanese_of_the_standard() -> None:
+    raw = b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B=\x1b$B$d$^$@\x1b(B^\x1b$B$?$m$&\x1b(B"  # PS3.5 H.3.1
+    name, repaired = person_name(raw, ("", "ISO 2022 IR 87"))
+    assert (name, repaired) == (PersonName("Yamada^Tarou", "山田^太郎", "やまだ^たろう"), "")
+    half = b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3=\x1b$B;3ED\x1b(J^\x1b$BB@O:\x1b(J=\x1b$B$d$^$@\x1b(J^\x1b$B$?$m$&\x1b(J"  # H.3.2
+    name, repaired = person_name(half, ("ISO 2022 IR 13", "ISO 2022 IR 87"))
+    assert (name, repaired) == (PersonName("ﾔﾏﾀﾞ^ﾀﾛｳ", "山田^太郎", "やまだ^たろう"), "")
+    assert decode(b"\xd4\xcf\xc0\xde", ("ISO_IR 13",)).text == "ﾔﾏﾀﾞ"
+    supplementary = b"\x1b$(D" + "丂".encode("iso2022_jp_2")[4:6] + b"\x1b(B"
+    assert decode(supplementary, ("", "ISO 2022 IR 159"), name=True) == ("丂", "")
+
+
+def test_korean_of_the_standard() -> None:
+    raw = b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7=\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf"  # PS3.5 I.2
+    name, repaired = person_name(raw, ("", "ISO 2022 IR 149"))
+    assert (name, repaired) == (PersonName("Hong^Gildong", "洪^吉洞", "홍^길동"), "")
+
+
+def test_chinese_of_the_standard() -> None:
+    expected = PersonName("Wang^XiaoDong", "王^小东")
+    text = "Wang^XiaoDong=王^小东="
+    assert person_name(text.encode(), ("ISO_IR 192",)) == (expected, "")  # PS3.5 J.1
+    assert person_name(text.encode("gb18030"), ("GB18030",)) == (expected, "")  # J.2
+    assert person_name(text.encode("gbk"), ("GBK",)) == (expected, "")
+    raw = b"Zhang^XiaoDong=\x1b$)A" + "张".encode("gb2312") + b"^\x1b$)A" + "小东".encode("gb2312") + b"="  # K.2
+    assert person_name(raw, ("", "ISO 2022 IR 58")) == (PersonName("Zhang^XiaoDong", "张^小东"), "")
+
+
+def test_kazakh_in_utf_8() -> None:
+    name = "Қожахметұлы^Әнуар^Өмірғалиұлы=ideo=Һәкім"
+    assert person_name(name.encode(), ("ISO_IR 192",))[0] == PersonName(*name.split("="))
+
+
+@pytest.mark.parametrize(
+    ("raw", "terms", "text", "codec"),
+    [
+        ("Серікбаева".encode(), (), "Серікбаева", "utf-8"),  # no character set at all
+        ("Серікбаева".encode(), ("ISO_IR 6",), "Серікбаева", "utf-8"),
+        ("Иванов".encode("cp1251"), (), "Иванов", "cp1251"),
+        ("Иванов".encode("cp1251"), ("ISO_IR 192",), "Иванов", "cp1251"),  # says UTF-8 and is not
+        ("Müller".encode("latin_1"), ("ISO_IR 192",), "Müller", "latin-1"),
+        ("Müller".encode("latin_1"), ("NO SUCH SET",), "Müller", "latin-1"),
+        ("Иванов".encode("iso8859_5"), ("ISO-IR 144",), "Иванов", ""),  # a name of the set written loosely
+        ("Иванов".encode("iso8859_5"), ("ISO2022IR144",), "Иванов", ""),
+    ],
+)
+def test_wrong_and_missing_sets_are_mended_by_name(raw: bytes, terms: tuple[str, ...], text: str, codec: str) -> None:
+    assert decode(raw, terms) == (text, codec)
+
+
+def test_control_characters_never_come_through() -> None:
+    assert decode(b"A\x1b[31mB\x07C\x00", ()).text == "A[31mBC"
