@@ -22,6 +22,9 @@ from app.domain.study import Instance
 
 Array = npt.NDArray[np.generic]
 Rgb = npt.NDArray[np.uint8]
+_OF_A_CODEC = frozenset({"YBR_RCT", "YBR_ICT", "XYB"})
+"""Colour models that only a JPEG 2000 or JPEG XL codec has, and undoes."""
+_WITHOUT_COLOUR = frozenset({"native", "uncompressed", "deflated_frame", "rle"})
 
 
 def to_rgb(stored: Array, instance: Instance, fmt: PixelFormat, dataset: RawDataset, frame: int, source: ByteSource) -> Rgb:
@@ -43,6 +46,9 @@ def to_rgb(stored: Array, instance: Instance, fmt: PixelFormat, dataset: RawData
     if kind == "YBR_PARTIAL_422" or kind == "YBR_PARTIAL_420":
         return _profiled(partial_to_rgb(values), dataset)
     if kind == "HSV":
+        raise fail("dicom.colour_unsupported", kept_safe="kept.original", name=kind)
+    syntax = syntax_of(instance.transfer_syntax_uid)
+    if kind in _OF_A_CODEC and (syntax is None or syntax.codec in _WITHOUT_COLOUR):
         raise fail("dicom.colour_unsupported", kept_safe="kept.original", name=kind)
     if _is_ybr(instance, kind, frame, source):
         values = full_to_rgb(values)

@@ -130,10 +130,7 @@ def _component(instance: Instance, fmt: PixelFormat, frame: int, source: ByteSou
         return source.read_range(instance.locator, offset, length)
 
     places = tuple(p for pieces in opened.index.frames for p in pieces)
-    streams = tuple(
-        lambda pieces=pieces: join(fetch, opened.size, pieces)  # type: ignore[misc]
-        for pieces in collections_of(places, fetch)
-    )
+    streams = tuple(lambda pieces=pieces: join(fetch, opened.size, pieces) for pieces in collections_of(places, fetch))
     return component_collections.frame(_video_key(instance), frame, fmt, streams)
 
 

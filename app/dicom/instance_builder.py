@@ -216,8 +216,8 @@ def build_header(raw: RawFile, locator: str, size: int, repairs: list[Problem]) 
             repairs,
         )
     signed = pixel_format.signed if pixel_format else False
-    imager = numbers(d, tags.IMAGER_PIXEL_SPACING)
-    spacing = numbers(d, tags.PIXEL_SPACING)
+    imager = numbers(d, tags.IMAGER_PIXEL_SPACING) or numbers(d, tags.IMAGE_PLANE_PIXEL_SPACING)
+    spacing = numbers(d, tags.PIXEL_SPACING) or _shared_spacing(d)
     aspect = numbers(d, tags.PIXEL_ASPECT_RATIO)
     acquired = code(d, tags.ACQUISITION_DATETIME) or _datetime(d, tags.ACQUISITION_DATE, tags.ACQUISITION_TIME)
     instance = Instance(
@@ -267,6 +267,13 @@ def build_header(raw: RawFile, locator: str, size: int, repairs: list[Problem]) 
         extra=_extra(d),
     )
     return FileHeader(instance, series, study)
+
+
+def _shared_spacing(d: RawDataset) -> tuple[float, ...]:
+    """Of an enhanced object whose frames have no place in the patient: its Pixel Measures still hold."""
+    shared = d.first(tags.SHARED_FUNCTIONAL_GROUPS)
+    measures = shared.first(tags.PIXEL_MEASURES_SEQUENCE) if shared is not None else None
+    return numbers(measures, tags.PIXEL_SPACING) if measures is not None else ()
 
 
 def _bytes(value: object) -> bytes:
@@ -321,6 +328,10 @@ _EXTRA = (
 def _extra(d: RawDataset) -> dict[str, str]:
     found = {name: text(d, tag) for tag, name in _EXTRA if tag in d.values}
     regions = [_region(item) for item in d.items(tags.SEQUENCE_OF_ULTRASOUND_REGIONS)]
+    sid, sad = number(d, tags.RT_IMAGE_SID), number(d, tags.RADIATION_MACHINE_SAD)
+    if sid and sad and sid > 0 and sad > 0:
+        # An RT image lies in its own plane; at the axis of the machine everything is smaller by SAD / SID (C.8.8.2).
+        found.setdefault("estimated_radiographic_magnification_factor", repr(sid / sad))
     vector = numbers(d, tags.FRAME_TIME_VECTOR)
     if len(vector) > 1:
         found["frame_time_vector"] = json.dumps(vector)

@@ -8,7 +8,7 @@ from app.domain.study import Instance
 from app.viewer.regions import regions_of
 from app.viewer.view_state import ImageGeometry
 
-PROJECTION = frozenset({"CR", "DX", "MG", "IO", "PX", "XA", "RF", "RG", "DR"})
+PROJECTION = frozenset({"CR", "DX", "MG", "IO", "PX", "XA", "RF", "RG", "DR", "RTIMAGE"})
 """Pixel Spacing of these lies at the detector unless a calibration or a magnification is stated (PS3.3 10.7.1.3)."""
 
 

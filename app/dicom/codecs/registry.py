@@ -30,22 +30,22 @@ def decode_stream(stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> 
     if family in ("uncompressed", "deflated_frame"):
         return _plain(stream, fmt, family)
     if family == "rle":
-        return _finished(_rle(stream, fmt), fmt)
+        return finished(_rle(stream, fmt), fmt)
     if family == "jpegxl":
-        return _finished(imagecodecs_adapter.jpegxl(stream), fmt)
+        return finished(imagecodecs_adapter.jpegxl(stream), fmt)
     info = jpeg2000_info(stream) if family in ("jpeg2000", "htj2k") else _jpeg_or_other(stream)
     check_against(info, fmt)
     if not info.complete:
         # Several decoders fill a cut stream up in silence; the end marker decides.
         raise cut()
     try:
-        return _finished(_fast(stream, info), fmt, info)
+        return finished(_fast(stream, info), fmt, info)
     except ProblemError as refusal:
         # A stream that is whole by its own words may be odd only to the fast decoder.
         found = second_opinion.decode(stream, fmt, transfer_syntax_uid)
         if found is None or not found.any():
             raise refusal from None
-        return _finished(found, fmt, info)
+        return finished(found, fmt, info)
 
 
 def _fast(stream: bytes, info: StreamInfo) -> Array:
@@ -95,7 +95,7 @@ def _rle(stream: bytes, fmt: PixelFormat) -> Array:
     return imagecodecs_adapter.rle(stream, fmt)
 
 
-def _finished(values: Array, fmt: PixelFormat, info: StreamInfo | None = None) -> Array:
+def finished(values: Array, fmt: PixelFormat, info: StreamInfo | None = None) -> Array:
     """Shape, dtype and sign as the header states them."""
     shape = frame_shape(fmt)
     if values.shape != shape:
