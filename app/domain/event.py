@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     STUDY_IMPORTED = "study.imported"
     STUDY_OPENED = "study.opened"
     STUDY_EXPORTED = "study.exported"
+    IMAGE_CALIBRATED = "image.calibrated"
     READ_REQUESTED = "read.requested"
     READ_SEALED = "read.sealed"
     READ_REFUSED = "read.refused"

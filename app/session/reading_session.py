@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from app.domain.finding import Finding
 from app.domain.geometry import Point3
+from app.domain.measurement import MarkShape
 from app.domain.problem import Problem, ProblemError
 from app.domain.study import Study
 from app.domain.verdict import FirstOpinion, ImageQuality, Overall, RejectReason
+from app.session.calibration_desk import CalibrationDesk
 from app.session.clock import dicom_date
 from app.session.crops import finding_crop
 from app.session.finding_edits import modified
@@ -95,6 +97,8 @@ class ReadingSession:
         """The reader's own arrangements."""
         self.guidelines: GuidelineDesk | None = None
         """Rules for what was accepted; set where the study is one that they speak of."""
+        self.calibration: CalibrationDesk | None = None
+        """Millimetres by hand; set by whoever opens the study."""
         self.teeth: TeethDesk | None = None
         """Numbers and chart of a dental film."""
         self.saved: SavedDesk | None = None
@@ -283,6 +287,12 @@ class ReadingSession:
         if asked is None:
             return
         if not words.strip():
+            self._room.extras.asked = None
+            self._desk.drop_provisional()
+        elif asked.annotation.shape is MarkShape.LENGTH:
+            if self.calibration is not None:
+                self.calibration.by_line(asked.annotation, words)
+                self._journal.clear()
             self._room.extras.asked = None
             self._desk.drop_provisional()
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.dicom.display_sets import display_sets
 from app.domain.study import DisplaySet, DisplaySetKind, Study
+from app.session.calibration import calibrated, calibrations_of
 from app.session.images import Images
 from app.store.library import Library
 
@@ -21,7 +22,8 @@ class StudyHeaders:
 
     def study(self, uid: str) -> Study:
         if uid not in self._studies:
-            self._studies[uid] = self._library.studies.load(uid)
+            loaded = self._library.studies.load(uid)
+            self._studies[uid] = calibrated(loaded, calibrations_of(self._library, uid))
         return self._studies[uid]
 
     def display_sets(self, uid: str) -> tuple[DisplaySet, ...]:

@@ -17,6 +17,7 @@ from app.domain.study import Study
 from app.samples.catalogue import write_samples
 from app.security.redaction import REDACTOR
 from app.session import this_pc
+from app.session.calibration_desk import CalibrationDesk
 from app.session.chain_check import ChainCheck
 from app.session.documents import Documents
 from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
@@ -361,6 +362,15 @@ class Workstation:
         )
         self.reading.hangings = HangingVerbs(own, room, self._say)
         self.reading.saved = SavedDesk(room, room.saved, Documents(images, self._library.objects, self._announce))
+        self.reading.calibration = CalibrationDesk(
+            self._library,
+            lambda: self.person.person_id,
+            self._headers,
+            images,
+            desk,
+            self._announce,
+            study_instance_uid,
+        )
         self.reading.teeth = TeethDesk(self._library, current, desk, self.person, self._announce)
         room.labels = ToothNumbers(self.reading.teeth)
         self.reading.guidelines = GuidelineDesk(

@@ -12,6 +12,10 @@ PROJECTION = frozenset({"CR", "DX", "MG", "IO", "PX", "XA", "RF", "RG", "DR", "R
 """Pixel Spacing of these lies at the detector unless a calibration or a magnification is stated (PS3.3 10.7.1.3)."""
 
 
+BY_HAND = "calibrated_by_hand"
+"""In ``Instance.extra``: its Pixel Spacing is that of a line of known length which a person drew."""
+
+
 def _magnification(instance: Instance) -> float | None:
     text = instance.extra.get("estimated_radiographic_magnification_factor", "")
     try:
@@ -43,7 +47,8 @@ def image_geometry(instance: Instance, frame: int = 0, modality: str = "") -> Im
         abs(spacing[0] / detector[0] - 1.0), abs(spacing[1] / detector[1] - 1.0)
     ) > 1e-3  # fmt: skip
     if usable and spacing is not None and (instance.pixel_spacing_calibrated or not projection or differs):
-        return ImageGeometry(*size, spacing[1], spacing[0], True, None, orientation)
+        source = "viewer.spacing.by_hand" if BY_HAND in instance.extra else ""
+        return ImageGeometry(*size, spacing[1], spacing[0], True, None, orientation, spacing_source=source)
     magnification = _magnification(instance)
     if at_detector and detector is not None and magnification is not None:
         row, column = detector[0] / magnification, detector[1] / magnification
