@@ -57,6 +57,9 @@ def more_values(language: str, finding: Finding) -> str:
     if finding.measured(Quantity.LONG_AXIS) is None:
         said |= {Quantity.MEAN_DIAMETER, Quantity.LENGTH}
     parts = [quantity_words(language, m) for m in finding.measurements if m.quantity not in said]
+    share = dict(finding.attributes).get("bone_percent", "")
+    if share:
+        parts.append(translate(language, "report.root_percent", {"value": share}))
     return ", ".join(parts)
 
 

@@ -18,8 +18,8 @@ from app.samples.intraoral import IntraoralFilm, generate_intraoral
 
 WIDTHS = (12, 32, 56, 80, 96)
 TRAINED_SEEDS = range(50_000, 50_360)
-VALIDATION_SEEDS = range(60_000, 60_050)
-HELD_OUT_SEEDS = range(70_000, 70_120)
+VALIDATION_SEEDS = range(60_000, 60_040)
+HELD_OUT_SEEDS = range(70_000, 70_080)
 _BOXES = ("caries", "periapical")
 
 
