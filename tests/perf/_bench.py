@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 
-def arguments(description: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """``--quick`` (ends within 45 s, data included); further flags are added by the modules that need them."""
+def arguments(description: str, argv: Sequence[str] | None = None, **flags: str) -> argparse.Namespace:
+    """``--quick`` (ends within 45 s, data included); ``flags`` are further switches with their help."""
     parser = argparse.ArgumentParser(description=description)
+    for name, help_text in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=help_text)
     parser.add_argument("--quick", action="store_true", help="smaller, ends within 45 s, data included")
     return parser.parse_args(argv)
 
