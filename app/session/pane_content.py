@@ -210,7 +210,7 @@ class PaneContent:
     def linked(self, pane: PaneState) -> LinkedPane:
         """The pane as the linking rules see it; planes empty where nothing hangs."""
         chosen = self.display_set(pane)
-        if chosen is None:
+        if chosen is None or pane.view.plane is Plane.RENDERED:
             return LinkedPane(pane.pane_id, pane.view, "")
         volume = self._images.volume_if_here(chosen.display_set_id)
         return LinkedPane(

@@ -57,6 +57,8 @@ class PaneState:
     offset_mm: Point3 = (0.0, 0.0, 0.0)
     """Added to a linked patient position: set by the reader where frames of reference differ."""
     over: Over | None = None
+    only_mask: str = ""
+    """RENDERED: the own mark whose voxels alone are shown."""
     ai: bool = True
     """False: the second reader's marks stay off this pane."""
     true_size: bool = False

@@ -21,7 +21,8 @@ from app.viewer.marks import MarkLook, finding_primitives, probe_primitives
 from app.viewer.pane_info import PaneInfo
 from app.viewer.presets import preset_name
 from app.viewer.primitives import Primitive
-from app.viewer.view_state import ResolvedView, Size, ViewState
+from app.viewer.view_state import Plane, ResolvedView, Size, ViewState
+from app.viewer.volume_render import is_coarse
 from app.viewer.words import Texts
 
 _log = logging.getLogger(__name__)
@@ -92,7 +93,14 @@ class PictureRequest:
             _log.exception("a pane could not be drawn")
             return PanePicture(self.pane_id, None, problem=Problem("viewer.render_failed", {"kind": type(error).__name__}))
 
+    def _is_coarse(self) -> bool:
+        """The first picture of a rendering: a better one is to be asked for."""
+        base = self.layers[0]
+        volume = base.volume if isinstance(base, ImageLayer) else None
+        return self.view.plane is Plane.RENDERED and volume is not None and is_coarse(volume)
+
     def _drawn(self) -> PanePicture:
+        coarse = self._is_coarse()
         picture = render(self.view, self.layers, self.size, self.cache, self.draft)
         if self.lens is not None:
             picture = with_lens(picture, self.layers, self.lens, self.style.scale)
@@ -128,4 +136,4 @@ class PictureRequest:
             self.cross_references,
             self.point_mm,
         )
-        return PanePicture(self.pane_id, picture.pixels, decorations, resolved=resolved, draft=self.draft)
+        return PanePicture(self.pane_id, picture.pixels, decorations, resolved=resolved, draft=self.draft or coarse)

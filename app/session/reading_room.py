@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from app.domain.finding import Source
+from app.domain.finding import Finding, Source
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.measurement import Annotation, Measurement
 from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
+from app.session import rendered_panes
 from app.session.cine import Cine
 from app.session.images import Images
 from app.session.open_study import OpenStudy
@@ -89,6 +90,8 @@ class MarkOwner(Protocol):
     def selected_id(self) -> str: ...
 
     def starred(self) -> frozenset[tuple[str, int]]: ...
+
+    def mark(self, finding_id: str) -> Finding | None: ...
 
 
 class Labels(Protocol):
@@ -295,6 +298,8 @@ class ReadingRoom:
         info = self.content.info(pane, layer, self.point_mm)
         info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane)))
         states = (*info.states, *self.second.states(pane, layer), *(("viewer.registered_poorly",) if poorly else ()))
+        if rendered_panes.is_rendered(pane) and (reduced := rendered_panes.remark(layer)) is not None:
+            info = replace(info, remarks=(*info.remarks, reduced))
         return replace(
             info,
             states=states,
@@ -329,6 +334,10 @@ class ReadingRoom:
                 drawers = (*drawers, *self.labels.drawers(layer.sop_instance_uid))
             cover = self.content.angio.cover_layer(layer)
             saved = (cover, *saved) if cover is not None else saved
+            if rendered_panes.is_rendered(pane):
+                layer = self._only_masked(pane, layer)
+                if draft:
+                    rendered_panes.something_moves()
             over = self.second.layer(pane, layer)
             shown = () if pane.prior or not pane.ai else overlay.layers
             layers = [layer, *((over,) if over is not None else ()), *saved, *shown]
@@ -346,7 +355,7 @@ class ReadingRoom:
             texts=self.texts,
             style=style,
             cache=cache,
-            marks=() if pane.prior else tuple(m for m in overlay.marks if pane.ai or m.finding.source is Source.MINE),
+            marks=self._marks_on(pane, overlay),
             probe=probe,
             point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
@@ -364,6 +373,8 @@ class ReadingRoom:
         """The active pane's plane on the others."""
         active = self._panes.get(self.active)
         if active is None or active.pane_id == pane.pane_id or active.prior != pane.prior or not self.crosshair:
+            return ()
+        if rendered_panes.is_rendered(active) or rendered_panes.is_rendered(pane):
             return ()
         layer = self.image_layer(active)
         if layer is None:
@@ -422,6 +433,7 @@ class ReadingRoom:
         if self._label_takes(kind, event, context, tool):
             return
         name = tool or ("scroll" if kind == "wheel" else self._tool_name)
+        name = rendered_panes.tool_of(self._panes[pane_id], name, kind)
         handler = self._tool_for(pane_id, name)
         if kind == "press":
             self._remember()
@@ -525,6 +537,45 @@ class ReadingRoom:
         self._panes[self.active] = changed
         self._announce(Changes(view=True, layout=True))
         return None
+
+    @staticmethod
+    def _marks_on(pane: PaneState, overlay: Overlay) -> tuple[ShownMark, ...]:
+        """Those of the current study; none where depth is not shown, the reader's own where the protocol wants no others."""
+        if pane.prior or rendered_panes.is_rendered(pane):
+            return ()
+        return tuple(m for m in overlay.marks if pane.ai or m.finding.source is Source.MINE)
+
+    def _only_masked(self, pane: PaneState, layer: ImageLayer) -> ImageLayer:
+        mark = self._owner.mark(pane.only_mask) if pane.only_mask else None
+        if mark is None or mark.mask is None or layer.volume is None:
+            return layer
+        return replace(layer, volume=rendered_panes.only(layer.volume, mark.mask))
+
+    def volume_view(self) -> Problem | None:
+        """The active pane's volume from outside, and back; says why there is none."""
+        pane = self._panes[self.active]
+        chosen = self.display_set(pane)
+        if not rendered_panes.is_rendered(pane) and (chosen is None or not self._images.can_be_volume(chosen)):
+            return Problem("masks.no_volume")
+        self._remember()
+        volume = self._images.volume(pane.display_set_id)
+        layer = ImageLayer(pane.appearance, volume=volume) if volume is not None else None
+        self._panes[self.active] = rendered_panes.toggled(pane, layer)
+        self._announce(Changes(view=True, layout=True))
+        return None
+
+    def volume_looks(self) -> tuple[tuple[str, bool], ...]:
+        """(name, chosen) when the active pane is a rendering, else nothing."""
+        pane = self._panes.get(self.active)
+        if pane is None or not rendered_panes.is_rendered(pane):
+            return ()
+        return rendered_panes.looks(self.image_layer(pane), pane.view)
+
+    def show_only(self, finding_id: str) -> None:
+        """The rendering of the active pane shows a mark's voxels alone; "" shows all."""
+        self._remember()
+        self._panes[self.active] = replace(self._panes[self.active], only_mask=finding_id)
+        self._announce(Changes(view=True))
 
     def flickers(self) -> bool:
         return any(p.over is not None and p.over.flicker for p in self._panes.values())

@@ -229,6 +229,7 @@ class ReadingSession:
             "toggle_key_image": self._toggle_key_image,
             "link_by_hand": room.link_by_hand,
             "change_view": self._next_change,
+            "volume_view": lambda: self._say_if(room.volume_view()),
             "save_arrangement": lambda: self.hangings.save() if self.hangings is not None else None,
             "fuse_more": lambda: room.fuse(0.1),
             "fuse_less": lambda: room.fuse(-0.1),
@@ -260,6 +261,10 @@ class ReadingSession:
 
     def _true_size(self) -> None:
         problem = self._room.true_size()
+        if problem is not None:
+            self._notice(Notice(problem))
+
+    def _say_if(self, problem: Problem | None) -> None:
         if problem is not None:
             self._notice(Notice(problem))
 

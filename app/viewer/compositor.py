@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.pixels import VoiWindow
+from app.domain.volume import Volume
 from app.viewer.fusion import blended, difference_grey, over_values
 from app.viewer.labels import sample_labels, with_labels
 from app.viewer.layers import FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, MaskLayer, OverMode
@@ -93,6 +94,7 @@ def _where(view: ViewState) -> tuple[Any, ...]:
     return (
         view.plane, view.frame_index, view.point_mm, view.zoom, view.pan, view.rotation_deg, view.flip_h, view.flip_v,
         view.slab_mm, view.slab_mode, view.oblique_row, view.oblique_column, view.anchor, view.fit_extent_mm,
+        view.volume_preset, view.crop,
     )  # fmt: skip
 
 
@@ -117,6 +119,8 @@ def _flat_image(layer: ImageLayer, view: ViewState, cache: SampleCache) -> Prepa
 
 def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: SampleCache) -> Sampled:
     def make() -> Sampled:
+        if resolved.view.plane is Plane.RENDERED and layer.volume is not None:
+            return _rendered(layer, layer.volume, resolved, draft)
         flat = _flat_image(layer, resolved.view, cache)
         if flat is not None:
             return sample_image(flat, resolved)
@@ -124,10 +128,24 @@ def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: Sampl
             raise ValueError("an image layer holds either a frame or a volume")
         return sample_volume(layer.volume, resolved, draft)
 
-    source = layer.frame if layer.frame is not None else layer.volume
+    source: Any = layer.frame if layer.frame is not None else layer.volume
+    if resolved.view.plane is Plane.RENDERED:
+        from app.viewer.volume_render import is_coarse
+
+        source = (layer.volume, layer.appearance.window, layer.volume is not None and is_coarse(layer.volume))
     off_grid = layer.frame is None and resolved.view.plane is not Plane.STACK
     key = (source, _where(resolved.view), resolved.size, resolved.geometry, draft and off_grid)
     return cache.get("image", key, make)  # type: ignore[no-any-return]
+
+
+def _rendered(layer: ImageLayer, volume: Volume, resolved: ResolvedView, draft: bool) -> Sampled:
+    from app.viewer.volume_presets import volume_preset
+    from app.viewer.volume_render import render_volume
+
+    view, level = resolved.view, voi_of(layer)
+    preset = volume_preset(view.volume_preset, volume.unit)
+    window = level if isinstance(level, VoiWindow) else auto_window(volume.voxels[volume.voxels.shape[0] // 2])
+    return Sampled(render_volume(volume, resolved, preset, window, view.crop, draft), None)
 
 
 def voi_of(layer: ImageLayer, cache: SampleCache | None = None) -> Voi:
@@ -280,7 +298,7 @@ def render(
     whole = resolve(view, size, geometry_of(base, view))
     voi: Voi = VoiWindow(127.5, 256.0) if _is_colour(base) else voi_of(base, cache)
     shown = voi if isinstance(voi, VoiWindow) and not _is_colour(base) else None
-    part = visible_part(whole)
+    part = visible_part(whole) if view.plane is not Plane.RENDERED else (whole, (0, 0))
     if part is None:
         return Picture(np.zeros((size[1], size[0]), dtype=np.uint8), whole, shown, False, draft)
     resolved, offset = part

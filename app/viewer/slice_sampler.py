@@ -24,6 +24,7 @@ from app.viewer.reslice import OUTSIDE, reslice
 from app.viewer.view_state import (
     ImageGeometry,
     Matrix23,
+    Plane,
     ResolvedView,
     Size,
     SlabMode,
@@ -61,6 +62,8 @@ def grid_axes(geometry: VolumeGeometry, view: ViewState) -> tuple[tuple[int, int
 
     Axes are 0, 1, 2 for k, j, i; None for every other plane.
     """
+    if view.plane is Plane.RENDERED:
+        return None
     right, down = plane_axes(view)
     unit_steps = _steps(geometry) / np.linalg.norm(_steps(geometry), axis=0)
     found: list[tuple[int, int]] = []

@@ -34,6 +34,8 @@ class Plane(StrEnum):
     CORONAL = "coronal"
     SAGITTAL = "sagittal"
     OBLIQUE = "oblique"
+    RENDERED = "rendered"
+    """The whole volume from outside, along ``oblique_row`` and ``oblique_column``."""
 
 
 class SlabMode(StrEnum):
@@ -70,6 +72,10 @@ class ViewState:
     """Which part of the image lies at the same part of the pane: (1, 0.5) puts the image's right edge at the pane's."""
     fit_extent_mm: Point2 | None = None
     """What zoom 1 fits instead of the image itself: panes with the same extent and size show one scale."""
+    volume_preset: str = "bone"
+    """RENDERED: a look of ``resources/volume_presets.toml``."""
+    crop: tuple[float, float, float, float, float, float] = (0.0, 1.0, 0.0, 1.0, 0.0, 1.0)
+    """RENDERED: what is kept of the patient-aligned box, (left, right, front, back, feet, head) in parts."""
     shutter: tuple[float, float, float, float] | None = None
     """(x0, y0, x1, y1) in image px: what lies outside is painted black and the pane says so."""
 
@@ -315,7 +321,7 @@ _AXES: dict[Plane, tuple[Point3, Point3]] = {
 
 def plane_axes(view: ViewState) -> tuple[Point3, Point3]:
     """Patient unit vectors (right, down) of an MPR view. Raises ``ValueError`` for STACK."""
-    if view.plane is Plane.OBLIQUE:
+    if view.plane in (Plane.OBLIQUE, Plane.RENDERED):
         return view.oblique_row, view.oblique_column
     if view.plane is Plane.STACK:
         raise ValueError("a stack view shows acquired frames, it has no plane of its own")

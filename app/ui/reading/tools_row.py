@@ -13,6 +13,7 @@ from app.ui.i18n import tr
 from app.ui.icons import has_icon, icon
 from app.ui.reading.cine_buttons import CineButtons
 from app.ui.reading.hanging_menu import add_hanging_actions
+from app.ui.reading.volume_menu import add_volume_actions
 from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Line, Surface, clear, row
 from app.ui.widgets.buttons import QUIET, TOOL, Button, show_menu
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 HEIGHT = 40
 MOST_USED = ("zoom", "pan", "length", "bidirectional", "ellipse")
 _LOOKS = {
+    "volume_view": "cube",
     "invert": "swap",
     "rotate_left": "arrow-counter-clockwise",
     "rotate_right": "arrow-clockwise",
@@ -143,7 +145,7 @@ class ToolsRow(Surface):
         self.cine.refresh()
         self._preset.say(self._preset_words())
         presets = reading.window_presets()
-        self._preset.setEnabled(bool(presets))
+        self._preset.setEnabled(bool(presets) or bool(reading.room.volume_looks()))
         name = reading.layout().name.split(":")[0].replace("cells", "…").replace("mount18", "18")
         self._layout_button.say(name.replace("x", " × ").replace("+", " + "))
         self._crosshair.setChecked(reading.room.crosshair)
@@ -162,6 +164,9 @@ class ToolsRow(Surface):
     def _preset_words(self) -> Words:
         """The name of the window in use, where it has one."""
         room = self._workstation.reading.room
+        look = next((name for name, chosen in room.volume_looks() if chosen), "")
+        if look:
+            return Words(f"volume.{look}")
         window = room.pane(room.active).appearance.window
         found = next((p for p in room.presets() if p.window == window), None) if window is not None else None
         if found is not None:
@@ -188,6 +193,8 @@ class ToolsRow(Surface):
     def _preset_menu(self) -> QMenu:
         menu = QMenu(self)
         reading = self._workstation.reading
+        if reading is not None and add_volume_actions(menu, reading):
+            return menu
         if reading is not None:
             for name, title, key in reading.window_presets():
                 action = menu.addAction(tr(title) + (f"\t{key}" if key else ""))

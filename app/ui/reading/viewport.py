@@ -80,6 +80,8 @@ class Viewport(QWidget):
     def show_picture(self, picture: Any) -> None:
         """A picture that is still loading keeps the previous image on the screen only for the same pane content."""
         self._picture = picture
+        if getattr(picture, "draft", False) and not self.in_gesture:
+            self._settle.start()  # a coarse first picture: the fine one is asked for when the hand rests
         self._image = bgra_image(picture.pixels) if picture.pixels is not None else None
         self.setAccessibleName(self._spoken())
         self.update()

@@ -1,0 +1,71 @@
+"""Turn: a drag turns the volume rendering, or tilts the plane of a reformat about its crosshair (then oblique)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.geometry import Point3
+from app.viewer.edits import Edits, SetView
+from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
+from app.viewer.view_state import Plane, ViewState, plane_axes, volume_centre
+
+PER_PANE_DEG = 180.0
+"""A drag across the whole pane."""
+
+
+def _about(axis: npt.NDArray[np.float64], degrees: float) -> npt.NDArray[np.float64]:
+    """Rotation matrix by Rodrigues' formula."""
+    a = math.radians(degrees)
+    x, y, z = axis / np.linalg.norm(axis)
+    k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.asarray(np.eye(3) + math.sin(a) * k + (1.0 - math.cos(a)) * (k @ k))
+
+
+def _unit(v: npt.NDArray[np.float64]) -> Point3:
+    v = v / np.linalg.norm(v)
+    return (float(v[0]), float(v[1]), float(v[2]))
+
+
+def turned(view: ViewState, right_deg: float, down_deg: float, centre: Point3 | None) -> ViewState:
+    """The view after a drag to the right and down: what is in front follows the hand. Axes stay at right angles."""
+    row, column = (np.asarray(v, dtype=np.float64) for v in plane_axes(view))
+    spin = _about(column, right_deg) @ _about(row, -down_deg)
+    row, column = spin @ row, spin @ column
+    column = column - row * float(row @ column) / float(row @ row)
+    plane = view.plane if view.plane is Plane.RENDERED else Plane.OBLIQUE
+    return replace(view, plane=plane, oblique_row=_unit(row), oblique_column=_unit(column), point_mm=view.point_mm or centre)
+
+
+class TurnTool(QuietTool):
+    def __init__(self) -> None:
+        self._start: tuple[PointerEvent, ViewState] | None = None
+
+    def press(self, event: PointerEvent, context: ToolContext) -> Edits:
+        reformat = context.layer.volume is not None and context.view.plane is not Plane.STACK
+        self._start = (event, context.view) if reformat else None
+        return ()
+
+    def drag(self, event: PointerEvent, context: ToolContext) -> Edits:
+        if self._start is None or context.layer.volume is None:
+            return ()
+        pressed, view = self._start
+        w, h = context.resolved.size
+        centre = volume_centre(context.layer.volume.geometry)
+        right, down = (event.x - pressed.x) / w * PER_PANE_DEG, (event.y - pressed.y) / h * PER_PANE_DEG
+        return (SetView(turned(view, right, down, centre)),)
+
+    def release(self, event: PointerEvent, context: ToolContext) -> Edits:
+        edits = self.drag(event, context)
+        self._start = None
+        return edits
+
+    def cancel(self) -> Edits:
+        self._start = None
+        return ()
+
+
+TOOL = ToolSpec("turn", "look", "cube", TurnTool, order=44)
