@@ -1,8 +1,8 @@
 """Which frames are shown together, and why they were parted: one table of split rules.
 
-A series is cut first by kind (document, derived, cine, single pictures, stack), then by every rule of ``STACK_RULES`` whose
-values differ inside it. The last rule that cut a set off gives the reason that the series strip shows: it says what tells the
-set from its neighbours.
+A series is cut first by kind (document, derived, cine, single pictures, stack), then by every rule of ``STACK_RULES``
+whose values differ inside it. The last rule that cut a set off gives the reason that the series strip shows: it says
+what tells the set from its neighbours.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from app.dicom.header import read_raw_of
 from app.dicom.luts import PALETTE_TAGS, lut_from_item
 from app.dicom.overlays import OVERLAY_TAGS, overlays_by_group
 from app.dicom.raw_items import RawDataset
+from app.dicom.real_world import MAPPING_SEQUENCE, maps_of_header
 from app.dicom.values import code
 from app.domain.pixels import FramePixels, Lut, ModalityTransform, PixelFormat
 from app.domain.ports import ByteSource
@@ -28,7 +29,7 @@ Array = npt.NDArray[np.generic]
 _WANTED = (
     PALETTE_TAGS
     | OVERLAY_TAGS
-    | {tags.VOI_LUT_SEQUENCE, tags.ICC_PROFILE, tags.PRESENTATION_LUT_SHAPE, tags.SPECIFIC_CHARACTER_SET}
+    | {tags.VOI_LUT_SEQUENCE, tags.ICC_PROFILE, tags.PRESENTATION_LUT_SHAPE, tags.SPECIFIC_CHARACTER_SET, MAPPING_SEQUENCE}
 )
 _KEPT = 64
 
@@ -82,6 +83,7 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
         padding=padding,
         overlays=overlays,
         overlay_groups=groups,
+        real_world=maps_of_header(dataset, header.modality_transform),
     )
 
 

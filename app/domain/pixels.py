@@ -60,6 +60,16 @@ class ModalityTransform:
 
 
 @dataclass(frozen=True)
+class RealWorldMapping:
+    """``slope * value + intercept`` in ``unit`` (UCUM); which values it takes is said where it is used."""
+
+    slope: float
+    intercept: float
+    unit: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
 class PixelFormat:
     """How the stored pixels of an image object are laid out."""
 
@@ -99,6 +109,8 @@ class FramePixels:
     """Overlay planes, each the size of the frame."""
     overlay_groups: tuple[int, ...] = ()
     """Group (60xx) of each overlay plane."""
+    real_world: tuple[RealWorldMapping, ...] = ()
+    """Real-world value maps of the object's own header, on modality values."""
 
     @property
     def is_colour(self) -> bool:

@@ -403,6 +403,8 @@ class ReadingRoom:
         size = self._sizes.get(pane_id)
         if layer is None or size is None:
             return None
+        if self.saved is not None:
+            layer = self.saved.measured(layer)
         view = self._view_ready(pane, layer)
         chosen = self.display_set(pane)
         voi = voi_of(layer, self._caches.setdefault(pane_id, SampleCache()))

@@ -13,11 +13,12 @@ import numpy as np
 
 from app.dicom.presentation_state import PREFIX as PRESENTATION_PREFIX
 from app.dicom.presentation_state import read_presentation_state
+from app.dicom.real_world import REAL_WORLD_VALUES, on_modality_values, read_real_world_values
 from app.dicom.saved_overlays import CLASSES as OVERLAY_CLASSES
 from app.dicom.saved_overlays import PARAMETRIC_MAP, STRUCTURE_SET, read_overlay
 from app.domain.finding import Heatmap
 from app.domain.measurement import Code
-from app.domain.pixels import FramePixels
+from app.domain.pixels import FramePixels, RealWorldMapping
 from app.domain.ports import ByteSource
 from app.domain.presentation import PresentationState
 from app.domain.problem import Problem, ProblemError
@@ -72,6 +73,8 @@ def _kind(instance: Instance) -> str:
     uid = instance.sop_class_uid
     if uid.startswith(PRESENTATION_PREFIX):
         return "presentation"
+    if uid == REAL_WORLD_VALUES:
+        return "values"
     if uid in OVERLAY_CLASSES:
         return "map" if uid == PARAMETRIC_MAP else "structures" if uid == STRUCTURE_SET else "segmentation"
     return ""
@@ -89,6 +92,7 @@ class SavedObjects:
         self._content, self._images, self._source, self._announce = content, images, source, announce
         self._records: dict[str, _Record] = {}
         self._applied: dict[str, _Applied] = {}
+        self._real_world: dict[str, tuple[RealWorldMapping, ...]] = {}
         self._frames: dict[tuple[int, str, int], tuple[FramePixels, FramePixels]] = {}
         self.overlay_planes = True
         """Overlay planes of the images themselves are drawn."""
@@ -100,7 +104,7 @@ class SavedObjects:
                         title = instance.document_title or series.description
                         self._records[instance.sop_instance_uid] = _Record(instance, opened.study, kind, title)
         for record in list(self._records.values()):
-            if record.kind == "presentation":
+            if record.kind in ("presentation", "values"):
                 self._ask(record)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -123,6 +127,9 @@ class SavedObjects:
                 if record.kind == "presentation":
                     state = _checked(read_presentation_state(data), record.study)
                     return lambda: setattr(record, "state", state)
+                if record.kind == "values":
+                    maps = read_real_world_values(data)
+                    return lambda: self._real_world.update(maps)
                 overlay = read_overlay(data)
                 layers = tuple(_layers(overlay))
             except ProblemError as error:
@@ -152,7 +159,7 @@ class SavedObjects:
 
     def listed(self) -> tuple[SavedObject, ...]:
         """Overlays of the open studies (presentation states stand on their series' cards)."""
-        return tuple(self._line(r) for r in self._records.values() if r.kind != "presentation")
+        return tuple(self._line(r) for r in self._records.values() if r.kind not in ("presentation", "values"))
 
     def states_of(self, display_set: DisplaySet, pane_id: str = "") -> tuple[SavedObject, ...]:
         """Presentation states that refer to an image of the display set."""
@@ -222,6 +229,16 @@ class SavedObjects:
             return None
         record = self._records.get(applied.uid)
         return record.state if record is not None else None
+
+    def measured(self, layer: ImageLayer) -> ImageLayer:
+        """The layer with the real-world value maps that refer to its image."""
+        maps = self._real_world.get(layer.sop_instance_uid, ())
+        instance = self._images.instance(layer.sop_instance_uid)
+        if not maps or instance is None or layer.frame is None:
+            return layer
+        transform = instance.frames[layer.frame_number].modality_transform
+        own = tuple(m for found in maps if (m := on_modality_values(found, transform)) is not None)
+        return replace(layer, real_world=own)
 
     # -- how a pane looks then -------------------------------------------------------------------------------------
 

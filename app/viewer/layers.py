@@ -11,7 +11,7 @@ import numpy.typing as npt
 from app.domain.finding import Heatmap, SegmentMask
 from app.domain.geometry import VolumeGeometry
 from app.domain.label_grid import LabelGrid
-from app.domain.pixels import FramePixels
+from app.domain.pixels import FramePixels, RealWorldMapping
 from app.domain.volume import Volume
 from app.viewer.view_state import Appearance, ImageGeometry
 
@@ -33,6 +33,8 @@ class ImageLayer:
     """The values are made of several frames (mask subtraction), not those that are stored."""
     suv: float | None = None
     """What makes the values SUVbw; None where they are no PET or the header does not allow it."""
+    real_world: tuple[RealWorldMapping, ...] = ()
+    """Maps of objects that refer to the image, on modality values."""
 
     def __post_init__(self) -> None:
         if (self.frame is None) == (self.volume is None):
@@ -42,6 +44,11 @@ class ImageLayer:
                 raise ValueError('"geometry" is needed with a frame')
             if self.frame.values.shape[:2] != (self.geometry.rows, self.geometry.columns):
                 raise ValueError('"geometry" and the frame differ in rows or columns')
+
+    @property
+    def real_world_maps(self) -> tuple[RealWorldMapping, ...]:
+        """Those of the image's own header, then those of others."""
+        return (*(self.frame.real_world if self.frame is not None else ()), *self.real_world)
 
     @property
     def unit(self) -> str:

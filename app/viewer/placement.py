@@ -9,6 +9,7 @@ from app.domain.measurement import Annotation, MarkShape, Placement
 from app.domain.volume import Volume
 from app.viewer.layers import ImageLayer
 from app.viewer.measure import measure
+from app.viewer.real_world import with_real_world
 from app.viewer.suv import with_suv
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView
@@ -89,7 +90,7 @@ def annotation_of(
     inside = shape in _WITH_VALUES
     values = context.values() if inside else None
     found = measure(shape, points, geometry, values, context.layer.unit, context.padding())
-    measurements = with_suv(found, context.layer.suv)
+    measurements = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps)
     return Annotation(annotation_id, shape, place(points, context.layer, geometry, context.view.slab_mm), measurements, text)
 
 

@@ -21,10 +21,12 @@ def with_suv(measurements: Sequence[Measurement], factor: float | None) -> tuple
 
 
 def parted(measurements: Sequence[Measurement]) -> tuple[tuple[Measurement, ...], tuple[Measurement, ...]]:
-    """(as the image stores them, the SUV beside them); values that are stored as SUV count as stored."""
-    stored = {m.quantity for m in measurements if m.unit != SUV_UNIT}
-    beside = tuple(m for m in measurements if m.unit == SUV_UNIT and m.quantity in stored)
-    return tuple(m for m in measurements if m not in beside), beside
+    """(as the image stores them, the same quantities in a second unit beside them: SUV, a real-world value)."""
+    stored: list[Measurement] = []
+    beside: list[Measurement] = []
+    for m in measurements:
+        (beside if any(m.quantity is s.quantity for s in stored) else stored).append(m)
+    return tuple(stored), tuple(beside)
 
 
 def window_in_suv(window: VoiWindow, factor: float) -> VoiWindow:

@@ -1,4 +1,4 @@
-"""Every Specific Character Set of PS3.3 C.12.1.1.2 with and without code extensions, and what is mended when it does not fit."""
+"""Every Specific Character Set of PS3.3 C.12.1.1.2, with and without code extensions, and what is mended."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class _Group(QWidget):
     def __init__(self, title: Words, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
-        self._cards: tuple[SeriesCard, ...] = ()
+        self._cards: tuple[SeriesCard, ...] | None = None
         lay = column(self, gap=0)
         lay.addWidget(Line())
         top = row(margins=(12, 16, 12, 10))
@@ -179,7 +179,7 @@ class _Group(QWidget):
         self.setVisible(bool(cards))
 
     def forget(self) -> None:
-        self._cards = ()
+        self._cards = None
 
 
 class Strip(Surface):

@@ -6,6 +6,7 @@ from app.domain.measurement import MarkShape
 from app.viewer.edits import Edits, HideProbe, PutAnnotation, ShowProbe
 from app.viewer.measure import measure
 from app.viewer.placement import annotation_of
+from app.viewer.real_world import with_real_world
 from app.viewer.suv import with_suv
 from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
 from app.viewer.tools.drawing import short_drag
@@ -21,7 +22,8 @@ class ProbeTool(QuietTool):
         if not (0 <= px[0] < g.columns and 0 <= px[1] < g.rows):
             return (HideProbe(),)
         found = measure(MarkShape.POINT, (px,), g, context.values(), context.layer.unit, context.padding())
-        return (ShowProbe(event.at, px, context.point_mm(event), with_suv(found, context.layer.suv)),)
+        found = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps)
+        return (ShowProbe(event.at, px, context.point_mm(event), found),)
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         self._pressed = event
