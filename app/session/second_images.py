@@ -72,7 +72,7 @@ class SecondImages:
             return ()
         unit = {"GY": "Gy", "RELATIVE": "%"}.get(volume.unit, volume.unit or "?")
         scale = 100.0 if volume.unit == "RELATIVE" else 1.0
-        return (Problem("viewer.dose_scale", {"top": f"{self._highest(volume) * scale:.1f}", "unit": unit}, Severity.NOTE),)
+        return (Problem("viewer.dose_scale", {"top": round(self._highest(volume) * scale, 1), "unit": unit}, Severity.NOTE),)
 
     def _reference(self, pane: PaneState, base: ImageLayer) -> str:
         if base.volume is not None:

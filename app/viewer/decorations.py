@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.geometry import PlaneGeometry, Point3, orientation_letters
+from app.domain.problem import Problem, Severity
 from app.viewer.pane_info import CineInfo, PaneInfo
 from app.viewer.primitives import (
     Anchor,
@@ -112,6 +113,14 @@ def cine_text(texts: Texts, cine: CineInfo | None) -> str:
     return "\u25b6 " + _joined(rate, way, shown, dropped)
 
 
+_NOTES = {"viewer.spacing.regions": Role.TEXT}
+"""Words about the calibration that warn of nothing."""
+
+
+def _role_of(problem: Problem) -> Role:
+    return Role.TEXT if problem.severity is Severity.NOTE else Role.WARNING
+
+
 def _top_left(info: PaneInfo, texts: Texts) -> list[_Item]:
     name = info.patient_name or say(texts, "viewer.no_name")
     identity = info.patient_id or say(texts, "viewer.no_id")
@@ -150,9 +159,10 @@ def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
     slab = ""
     if info.slab_mm > 0:
         slab = say(texts, f"viewer.slab.{info.slab_mode or 'max'}", value=number(texts, info.slab_mm, 1))
-    remarks = [_Item(f"remark{n}", say_problem(texts, p), 0, Role.WARNING) for n, p in enumerate(info.remarks)]
+    remarks = [_Item(f"remark{n}", say_problem(texts, p), 0, _role_of(p)) for n, p in enumerate(info.remarks)]
     if info.calibration_note:
-        remarks.append(_Item("calibration", say(texts, info.calibration_note), 0, Role.WARNING))
+        role = _NOTES.get(info.calibration_note, Role.WARNING)
+        remarks.append(_Item("calibration", say(texts, info.calibration_note), 0, role))
     remarks += [_Item("state", say(texts, s), 0) for s in info.states]
     return [
         *remarks,

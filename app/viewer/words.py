@@ -30,7 +30,11 @@ def say(texts: Texts, message_id: str, **params: str | int | float) -> str:
 
 
 def say_problem(texts: Texts, problem: Problem) -> str:
-    return say(texts, problem.code, **problem.params)
+    mark = texts.get("number.decimal", ".")
+    told = {k: str(v).replace(".", mark) if isinstance(v, float) else v for k, v in problem.params.items()}
+    if "unit" in told:
+        told["unit"] = unit_text(texts, str(told["unit"]))
+    return say(texts, problem.code, **told)
 
 
 def number(texts: Texts, value: float, digits: int) -> str:
@@ -94,7 +98,8 @@ def _lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]
     ):
         if quantity in by:
             found = by[quantity]
-            text = number(texts, found.value, 3) + "\u202fs" if quantity is Quantity.TIME else value_text(texts, found)
+            seconds = number(texts, found.value, 3) + "\u202f" + unit_text(texts, found.unit)
+            text = seconds if quantity is Quantity.TIME else value_text(texts, found)
             lines.append(f"{sign} {text}".strip())
     if not lines and Quantity.LONG_AXIS in by:
         lines.append(value_text(texts, by[Quantity.LONG_AXIS]))
