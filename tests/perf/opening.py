@@ -1,9 +1,9 @@
 """A CT of 600 slices in an encrypted library: from the double click to the first image, and until the whole stack scrolls.
 
 ``python -m tests.perf.opening [--quick]`` (--quick: 200 slices, two openings). Every opening is a fresh process on the
-offscreen platform. *First image*: the first pane that shows pixels. *Whole stack*: every slice is decoded and waits in memory, and the
-slice at each end has been painted. Bars: 0.5 s and 3 s on two idle cores. The processor time until then is told beside, for
-machines that are not idle.
+offscreen platform. *First image*: the first pane that shows pixels. *Whole stack*: every slice is decoded and waits in
+memory, and the slice at each end has been painted. Bars: 0.5 s and 3 s on two idle cores. The processor time until then
+is told beside, for machines that are not idle.
 """
 
 from __future__ import annotations
