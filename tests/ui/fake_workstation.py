@@ -33,6 +33,7 @@ from app.session.views import (
     WorklistRow,
     WorklistView,
 )
+from tests.ui.fake_imports import FakeExports, FakeImports
 
 PEOPLE = (
     (
@@ -198,6 +199,7 @@ class FakeWorkstation:
         self.reading = None
         self.asked: list[tuple] = []
         self.running: tuple[TaskView, ...] = ()
+        self.imports, self.exports = FakeImports(self), FakeExports(self)
         self._summary = SimpleNamespace(
             studies=("a", "b"),
             known_studies=("c",),

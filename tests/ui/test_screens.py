@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QAbstractButton, QWidget
@@ -14,7 +16,20 @@ from app.ui.widgets.segments import Segments
 from tests.ui.conftest import Open, settle
 
 SIZES = [(1920, 1080), (1366, 768)]
-SCREENS = ["worklist", "empty", "reading", "revealed", "report", "tray", "keys", "import", "task"]
+SCREENS = [
+    "worklist",
+    "empty",
+    "reading",
+    "revealed",
+    "report",
+    "tray",
+    "keys",
+    "import",
+    "offer",
+    "reading_disc",
+    "export",
+    "task",
+]
 
 
 def show(open_window: Open, screen: str, language: str, size: tuple[int, int]) -> AppWindow:
@@ -31,6 +46,13 @@ def show(open_window: Open, screen: str, language: str, size: tuple[int, int]) -
         window.show_keys()
     elif screen == "import":
         window.show_import_summary()
+    elif screen in ("offer", "reading_disc"):
+        window.offer_import([Path("/media/KINGSTON")])
+        if screen == "reading_disc":
+            window._workstation.imports.start()
+    elif screen == "export":
+        window.exports.offer("1.2.0")
+        window.exports.sheet._identity.chosen.emit(True)
     elif screen == "task":
         window._workstation.run_task()
     settle(0.1)
