@@ -116,12 +116,24 @@ def _content(node: SrNode, depth: int, lines: list[DocumentLine]) -> None:
         value = " ".join(p for p in node.text.split("=")[0].split("^") if p)
     elif node.value_type == "CODE" and node.code is not None:
         detail = f"{node.code.value} {node.code.scheme}"
-    lines.append(DocumentLine(depth, line_kind, label, value, detail, label_id, target, frame))
+    point = _middle(node) if node.value_type == "SCOORD3D" else None
+    lines.append(
+        DocumentLine(depth, line_kind, label, value, detail, label_id, target, frame, point, node.frame_of_reference_uid)
+    )
     for child in node.children:
         # The image under a region is where the region's own line leads.
         if node.value_type in ("SCOORD", "SCOORD3D") and child.sop_instance_uid:
             continue
         _content(child, depth + 1, lines)
+
+
+def _middle(node: SrNode) -> tuple[float, float, float] | None:
+    """The middle of a region in the patient."""
+    points = [p for p in node.points if len(p) == 3]
+    if not points:
+        return None
+    x, y, z = (sum(p[a] for p in points) / len(points) for a in range(3))
+    return (x, y, z)
 
 
 # -- encapsulated ------------------------------------------------------------------------------------------------------

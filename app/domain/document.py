@@ -46,6 +46,9 @@ class DocumentLine:
     """An object that it refers to."""
     frame: int = 0
     """Zero-based."""
+    point_mm: tuple[float, float, float] | None = None
+    """A place in the patient that it speaks of, LPS."""
+    frame_of_reference_uid: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from app.domain.geometry import Point3
 from app.domain.study import DisplaySetKind
 from app.session.documents import Documents, Page, ShownDocument
 from app.session.reading_room import ReadingRoom
@@ -71,6 +72,36 @@ class SavedDesk:
                 if ref.sop_instance_uid == sop_instance_uid and ref.frame == frame:
                     return (chosen.display_set_id, number)
         return None
+
+    def can_show_point(self, frame_of_reference_uid: str) -> bool:
+        """Whether an open image lies in that frame of reference."""
+        if not frame_of_reference_uid:
+            return False
+        for chosen in self._room.content.sets():
+            plane = next((p for p in self._room.content.planes(chosen) if p is not None), None)
+            if plane is not None and plane.frame_of_reference_uid == frame_of_reference_uid:
+                return True
+        return False
+
+    def go_to_point(self, from_pane: str, point_mm: Point3, frame_of_reference_uid: str) -> bool:
+        """Every pane of that frame of reference goes to a place that a document speaks of; a pane is opened where none is."""
+        room = self._room
+        fitting = []
+        for chosen in room.content.sets():
+            plane = next((p for p in room.content.planes(chosen) if p is not None), None)
+            if plane is not None and plane.frame_of_reference_uid == frame_of_reference_uid:
+                fitting.append(chosen)
+        if not fitting:
+            return False
+        names = {d.display_set_id for d in fitting}
+        if not any(p.display_set_id in names for p in room.panes()):
+            target = next((p.pane_id for p in room.panes() if p.pane_id != from_pane), "")
+            if not target:
+                room.set_layout("1x2")
+                target = next(p.pane_id for p in room.panes() if p.pane_id != from_pane)
+            room.put_in_pane(target, max(fitting, key=lambda d: len(d.frames)).display_set_id)
+        room.show_point(point_mm)
+        return True
 
     def go_to(self, from_pane: str, sop_instance_uid: str, frame: int) -> bool:
         """Shows an image that a document refers to, in a pane beside the document; False when it is not here."""

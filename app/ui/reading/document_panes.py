@@ -44,6 +44,7 @@ class DocumentPanes(QObject):
             if view is None:
                 view = self._views[pane_id] = DocumentView(pane_id, self._workstation, self._grid)
                 view.jumped.connect(self._jump)
+                view.placed.connect(self._place_shown)
                 view.activated.connect(self._activate)
                 view.setGeometry(pane.geometry())
                 view.setVisible(not pane.isHidden())
@@ -62,6 +63,11 @@ class DocumentPanes(QObject):
     def _activate(self, pane_id: str) -> None:
         if self._workstation.reading is not None:
             self._workstation.reading.activate(pane_id)
+
+    def _place_shown(self, pane_id: str, frame_of_reference_uid: str, point_mm: tuple[float, float, float]) -> None:
+        reading = self._workstation.reading
+        if reading is not None and reading.saved is not None:
+            reading.saved.go_to_point(pane_id, point_mm, frame_of_reference_uid)
 
     def _jump(self, pane_id: str, sop_instance_uid: str, frame: int) -> None:
         reading = self._workstation.reading

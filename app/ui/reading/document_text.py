@@ -23,8 +23,8 @@ def time_of(value: str) -> str:
     return f"{date} {digits[8:10]}:{digits[10:12]}" if len(digits) >= 12 and digits[8:12].isdigit() else date
 
 
-def html_of(document: Document, is_here: Callable[[str, int], bool]) -> str:
-    """``is_here``: whether a referenced image can be shown; only then is it a link."""
+def html_of(document: Document, is_here: Callable[[DocumentLine], bool]) -> str:
+    """``is_here``: whether the image or place of a line can be shown; only then is there a link."""
     text, quiet, link = (colour(r).name() for r in ("text", "third", "mine"))
     out = [f'<html><body style="color:{text};">']
     rows: list[str] = []
@@ -49,17 +49,19 @@ def html_of(document: Document, is_here: Callable[[str, int], bool]) -> str:
     return "".join([*out, "</body></html>"])
 
 
-def _line(line: DocumentLine, is_here: Callable[[str, int], bool], quiet: str, link: str) -> str:
+def _line(line: DocumentLine, is_here: Callable[[DocumentLine], bool], quiet: str, link: str) -> str:
     margin = 14 + _INDENT_PX * min(line.depth, 12)
     label = line.label or (tr(line.label_id) if line.label_id else "")
     value = escape(line.value).replace("\n", "<br>")
-    if line.sop_instance_uid and is_here(line.sop_instance_uid, line.frame):
+    if (line.sop_instance_uid or line.point_mm is not None) and is_here(line):
         shown = value or escape(tr("document.image"))
         words = escape(tr("ui.document.show_image"))
-        value = (
-            f'{shown} <a href="image:{escape(line.sop_instance_uid)}/{line.frame}" '
-            f'style="color:{link}; text-decoration:none;">{words}</a>'
-        )
+        if line.sop_instance_uid:
+            target = f"image:{escape(line.sop_instance_uid)}/{line.frame}"
+        else:
+            x, y, z = line.point_mm or (0.0, 0.0, 0.0)
+            target = f"place:{escape(line.frame_of_reference_uid)}/{x!r}/{y!r}/{z!r}"
+        value = f'{shown} <a href="{target}" style="color:{link}; text-decoration:none;">{words}</a>'
     if line.kind is LineKind.HEADING:
         detail = f' <span style="color:{quiet};">{value} {escape(line.detail)}</span>' if value or line.detail else ""
         return f'<p style="margin:10px 14px 3px {margin}px;"><b>{escape(label)}</b>{detail}</p>'

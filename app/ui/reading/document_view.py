@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QStackedWidget, QTextBrowser, QWidget
 
-from app.domain.document import Document, DocumentKind
+from app.domain.document import Document, DocumentKind, DocumentLine
 from app.session.documents import ShownDocument
 from app.session.views import NOTHING, Words
 from app.ui.i18n import tr, tr_problem
@@ -38,6 +38,8 @@ ICONS = {
 class DocumentView(Surface):
     jumped = Signal(str, str, int)
     """Pane id, SOP Instance UID and frame of an image that was clicked."""
+    placed = Signal(str, str, object)
+    """Pane id, frame of reference, point in LPS mm that was clicked."""
     activated = Signal(str)
 
     def __init__(self, pane_id: str, workstation: Workstation, parent: QWidget | None = None) -> None:
@@ -123,11 +125,13 @@ class DocumentView(Surface):
             return time_of(value)
         return tr(value) if value.startswith("document.") else value
 
-    def _is_here(self, sop_instance_uid: str, frame: int) -> bool:
+    def _is_here(self, line: DocumentLine) -> bool:
         reading = self._workstation.reading
-        return (
-            reading is not None and reading.saved is not None and reading.saved.place_of(sop_instance_uid, frame) is not None
-        )
+        if reading is None or reading.saved is None:
+            return False
+        if line.sop_instance_uid:
+            return reading.saved.place_of(line.sop_instance_uid, line.frame) is not None
+        return reading.saved.can_show_point(line.frame_of_reference_uid)
 
     def _page(self, number: int, width_px: int) -> object:
         reading = self._workstation.reading
@@ -136,6 +140,10 @@ class DocumentView(Surface):
         return reading.saved.page(self._shown, number, width_px)
 
     def _clicked(self, url: QUrl) -> None:
+        if url.scheme() == "place":
+            name, x, y, z = url.path().split("/")
+            self.placed.emit(self.pane_id, name, (float(x), float(y), float(z)))
+            return
         uid, _, frame = url.path().partition("/")
         if url.scheme() == "image" and uid:
             self.jumped.emit(self.pane_id, uid, int(frame or 0))
