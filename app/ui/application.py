@@ -10,7 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QMessageBox
 
 from app.domain.problem import ProblemError
-from app.ui import i18n
+from app.ui import i18n, prewarm
 from app.ui.app_window import AppWindow, application
 from app.ui.main_loop import QtMainLoop
 
@@ -59,6 +59,7 @@ def run_window(paths: Sequence[Path] = (), samples: bool = False, language: str 
         try:
             window = AppWindow(workstation)
             window.showMaximized()
+            QTimer.singleShot(200, window, prewarm.begin)
             sys.excepthook = lambda _kind, error, _trace: window.unexpected(error)
             if samples:
                 QTimer.singleShot(0, window, window.open_samples)

@@ -93,6 +93,7 @@ class Stage:
     def __init__(self, home: Path) -> None:
         from app.demo import Demo
         from app.session.wiring import Options, open_workstation
+        from app.ui import prewarm
         from app.ui.app_window import AppWindow, application
         from app.ui.main_loop import QtMainLoop
         from tests.store.conftest import FixedKey
@@ -102,6 +103,7 @@ class Stage:
         self.window = AppWindow(self.workstation)
         self.window.resize(1920, 1080)
         self.window.show()
+        prewarm.begin()  # as application.py does
         self.demo = Demo(self.window, self.workstation, home, quiet=True)
         self.demo.pump(0.3)
 

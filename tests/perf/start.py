@@ -45,6 +45,7 @@ def child(home: Path) -> None:
     from PySide6.QtTest import QTest
 
     from app.session.wiring import Options, open_workstation
+    from app.ui import prewarm
     from app.ui.app_window import AppWindow, application
     from app.ui.main_loop import QtMainLoop
     from app.ui.reading.viewport import Viewport
@@ -58,6 +59,7 @@ def child(home: Path) -> None:
     QCoreApplication.processEvents()
     assert window.grab().width() > 0
     shown = time.time()
+    prewarm.begin()  # as application.py does
     _pump_for(0.5)
 
     rows = window.worklist.table.list
