@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from app.dicom.frame_pixels import frame_pixels
 from app.dicom.frame_pool import FramePool, Priority
 from app.dicom.memory_budget import MemoryBudget
 from app.dicom.pixel_cache import PixelCache
@@ -13,6 +14,7 @@ from app.domain.pixels import FramePixels
 from app.domain.ports import ByteSource
 from app.domain.problem import Problem
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance
+from app.viewer.pyramid import prepare_for
 
 _AHEAD, _BEHIND, _AT_REST = 10, 2, 3
 _JUMP = 24
@@ -22,6 +24,17 @@ _WINDOW_OF_CACHE = 0.35
 _WHOLE_OF_CACHE = 0.6
 """Stacks are fetched as a whole while all of them together stay below this part of the cache."""
 _REST_AT_ONCE = 8
+_LARGE_SIDE, _USUAL_PANE = 1536, 1000
+"""Pixels: films above the one are shown smaller than they are in panes of about the other."""
+
+
+def _load(instance: Instance, frame: int, source: ByteSource) -> FramePixels:
+    """Decodes, and makes the level of a large film ahead, so that the first paint does not wait for it."""
+    found = frame_pixels(instance, frame, source)
+    longest = max(found.values.shape[:2])
+    if longest > _LARGE_SIDE:
+        prepare_for(found, _USUAL_PANE / longest)
+    return found
 
 
 @dataclass
@@ -52,7 +65,7 @@ class FrameFeed:
         self._instance = instance
         self._cache = PixelCache()
         self._release = budget.hold("frames", self._cache.limit)
-        self._pool = FramePool(source, self._cache, threads)
+        self._pool = FramePool(source, self._cache, threads, _load)
         self._wanted: set[FrameRef] = set()
         self._problems: dict[FrameRef, Problem] = {}
         self._scrolls: dict[str, _Scroll] = {}
