@@ -76,6 +76,8 @@ class MarkShape(StrEnum):
     TEXT = "text"
     SPINE = "spine"
     TOOTH = "tooth"
+    CURVE = "curve"
+    """Points of a spline that a reformat follows."""
     MASK = "mask"
     """Painted or grown voxels; the placement is their middle."""
     KEY_IMAGE = "key_image"

@@ -57,6 +57,19 @@ class CurvedImage:
         return (float(v[0]), float(v[1]), float(v[2]))
 
 
+def spline_points(points: FloatArray, between: int = _FINE) -> FloatArray:
+    """(n, d) points on the spline through (m, d) drawn ones, ``between`` to each gap; the drawn ones where too few."""
+    given = np.asarray(points, dtype=np.float64)
+    if len(given) > 1:
+        given = given[np.concatenate([[True], np.linalg.norm(np.diff(given, axis=0), axis=1) > 1e-6])]
+    if len(given) < 3:
+        return given
+    t = np.concatenate([[0.0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(given, axis=0), axis=1)))])
+    spline = CubicSpline(t, given, bc_type="not-a-knot" if len(given) >= 4 else "natural")
+    parts = [np.linspace(a, b, between, endpoint=False) for a, b in zip(t, t[1:], strict=False)]
+    return np.asarray(spline(np.concatenate([*parts, t[-1:]])), dtype=np.float64)
+
+
 def arc_length_curve(points_mm: Sequence[Point3], step_mm: float) -> Curve:
     """A spline through at least two different points, resampled to equal arc length. Raises ``ValueError`` otherwise."""
     given = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)

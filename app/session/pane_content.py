@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from app.dicom.suv import Suv, suv_of
@@ -46,6 +46,8 @@ class PaneContent:
         self._images = images
         self._sets = {d.display_set_id: (o, d) for o in studies for d in o.display_sets}
         self._series: dict[str, Mapping[str, Series]] = {o.study.study_instance_uid: series_by_uid(o.study) for o in studies}
+        self.curved: Callable[[PaneState], ImageLayer | None] = lambda pane: None
+        """The reformat of a CURVED pane; set by the room."""
         self._planes: dict[str, tuple[PlaneGeometry | None, ...]] = {}
         self.angio = Angiography(images)
         self._suv: dict[str, Suv | Problem | None] = {}
@@ -85,6 +87,8 @@ class PaneContent:
         chosen = self.display_set(pane)
         if chosen is None or chosen.kind is DisplaySetKind.DOCUMENT:
             return None
+        if pane.view.plane is Plane.CURVED:
+            return self.curved(pane)
         if pane.view.plane is not Plane.STACK:
             volume = self._images.volume(chosen.display_set_id)
             look = self.in_stored_values(pane.appearance, chosen)
@@ -210,7 +214,7 @@ class PaneContent:
     def linked(self, pane: PaneState) -> LinkedPane:
         """The pane as the linking rules see it; planes empty where nothing hangs."""
         chosen = self.display_set(pane)
-        if chosen is None or pane.view.plane is Plane.RENDERED:
+        if chosen is None or pane.view.plane in (Plane.RENDERED, Plane.CURVED) or pane.curve:
             return LinkedPane(pane.pane_id, pane.view, "")
         volume = self._images.volume_if_here(chosen.display_set_id)
         return LinkedPane(

@@ -57,6 +57,8 @@ class PaneState:
     offset_mm: Point3 = (0.0, 0.0, 0.0)
     """Added to a linked patient position: set by the reader where frames of reference differ."""
     over: Over | None = None
+    curve: str = ""
+    """CURVED: the mark that it follows. OBLIQUE: the mark that it cuts across."""
     only_mask: str = ""
     """RENDERED: the own mark whose voxels alone are shown."""
     ai: bool = True

@@ -14,6 +14,7 @@ from app.domain.problem import Problem
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
 from app.session import rendered_panes
 from app.session.cine import Cine
+from app.session.curved_desk import THICKNESS_MM, CurvedDesk
 from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent, offsets_by_hand
@@ -56,7 +57,7 @@ from app.viewer.primitives import TextWidth, estimated_width
 from app.viewer.tool_api import Button, PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
 from app.viewer.tools.scroll import scrolled
-from app.viewer.view_state import Appearance, Plane, Size, ViewState, one_to_one, resolve, true_size, volume_centre
+from app.viewer.view_state import Appearance, Plane, Size, SlabMode, ViewState, one_to_one, resolve, true_size, volume_centre
 from app.viewer.words import Texts
 
 __all__ = ["DEFAULT_TOOL", "MarkOwner", "OpenStudy", "Overlay", "ReadingRoom"]
@@ -127,6 +128,8 @@ class ReadingRoom:
         self.content = PaneContent((current, *self._priors), images)
         self.cine = Cine(self, images, lambda: announce(Changes(layout=True)))
         self.second = SecondImages(self.content, images, Registrations(images, announce, notice))
+        self.curved = CurvedDesk(images, owner.mark, announce, notice)
+        self.content.curved = self.curved.layer
         self._caches: dict[str, SampleCache] = {}
         self._sizes: dict[str, Size] = {}
         self._tools = discover()
@@ -137,6 +140,7 @@ class ReadingRoom:
         self._probe: tuple[str, tuple[float, float], tuple[Measurement, ...]] | None = None
         self._undo: list[tuple[PaneState, ...]] = []
         self.extras = RoomTools()
+        self.extras.curve_drawn = self._open_curve
         self.screen_mm_per_px: float | None = None
         """Site setting: the monitor's pixel, measured once."""
         self.on_remember: Callable[[], None] = lambda: None
@@ -285,6 +289,8 @@ class ReadingRoom:
 
     def _view_ready(self, pane: PaneState, layer: ImageLayer) -> ViewState:
         """A plane that was hung before its volume was there starts at the common point, else in the volume's middle."""
+        if pane.curve and pane.view.plane is Plane.OBLIQUE:
+            return self.curved.cross_section(pane.curve, pane.view)
         if pane.view.plane is Plane.STACK or pane.view.point_mm is not None or layer.volume is None:
             return pane.view
         view = replace(pane.view, point_mm=self.point_mm or volume_centre(layer.volume.geometry))
@@ -360,7 +366,7 @@ class ReadingRoom:
             point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
             lens=self.extras.lens_in(pane_id),
-            drawers=drawers,
+            drawers=(*drawers, *self.curved.drawers(pane)),
             starred=layer is not None and (layer.sop_instance_uid, layer.frame_number) in self._owner.starred(),
             cross_references=self._cross_references(pane) if self.linked else (),
             draft=draft,
@@ -429,6 +435,10 @@ class ReadingRoom:
             self.activate(pane_id)
         if kind in ("press", "wheel"):
             self.cine.stop(pane_id)
+        if kind == "wheel" and self._panes[pane_id].curve and tool != "zoom":
+            self.curved.step(self._panes[pane_id].curve, -round(event.wheel) or -1)
+            self._announce(Changes(view=True))
+            return
         context = self.context(pane_id)
         if context is None:
             return
@@ -546,6 +556,29 @@ class ReadingRoom:
         if pane.prior or rendered_panes.is_rendered(pane):
             return ()
         return tuple(m for m in overlay.marks if pane.ai or m.finding.source is Source.MINE)
+
+    def _open_curve(self, pane_id: str, curve_id: str) -> None:
+        """The drawn pane, the reformat along the curve, a cross-section: side by side."""
+        drawn = self._panes[pane_id]
+        chosen = self.display_set(drawn)
+        if chosen is None or not self._images.can_be_volume(chosen):
+            return
+        if any(p.curve == curve_id for p in self._panes.values()):
+            return
+        self._remember()
+        places = boxes("1+2")
+        look = drawn.appearance
+        along = ViewState(drawn.display_set_id, Plane.CURVED, slab_mm=THICKNESS_MM, slab_mode=SlabMode.MEAN)
+        across = ViewState(drawn.display_set_id, Plane.OBLIQUE)
+        states = (
+            PaneState(places[0].pane_id, drawn.display_set_id, along, look, curve=curve_id),
+            replace(drawn, pane_id=places[1].pane_id),
+            PaneState(places[2].pane_id, drawn.display_set_id, across, look, curve=curve_id),
+        )
+        self._panes = {s.pane_id: s for s in states}
+        self._layout, self.active = "1+2", places[1].pane_id
+        self._caches.clear()
+        self._announce(Changes(layout=True, view=True))
 
     def _only_masked(self, pane: PaneState, layer: ImageLayer) -> ImageLayer:
         mark = self._owner.mark(pane.only_mask) if pane.only_mask else None

@@ -19,6 +19,8 @@ from app.viewer.volume_presets import volume_preset, volume_presets_for
 from app.viewer.volume_render import MOST_VOXELS, WHOLE, Crop, moved, reduction
 
 TOOLS = frozenset({"turn", "zoom", "pan"})
+LOOKS = frozenset({"zoom", "pan", "window", "probe", "magnifier", "zoom_region", "scroll"})
+"""What a picture laid flat along a curve allows: it has no place in the patient for a mark."""
 CROPS: Mapping[str, Crop] = {
     "whole": WHOLE,
     "front_off": (0.0, 1.0, 0.5, 1.0, 0.0, 1.0),
@@ -35,6 +37,8 @@ def is_rendered(pane: PaneState) -> bool:
 
 def tool_of(pane: PaneState, name: str, kind: str) -> str:
     """What a gesture does there: nothing is measured on a picture without depth."""
+    if pane.view.plane is Plane.CURVED:
+        return name if name in LOOKS else "window"
     if not is_rendered(pane):
         return name
     if kind == "wheel":

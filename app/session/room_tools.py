@@ -9,7 +9,7 @@ from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape
 from app.domain.problem import fail
 from app.domain.study import DisplaySet
-from app.viewer.edits import AskText, BrushMask, Edit, GrowMask, PutAnnotation, ShowBand, ShowLens
+from app.viewer.edits import AskText, BrushMask, Edit, GrowMask, OpenCurve, PutAnnotation, ShowBand, ShowLens
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ResolvedView
 from app.viewer.vocabulary import spoken
@@ -35,6 +35,7 @@ class RoomTools:
         self.band: tuple[str, tuple[Point2, Point2]] | None = None
         self.lens: tuple[str, Point2] | None = None
         self.asked: Asked | None = None
+        self.curve_drawn: Callable[[str, str], None] = lambda pane_id, annotation_id: None
         self.painted: Paint = lambda edit, chosen, resolved: None
         self.drawn: Callable[[Annotation, ToolContext], None] = lambda annotation, context: None
 
@@ -46,6 +47,8 @@ class RoomTools:
             self.lens = (pane_id, edit.at) if edit.at is not None else None
         elif isinstance(edit, AskText):
             self.asked = Asked(pane_id, edit.annotation, edit.at, edit.suggestion)
+        elif isinstance(edit, OpenCurve):
+            self.curve_drawn(pane_id, edit.annotation_id)
         elif isinstance(edit, GrowMask | BrushMask):
             if context is not None and chosen is not None:
                 self.painted(edit, chosen, context.resolved)

@@ -87,6 +87,13 @@ class AskText:
 
 
 @dataclass(frozen=True)
+class OpenCurve:
+    """A finished curve: the reformat along it is wanted beside."""
+
+    annotation_id: str
+
+
+@dataclass(frozen=True)
 class GrowMask:
     """Voxels connected to the seed whose values are like the seed's surroundings."""
 
@@ -106,6 +113,6 @@ class BrushMask:
 
 Edit = (
     SetView | SetAppearance | PutAnnotation | RemoveAnnotation | SelectAnnotation | ShowProbe | HideProbe | SetPoint
-    | ShowBand | ShowLens | AskText | GrowMask | BrushMask
+    | ShowBand | ShowLens | AskText | GrowMask | BrushMask | OpenCurve
 )  # fmt: skip
 Edits = tuple[Edit, ...]

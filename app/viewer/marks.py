@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from app.domain.finding import Finding, Source
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement
+from app.imaging.curved import spline_points
 from app.viewer.decorations import Style
 from app.viewer.layers import ImageLayer
 from app.viewer.placement import points_on
@@ -80,6 +83,9 @@ def shape_primitives(
         out.append(Polyline(corners, role, width, dashed, True, opacity=opacity, key="mark"))
     elif shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         out.append(Polyline(tuple(p), role, width, dashed, True, opacity=opacity, key="mark"))
+    elif shape is MarkShape.CURVE:
+        along = spline_points(np.asarray(points, dtype=np.float64), 12)
+        out.append(Polyline(tuple(_pane([(q[0], q[1]) for q in along], resolved)), role, width, dashed, key="mark"))
     elif shape is MarkShape.ARROW:
         out.extend(_arrow(p[0], p[1], role, width, style))
     elif shape in WRITTEN:

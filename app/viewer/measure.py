@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point2
 from app.domain.measurement import MarkShape, Measurement, Quantity
+from app.imaging.curved import spline_points
 from app.viewer.regions import region_of, spans, value_in
 from app.viewer.view_state import ImageGeometry
 
@@ -92,6 +93,14 @@ def pair_of_lengths(points: Sequence[Point2], geometry: ImageGeometry) -> tuple[
         Measurement(Quantity.SECOND_LENGTH, second.value, second.unit, second.calibrated),
         Measurement(Quantity.DIFFERENCE, abs(first.value - second.value), first.unit, first.calibrated),
     )
+
+
+def curve_length(points: Sequence[Point2], geometry: ImageGeometry) -> Measurement:
+    """Along the spline through the points, which is what the reformat follows."""
+    p, unit, calibrated = _scaled(points, geometry)
+    along = spline_points(p)
+    value = float(np.linalg.norm(np.diff(along, axis=0), axis=1).sum())
+    return Measurement(Quantity.LENGTH, value, unit, calibrated)
 
 
 _WORDLESS = frozenset(
@@ -223,6 +232,8 @@ def measure(
         return (cobb_deg(points, geometry),)
     if shape is MarkShape.CARDIOTHORACIC:
         return cardiothoracic(points, geometry)
+    if shape is MarkShape.CURVE:
+        return (curve_length(points, geometry),)
     if shape is MarkShape.LEG_LENGTH:
         return pair_of_lengths(points, geometry)
     if shape is MarkShape.LENGTH:

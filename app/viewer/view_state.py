@@ -34,6 +34,8 @@ class Plane(StrEnum):
     CORONAL = "coronal"
     SAGITTAL = "sagittal"
     OBLIQUE = "oblique"
+    CURVED = "curved"
+    """Along a drawn curve, laid flat."""
     RENDERED = "rendered"
     """The whole volume from outside, along ``oblique_row`` and ``oblique_column``."""
 
@@ -323,7 +325,7 @@ def plane_axes(view: ViewState) -> tuple[Point3, Point3]:
     """Patient unit vectors (right, down) of an MPR view. Raises ``ValueError`` for STACK."""
     if view.plane in (Plane.OBLIQUE, Plane.RENDERED):
         return view.oblique_row, view.oblique_column
-    if view.plane is Plane.STACK:
+    if view.plane in (Plane.STACK, Plane.CURVED):
         raise ValueError("a stack view shows acquired frames, it has no plane of its own")
     return _AXES[view.plane]
 

@@ -89,7 +89,7 @@ def test_every_tool_file_loads() -> None:
 
 
 @pytest.mark.parametrize("spec", TOOLS, ids=lambda t: t.name)
-@pytest.mark.parametrize("plane", list(Plane))
+@pytest.mark.parametrize("plane", [p for p in Plane if p is not Plane.CURVED])
 def test_every_tool_survives_a_gesture_in_every_plane(spec: ToolSpec, plane: Plane) -> None:
     view = ViewState(plane=plane, oblique_row=(0.6, 0.8, 0.0), oblique_column=(0.0, 0.0, -1.0), rotation_deg=90, flip_h=True)
     c = context(view)
