@@ -175,6 +175,13 @@ def _cpu_s(pid: int) -> float:
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _sleeps(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1][0] in "SD"
+    except OSError:
+        return False
+
+
 def _watched(command: list[str], slot: mmap.mmap, keep: str) -> tuple[str, str, int]:
     """Runs a child to its end: its output, what went wrong with the process ("" when nothing), and its cases."""
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -188,8 +195,8 @@ def _watched(command: list[str], slot: mmap.mmap, keep: str) -> tuple[str, str, 
                 running, since_cpu = n, _cpu_s(process.pid)
                 continue
             took = time.monotonic() - began / 1e9 if began else 0.0
-            # On a busy machine the wall clock alone would accuse the innocent.
-            if took > SLOWEST_S and (_cpu_s(process.pid) - since_cpu > SLOWEST_S or took > 60):
+            # On a busy machine the wall clock alone would accuse the innocent: it must have computed, or be asleep.
+            if took > SLOWEST_S and (_cpu_s(process.pid) - since_cpu > SLOWEST_S or (took > 60 and _sleeps(process.pid))):
                 process.kill()
                 process.communicate()
                 _keep_running(slot, keep, "hang")
