@@ -59,12 +59,18 @@ class FrameFeed:
         instance: Callable[[str], Instance | None],
         budget: MemoryBudget,
         threads: int,
+        cache_bytes: int = 0,
     ) -> None:
+        """``cache_bytes``: a fixed small cache instead of a share of the budget, for pictures in lists."""
         self._post = post
         self._arrived = arrived
         self._instance = instance
         self._cache = PixelCache()
-        self._release = budget.hold("frames", self._cache.limit)
+        self._release: Callable[[], None] = lambda: None
+        if cache_bytes:
+            self._cache.limit(cache_bytes)
+        else:
+            self._release = budget.hold("frames", self._cache.limit)
         self._pool = FramePool(source, self._cache, threads, _load)
         self._wanted: set[FrameRef] = set()
         self._problems: dict[FrameRef, Problem] = {}

@@ -39,12 +39,14 @@ class Images:
         arrived: Callable[[], None],
         threads: int = 2,
         budget: MemoryBudget | None = None,
+        cache_bytes: int = 0,
     ) -> None:
+        """``cache_bytes``: a fixed small cache of frames instead of a share of the budget, for pictures in lists."""
         self._source = source
         self._loop = loop
         self._arrived = arrived
         budget = budget or shared_budget
-        self._feed = FrameFeed(source, self._post, arrived, self.instance, budget, threads)
+        self._feed = FrameFeed(source, self._post, arrived, self.instance, budget, threads, cache_bytes)
         self._volume_feed = VolumeFeed(source, self._post, arrived, budget)
         self._side_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-beside")
         self._slow_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-slow")
