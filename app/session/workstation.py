@@ -111,7 +111,7 @@ class Workstation:
             self._read_changed,
             lambda problem: self._say(Notice(problem)),
         )
-        self._pictures = Images(parts.library.objects, parts.loop, lambda: None, threads=1)
+        self._pictures = Images(parts.library.objects, parts.loop, lambda: None, threads=1, cache_bytes=64 << 20)
         self._headers = StudyHeaders(parts.library, self._pictures)
         self._thumbnails = Thumbnails(
             parts.library, self._headers, self._pictures, lambda: self._announce(Changes(images=True))
