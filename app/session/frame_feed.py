@@ -80,7 +80,7 @@ class FrameFeed:
         self._shown: tuple[FrameRef, ...] = ()
         self._rest: deque[FrameRef] = deque()
         self._rest_bytes = 0
-        self._rest_running = 0
+        self._rest_asked: set[FrameRef] = set()
         self._closed = False
 
     def frame(self, ref: FrameRef, display_set: DisplaySet | None = None) -> FramePixels | None:
@@ -163,7 +163,10 @@ class FrameFeed:
     def _drop_stale(self) -> None:
         """What was passed by is not decoded any more."""
         kept = {*self._recent, *self._ahead, *self._shown, *(f for s in self._scrolls.values() for f in s.window)}
-        self._wanted -= self._pool.cancel_all_but(kept, Priority.VISIBLE, Priority.NEIGHBOUR)
+        gone = self._pool.cancel_all_but(kept, Priority.VISIBLE, Priority.NEIGHBOUR)
+        self._wanted -= gone
+        # One that was fetched for the rest, looked at in passing and left again went with them.
+        self._rest_asked -= gone
 
     def _frame_bytes(self, ref: FrameRef) -> int:
         instance = self._instance(ref.sop_instance_uid)
@@ -181,10 +184,10 @@ class FrameFeed:
         self._fetch_rest()
 
     def _fetch_rest(self) -> None:
-        while self._rest and self._rest_running < _REST_AT_ONCE and not self._closed:
+        while self._rest and len(self._rest_asked) < _REST_AT_ONCE and not self._closed:
             ref = self._rest.popleft()
             if ref not in self._cache and ref not in self._wanted and self._want(ref, Priority.PREFETCH):
-                self._rest_running += 1
+                self._rest_asked.add(ref)
 
     # -- asking and coming -----------------------------------------------------------------------------------------
 
@@ -197,22 +200,21 @@ class FrameFeed:
                 return False
         else:
             self._wanted.add(ref)
-        rest = priority is Priority.PREFETCH
 
         def done(key: FrameRef, frame: FramePixels | None, problem: Problem | None) -> None:
             del frame  # it lies in the cache
-            self._post(lambda: self._came(key, problem, rest))
+            self._post(lambda: self._came(key, problem))
 
         self._pool.request(instance, ref.frame, priority, done)
         return True
 
-    def _came(self, ref: FrameRef, problem: Problem | None, rest: bool) -> None:
+    def _came(self, ref: FrameRef, problem: Problem | None) -> None:
         self._wanted.discard(ref)
+        rest = ref in self._rest_asked
         if problem is not None:
             self._problems[ref] = problem
-        if rest:
-            self._rest_running -= 1
-            self._fetch_rest()
+        self._rest_asked.discard(ref)
+        self._fetch_rest()
         # A frame that nobody looks at yet changes no picture.
         if not rest or ref in self._shown or ref in self._recent or not self._wanted:
             self._arrived()

@@ -145,6 +145,22 @@ def test_a_scrolled_stack_is_fetched_ahead_and_what_is_passed_is_dropped(
         images.close()
 
 
+def test_a_wild_scroll_leaves_nothing_behind(stack: tuple[Study, DisplaySet, np.ndarray]) -> None:
+    """Frames asked for, passed and dropped while the rest of the stack is fetched: all of it comes in the end."""
+    images, loop = feed(stack, MemoryBudget(4 * GIB))
+    chosen = stack[1]
+    try:
+        for n in np.random.default_rng(8).integers(0, len(chosen.frames), 300):
+            images.showing([chosen.frames[n]], [])
+            images.frame(chosen.frames[n], chosen)
+            if n % 5 == 0:
+                loop.run_pending()
+        assert loop.run_until(lambda: not images.busy(), 20)
+        assert all(images.is_here(f) for f in chosen.frames)
+    finally:
+        images.close()
+
+
 def test_the_site_states_the_ceiling(tmp_path: Path) -> None:
     assert memory.ceiling_of(tmp_path) == default_ceiling()
     site = tmp_path / "site.toml"
