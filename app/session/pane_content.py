@@ -57,6 +57,9 @@ class PaneContent:
         """Raises ``KeyError`` for an id of no open study."""
         return self._sets[display_set_id][1]
 
+    def knows(self, display_set_id: str) -> bool:
+        return display_set_id in self._sets
+
     def prior_like(self, chosen: DisplaySet) -> str | None:
         """A stack of another study of the same modality and plane, the longest; the studies are one patient's."""
         best: tuple[int, str] | None = None

@@ -11,7 +11,7 @@ from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.measurement import Annotation, Measurement
 from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem
-from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance
 from app.session import rendered_panes
 from app.session.cine import Cine
 from app.session.curved_desk import THICKNESS_MM, CurvedDesk
@@ -197,6 +197,24 @@ class ReadingRoom:
         self._panes = panes
         self.active = "pane-0"
         self._caches.clear()
+
+    def put_back(self, layout: str, stage: int, active: str, panes: Sequence[PaneState]) -> None:
+        """The panes as they stood before the programme died."""
+        self._layout, self._panes = layout, {p.pane_id: p for p in panes}
+        self._stage = stage if 0 <= stage < len(self.stages) else 0
+        self.active = active if active in self._panes else next(iter(self._panes))
+        self._caches.clear()
+        self._announce(Changes(layout=True, view=True))
+
+    def instance(self, sop_instance_uid: str) -> Instance | None:
+        return self._images.instance(sop_instance_uid)
+
+    def pane_size(self, pane_id: str) -> Size | None:
+        """Of the pane on the screen, as its last picture was asked for."""
+        return self._sizes.get(pane_id)
+
+    def set_pane_size(self, pane_id: str, size: Size) -> None:
+        self._sizes[pane_id] = size
 
     def studies(self) -> tuple[OpenStudy, tuple[OpenStudy, ...]]:
         """The current one and its priors."""

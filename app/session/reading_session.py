@@ -111,7 +111,9 @@ class ReadingSession:
         room.extras.painted = self._masks.paint
         room.extras.drawn = rechecks.check
         desk.on_marks = self._journal.append
-        room.on_remember = lambda: self._journal.append(None)
+        self.on_layout: Callable[[], None] = lambda: None
+        """Called when the panes are about to change: the layout is kept for a restart."""
+        room.on_remember = self._remembered
 
     # -- who and what ----------------------------------------------------------------------------------------------
 
@@ -263,6 +265,10 @@ class ReadingSession:
         problem = self._room.true_size()
         if problem is not None:
             self._notice(Notice(problem))
+
+    def _remembered(self) -> None:
+        self._journal.append(None)
+        self.on_layout()
 
     def _say_if(self, problem: Problem | None) -> None:
         if problem is not None:

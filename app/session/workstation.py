@@ -19,6 +19,7 @@ from app.security.redaction import REDACTOR
 from app.session import this_pc
 from app.session.calibration_desk import CalibrationDesk
 from app.session.chain_check import ChainCheck
+from app.session.display_desk import DisplayDesk
 from app.session.documents import Documents
 from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
 from app.session.export_desk import ExportDesk
@@ -27,6 +28,7 @@ from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
 from app.session.import_desk import DeskParts, ImportDesk
 from app.session.importing import ImportSummary, import_paths
+from app.session.layout_recovery import restore, state_of
 from app.session.list_desk import ListDesk
 from app.session.own_hangings import HangingVerbs, OwnHangings
 from app.session.read_planner import LibraryPlanner
@@ -386,13 +388,24 @@ class Workstation:
             # Imported by the command line, or the programme died before it was planned.
             self._reads.arrived(study_instance_uid, first=True)
         self._reads.prefer(study_instance_uid)
+        kept = self._library.recovery.load(person)
+        if kept is not None and kept.get("study") == study_instance_uid:
+            restore(room, kept)
+        self.reading.on_layout = lambda: self._loop.post(lambda: self._keep_open(study_instance_uid))
         self._keep_open(study_instance_uid)
         self._announce(Changes(study=True, layout=True, view=True, findings=True, second_read=True, report=True))
         return self.reading
 
     def _keep_open(self, uid: str) -> None:
-        person = self.person.person_id
-        self._library.write_async(lambda tx: self._library.recovery.save(tx, person, {"study": uid}))
+        if self.reading is None or self.reading.study.study_instance_uid != uid:
+            return
+        person, state = self.person.person_id, state_of(uid, self.reading.room)
+        self._library.write_async(lambda tx: self._library.recovery.save(tx, person, state))
+
+    @property
+    def display(self) -> DisplayDesk:
+        """The monitors: pixel size and constancy log."""
+        return DisplayDesk(self._library, self.person.person_id)
 
     def study_to_restore(self) -> str:
         """The study that was open when the programme last ended without closing it; empty when none was."""

@@ -111,6 +111,7 @@ class AppWindow(QWidget):
             reading.to_worklist.connect(lambda: self.go("worklist"))
             reading.to_report.connect(lambda: self.go("report"))
             reading.open_wanted.connect(self.open_study)
+            reading.window_command.connect(self._run_command)
             reading.tags_wanted.connect(lambda uid, chosen: self.explorer.study(uid, chosen))
             return reading
         if name == "report":
@@ -206,8 +207,6 @@ class AppWindow(QWidget):
         elif self._workstation.reading is not None:
             if command == "retry_read":
                 self._workstation.reading.retry_read()
-            elif command == "save_arrangement":
-                self._workstation.reading.command(command)
             else:
                 self._workstation.reading.command(command)
 
@@ -259,6 +258,13 @@ class AppWindow(QWidget):
             self._explorer = ExplorerDoor(self._workstation, self)
         return self._explorer
 
+    def show_display_check(self) -> None:
+        from app.ui.display_check import DisplayCheck
+
+        sheet = DisplayCheck(self._workstation.display, self)
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.open()
+
     def show_keys(self) -> None:
         if self._keys is None:
             self._keys = ShortcutSheet(self)
@@ -292,6 +298,8 @@ class AppWindow(QWidget):
             self.go(command.removeprefix("go_"))
         elif command == "keys":
             self.show_keys()
+        elif command == "display_check":
+            self.show_display_check()
         elif command == "import_files":
             self.worklist.choose_files()
         elif command == "full_screen":

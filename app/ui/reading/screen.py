@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QWidget
 from app.domain.problem import ProblemError
 from app.session.views import Changes, Notice
 from app.ui.chairside.odontogram import Odontogram
+from app.ui.display_check import screen_name
 from app.ui.pictures import Thumbnails
+from app.ui.reading import image_out
 from app.ui.reading.findings_panel import FindingsPanel
 from app.ui.reading.paint_primitives import text_width
 from app.ui.reading.pane_grid import PaneGrid
@@ -26,6 +28,8 @@ class ReadingScreen(QWidget):
     to_worklist = Signal()
     to_report = Signal()
     open_wanted = Signal(str)
+    window_command = Signal(str)
+    """A command of the menu that is the window's."""
     tags_wanted = Signal(str, str)
     """Study Instance UID, display set id: its objects and their tags."""
 
@@ -43,6 +47,7 @@ class ReadingScreen(QWidget):
         middle = column()
         self.tools = ToolsRow(workstation)
         self.tools.unfold.clicked.connect(self.toggle_strip)
+        self.tools.wanted.connect(self._tool_wanted)
         self.panes = PaneGrid(workstation)
         middle.addWidget(self.tools)
         middle.addWidget(self.panes, 1)
@@ -141,14 +146,27 @@ class ReadingScreen(QWidget):
             self._step_pane(1 if name == "next_pane" else -1)
         elif self.findings.command(name):
             return True
-        elif name.startswith("go_") or name in ("keys", "import_files", "full_screen"):
+        elif name.startswith("go_") or name in ("keys", "import_files", "full_screen", "display_check"):
             return False
         elif name == "back":
             reading.command("cancel_gesture")
             return False
+        elif name in image_out.COMMANDS:
+            self._image_out(name)
         else:
+            if name == "true_size":
+                reading.room.screen_mm_per_px = self._workstation.display.mm_per_px(screen_name(self.screen()))
             self._plain(name)
         return True
+
+    def _tool_wanted(self, name: str) -> None:
+        if not self.command(name):
+            self.window_command.emit(name)
+
+    def _image_out(self, name: str) -> None:
+        pane = self.panes.active_pane()
+        if pane is not None:
+            image_out.run(name, self._workstation, self._workstation.reading, pane.device_size(), self)
 
     def _plain(self, name: str) -> None:
         try:

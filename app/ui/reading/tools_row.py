@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -41,7 +41,22 @@ _LOOKS = {
 """Commands behind *More* and their icons."""
 
 
+_OUT = {
+    "true_size": "ruler",
+    "link_by_hand": "link-simple-horizontal",
+    "change_view": "swap",
+    "toggle_key_image": "star",
+    "copy_image": "copy",
+    "save_image": "floppy-disk",
+    "display_check": "monitor",
+}
+"""Further ones: pictures out of the window, and the monitor."""
+
+
 class ToolsRow(Surface):
+    wanted = Signal(str)
+    """A command for the window."""
+
     def __init__(self, workstation: Workstation, parent: QWidget | None = None) -> None:
         super().__init__("panel", "", parent)
         self._workstation = workstation
@@ -185,6 +200,13 @@ class ToolsRow(Surface):
             self._workstation.reading.command(name)
         self.refresh()
 
+    def _asked(self, name: str) -> None:
+        """What needs the window (clipboard, files) goes to it by name; the rest is the session's."""
+        if name in _OUT or name == "true_size":
+            self.wanted.emit(name)
+        else:
+            self._command(name)
+
     def _step(self, by: int) -> None:
         reading = self._workstation.reading
         if reading is not None:
@@ -215,10 +237,10 @@ class ToolsRow(Surface):
                 action.setIcon(icon(tool.icon))
             action.triggered.connect(lambda _=False, n=tool.name: self._choose(n))
         menu.addSeparator()
-        for name, picture in _LOOKS.items():
+        for name, picture in (*_LOOKS.items(), *_OUT.items()):
             key = key_of("reading", name)
             action = menu.addAction(icon(picture), tr(f"ui.key.{name}") + (f"\t{key}" if key else ""))
-            action.triggered.connect(lambda _=False, n=name: self._command(n))
+            action.triggered.connect(lambda _=False, n=name: self._asked(n))
         return menu
 
     def _layout_menu(self) -> QMenu:

@@ -1,0 +1,97 @@
+"""The picture of a pane as it stands: for the clipboard, as PNG, as Secondary Capture; with identity or without it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from app.dicom.image_writer import SeriesHeader, StudyHeader, write_secondary_capture
+from app.domain.identity import new_uid
+from app.domain.problem import Problem, fail
+from app.domain.study import Patient, PersonName
+from app.session.paint import painted, png, text_width
+from app.viewer.decorations import Style
+from app.viewer.pane_info import PaneInfo
+from app.viewer.words import say
+
+if TYPE_CHECKING:
+    from app.session.reading_room import ReadingRoom
+
+LEAST = 512
+"""A small pane is painted at least this wide: what is copied is looked at elsewhere."""
+_BURNED_IN = frozenset({"US", "XA", "RF", "SC", "OT", "ES", "XC", "IVUS"})
+"""Modalities whose pixels often carry names, whatever their header says."""
+
+
+def without_identity(info: PaneInfo, word: str) -> PaneInfo:
+    """Nothing that names the person, the study's day or the site; what the image needs to be read stays."""
+    return replace(
+        info, patient_name=word, patient_id="–", sex="", birth_date="", age="", study_datetime="",
+        study_description="", series_line="",
+    )  # fmt: skip
+
+
+def may_hold_names(room: ReadingRoom, pane_id: str) -> bool:
+    """Pixels that are not known to be free of burned-in names."""
+    pane = room.pane(pane_id)
+    chosen = room.display_set(pane)
+    ref = room.frame_ref(pane)
+    instance = room.instance(ref.sop_instance_uid) if ref is not None else None
+    said = instance.burned_in_annotation.upper() if instance is not None else ""
+    return said == "YES" or (said != "NO" and chosen is not None and chosen.modality in _BURNED_IN)
+
+
+def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) RGB with the pane's texts and marks. Raises ``export.no_picture``; ``export.burned_in`` for pixels that may
+    name the person when a picture without identity is wanted.
+    """
+    if not identified and may_hold_names(room, pane_id):
+        raise fail("export.burned_in")
+    before = room.pane_size(pane_id)
+    scale = max(1.0, LEAST / max(size[0], 1))
+    request = room.picture_request(pane_id, (round(size[0] * scale), round(size[1] * scale)), scale, False)
+    if before is not None:
+        room.set_pane_size(pane_id, before)
+    info = request.info if identified else without_identity(request.info, say(room.texts, "viewer.deidentified"))
+    marks = request.marks if identified else tuple(replace(m, finding=replace(m.finding, comment="")) for m in request.marks)
+    style = Style(request.style.scale, text_width, True)
+    done = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None)()
+    if done.pixels is None:
+        raise fail("export.no_picture") if done.problem is None else _as_error(done.problem)
+    return painted(done)
+
+
+def _as_error(problem: Problem) -> Exception:
+    from app.domain.problem import ProblemError
+
+    return ProblemError(problem)
+
+
+def picture_png(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> bytes:
+    return png(picture(room, pane_id, size, identified))
+
+
+def write_capture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool, path: Path) -> None:
+    """A Secondary Capture of the pane: in the patient's study, or under fresh UIDs without one. Raises as ``picture``."""
+    rgb = picture(room, pane_id, size, identified)
+    current, _ = room.studies()
+    study = current.study
+    now = datetime.now()
+    header = StudyHeader(
+        study.patient if identified else Patient("ANONYMOUS", name=PersonName("ANONYMOUS")),
+        study.study_instance_uid if identified else new_uid(),
+        (study.study_datetime[:8] or now.strftime("%Y%m%d")) if identified else now.strftime("%Y%m%d"),
+        study.study_datetime[8:14] if identified else "",
+        description=study.description if identified else "",
+        extra={} if identified else {"PatientIdentityRemoved": "YES", "DeidentificationMethod": "Rendered without identity"},
+    )
+    series = SeriesHeader(
+        new_uid(), "OT", 9500, "Ekinshi capture", model_name="Ekinshi",
+        extra={"BurnedInAnnotation": "YES" if identified else "NO"},
+    )  # fmt: skip
+    write_secondary_capture(rgb[None], path, header, series)
