@@ -77,10 +77,12 @@ def _title(ds: Any) -> str:
 
 def _report(data: bytes, kind: str) -> Document:
     document = read_sr(data)
-    facts = [
-        ("document.fact.state", "document.complete" if document.complete else "document.partial"),
-        ("document.fact.verified", "document.yes" if document.verified else "document.no"),
-    ]
+    facts: list[tuple[str, str]] = []
+    if kind != KEY_OBJECTS:  # a selection of images has neither state nor verification
+        facts = [
+            ("document.fact.state", "document.complete" if document.complete else "document.partial"),
+            ("document.fact.verified", "document.yes" if document.verified else "document.no"),
+        ]
     if document.content_datetime:
         facts.append(("document.fact.time", document.content_datetime[:14]))
     if document.observer:

@@ -84,7 +84,7 @@ class SavedDesk:
         return False
 
     def go_to_point(self, from_pane: str, point_mm: Point3, frame_of_reference_uid: str) -> bool:
-        """Every pane of that frame of reference goes to a place that a document speaks of; a pane is opened where none is."""
+        """Panes of that frame of reference go to a place that a document speaks of; one is opened where none is."""
         room = self._room
         fitting = []
         for chosen in room.content.sets():
