@@ -79,6 +79,7 @@ class FrameFeed:
         self._ahead: tuple[FrameRef, ...] = ()
         self._shown: tuple[FrameRef, ...] = ()
         self._rest: deque[FrameRef] = deque()
+        self._planned: set[FrameRef] = set()
         self._rest_bytes = 0
         self._rest_asked: set[FrameRef] = set()
         self._closed = False
@@ -148,6 +149,7 @@ class FrameFeed:
         for near in scroll.window:
             if near not in self._cache:
                 self._want(near, Priority.NEIGHBOUR)
+        self._fetch_rest()
 
     def _window(self, at: int, scroll: _Scroll, display_set: DisplaySet) -> tuple[FrameRef, ...]:
         """The next frames, nearest first: mostly in the direction of the scroll, no more than the cache can hold."""
@@ -165,7 +167,8 @@ class FrameFeed:
         kept = {*self._recent, *self._ahead, *self._shown, *(f for s in self._scrolls.values() for f in s.window)}
         gone = self._pool.cancel_all_but(kept, Priority.VISIBLE, Priority.NEIGHBOUR)
         self._wanted -= gone
-        # One that was fetched for the rest, looked at in passing and left again went with them.
+        # Those of a stack that comes as a whole come later.
+        self._rest.extend(gone & self._planned)
         self._rest_asked -= gone
 
     def _frame_bytes(self, ref: FrameRef) -> int:
@@ -180,6 +183,7 @@ class FrameFeed:
             return
         self._rest_bytes += size
         at = scroll.places.get(ref, 0)
+        self._planned.update(display_set.frames)
         self._rest.extend(sorted(display_set.frames, key=lambda f: abs(scroll.places[f] - at)))
         self._fetch_rest()
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.dicom.byte_source import FileByteSource
 from app.dicom.display_sets import display_sets
+from app.dicom.frame_pool import FramePool
 from app.dicom.memory_budget import LEAST_CEILING, PROGRAM_BYTES, MemoryBudget, default_ceiling, machine_bytes
 from app.dicom.scanner import scan
 from app.dicom.volume_builder import build_volume, volume_bytes
 from app.domain.problem import ProblemError
-from app.domain.study import DisplaySet, Study
+from app.domain.study import DisplaySet, FrameRef, Study
 from app.domain.volume import Volume
-from app.session import memory
+from app.session import frame_feed, memory
 from app.session.images import Images
 from app.session.loop import QueueLoop
 from tests import phantoms
@@ -75,10 +78,12 @@ def test_need_is_counted_before_building(stack: tuple[Study, DisplaySet, np.ndar
     assert volume_bytes(study, chosen) == voxels.nbytes
 
 
-def feed(stack: tuple[Study, DisplaySet, np.ndarray], budget: MemoryBudget) -> tuple[Images, QueueLoop]:
+def feed(
+    stack: tuple[Study, DisplaySet, np.ndarray], budget: MemoryBudget, source: FileByteSource | None = None
+) -> tuple[Images, QueueLoop]:
     study, chosen, _ = stack
     loop = QueueLoop()
-    images = Images(FileByteSource(), loop, lambda: None, budget=budget)
+    images = Images(source or FileByteSource(), loop, lambda: None, budget=budget)
     images.add(study, (chosen,))
     return images, loop
 
@@ -145,9 +150,29 @@ def test_a_scrolled_stack_is_fetched_ahead_and_what_is_passed_is_dropped(
         images.close()
 
 
-def test_a_wild_scroll_leaves_nothing_behind(stack: tuple[Study, DisplaySet, np.ndarray]) -> None:
+class SlowSource(FileByteSource):
+    """Three milliseconds a read, so that requests wait and can be dropped."""
+
+    def read_range(self, locator: str, offset: int, length: int) -> bytes:
+        time.sleep(0.003)
+        return super().read_range(locator, offset, length)
+
+
+def test_a_wild_scroll_leaves_nothing_behind(
+    stack: tuple[Study, DisplaySet, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Frames asked for, passed and dropped while the rest of the stack is fetched: all of it comes in the end."""
-    images, loop = feed(stack, MemoryBudget(4 * GIB))
+    monkeypatch.setattr(frame_feed, "_RECENT", 1)
+    dropped: list[int] = []
+    cancel = FramePool.cancel_all_but
+
+    def counted(pool: FramePool, *arguments: Any) -> set[FrameRef]:
+        gone = cancel(pool, *arguments)
+        dropped.append(len(gone))
+        return gone
+
+    monkeypatch.setattr(FramePool, "cancel_all_but", counted)
+    images, loop = feed(stack, MemoryBudget(4 * GIB), SlowSource())
     chosen = stack[1]
     try:
         for n in np.random.default_rng(8).integers(0, len(chosen.frames), 300):
@@ -157,6 +182,7 @@ def test_a_wild_scroll_leaves_nothing_behind(stack: tuple[Study, DisplaySet, np.
                 loop.run_pending()
         assert loop.run_until(lambda: not images.busy(), 20)
         assert all(images.is_here(f) for f in chosen.frames)
+        assert sum(dropped) > 0
     finally:
         images.close()
 
