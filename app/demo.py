@@ -207,6 +207,36 @@ def play(demo: Demo, samples: list[SampleStudy]) -> str:
     return report_id
 
 
+def show_chairside(demo: Demo, samples: list[SampleStudy]) -> None:
+    """The dental page with the generated panoramic film: the second read open, some of it answered, one entry of the
+    dentist's own. A second reader that is not installed or not ready leaves the chart to the dentist."""
+    from app.session.views import AiState
+
+    film = next((s for s in samples if s.key == "panoramic"), None)
+    if film is None:
+        return
+    demo.window.open_study(film.study_instance_uid)
+    reading = demo.workstation.reading
+    if reading is None or reading.teeth is None:
+        return
+    demo.settle(40)
+    waiting = (AiState.WAITING, AiState.RUNNING)
+    demo.until(lambda: reading.second_read().state not in waiting, 120, "second read")
+    reading.show_ai()
+    known = {(a.region, a.kind) for a in film.answers}
+    kinds = {"finding.filled_tooth": "filling", "finding.impacted_tooth": "impacted", "finding.missing_tooth": "missing"}
+    for card in reading.second_read().ai_only:
+        if (card.finding.region, kinds.get(card.title.id, "")) in known:
+            reading.accept(card.finding.finding_id)
+    reading.teeth.toggle(46, "crown_fracture")
+    reading.teeth.toggle_surface(46, "M")
+    left = reading.second_read().ai_only
+    if left:
+        reading.jump_to(next((c for c in left if c.verdict is None), left[0]).finding.finding_id)
+    demo.settle(40)
+    demo.picture("9-chairside")
+
+
 def _proven(workstation: Workstation, report_id: str) -> bool:
     from app.domain.outbox import OutboxState
 
@@ -306,6 +336,7 @@ def perform(out: Path, language: str = "en", size: tuple[int, int] = SIZE, quiet
             samples = write_samples(cache_folder() / "samples")
             report_id = play(demo, list(samples))
             write_results(demo, report_id)
+            show_chairside(demo, list(samples))
             window.close()
             window.deleteLater()
             demo.pump(0.1)

@@ -24,11 +24,10 @@ NETWORK = "dental_teeth"
 ROWS, COLUMNS = 192, 320
 STRIDE = 4
 CELLS = (ROWS // STRIDE, COLUMNS // STRIDE)
-LOWEST = 0.1
+LOWEST = 0.12
 """A place below this is no tooth."""
 SURE = 0.5
 NEAR_CELLS = 1.6
-_FELLOWS = [*range(15, -1, -1), *range(31, 15, -1)]
 Floats = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]
 
@@ -74,20 +73,11 @@ def local_contrast(shown: Floats, kept: Floats) -> Floats:
 
 
 def guess(picture: Floats, nets: Networks) -> Floats:
-    """(32 + 4, cells): probability of each number, then offset and log size, averaged with the mirrored look."""
+    """(32 + 4, cells): probability of each number, then offset and log size, see ``boxes.decode``."""
+    out = np.array(nets.run(NETWORK, np.ascontiguousarray(picture)[None, None])[0], np.float32)
     n = len(TEETH)
-    looks = []
-    for mirrored in (False, True):
-        look = picture[:, ::-1] if mirrored else picture
-        out = np.array(nets.run(NETWORK, np.ascontiguousarray(look)[None, None])[0], np.float32)
-        out[:n] = 1.0 / (1.0 + np.exp(-np.clip(out[:n], -30, 30)))
-        if mirrored:
-            # In the mirror each tooth is its fellow of the other side.
-            out = out[:, :, ::-1].copy()
-            out[:n] = out[_FELLOWS]
-            out[n] = 1.0 - out[n]
-        looks.append(out)
-    return np.asarray((looks[0] + looks[1]) / 2, np.float32)
+    out[:n] = 1.0 / (1.0 + np.exp(-np.clip(out[:n], -30, 30)))
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +121,7 @@ def _fitted(
     """Map from the template's plane (x, y about -1..1) to cells: affine with a bend, less bent the less is seen."""
     a = _terms(template) * np.sqrt(weight)[:, None]
     b = where * np.sqrt(weight)[:, None]
-    hold = np.diag([1e-3, 1e-3, 1e-1, 1e-1])
+    hold = np.diag([1e-4, 1e-4, 1e-3, 1e-2])
     return np.asarray(np.linalg.solve(a.T @ a + hold, a.T @ b), np.float64)
 
 
