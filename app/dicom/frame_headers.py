@@ -125,12 +125,18 @@ def modality_transform_of(dataset: RawDataset, modality: str, signed: bool, repa
     if slope is None and intercept is None:
         return _dose_scaling(dataset, modality)
     unit = code(dataset, tags.RESCALE_TYPE) or ("HU" if modality == "CT" else "")
-    if not unit and modality == "PT":
-        unit = code(dataset, tags.UNITS)
+    if modality == "PT":
+        unit = _pet_unit(dataset) or unit
     if slope == 0:
         _once(repairs, repaired("dicom.repaired.slope"))
         slope, unit = 1.0, ""
     return _linear(1.0 if slope is None else slope, intercept or 0.0, "" if unit == "US" else unit)
+
+
+def _pet_unit(dataset: RawDataset) -> str:
+    """Units (0054,1001); an SUV by another measure of the body than its weight is not called GML, which means SUVbw."""
+    unit, kind = code(dataset, tags.UNITS), code(dataset, tags.SUV_TYPE)
+    return f"{{SUV{kind.lower()}}}g/ml" if unit == "GML" and kind not in ("", "BW") else unit
 
 
 def _dose_scaling(dataset: RawDataset, modality: str) -> ModalityTransform:

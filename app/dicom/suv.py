@@ -92,7 +92,8 @@ def suv_of(instances: Sequence[Instance]) -> Suv | Problem:
     for name in ("units", "dose_bq", "weight_kg", "decay_correction", "half_life_s", "philips_suv"):
         if len({json.dumps(h.get(name)) for h in heads}) > 1:
             return _refused("mixed", name=name)
-    units = str(head.get("units", ""))
+    frames = instances[0].frames
+    units = str(head.get("units", "")) or (frames[0].modality_transform.unit if frames else "")  # enhanced ones: by frame
     if units == "GML":
         kind = str(head.get("suv_type", "BW"))
         return Suv(1.0, None, 0.0) if kind == "BW" else _refused("other_type", kind=kind)

@@ -229,3 +229,16 @@ def test_images_that_disagree_have_no_common_factor(tmp_path: Path) -> None:
     answer = found(tmp_path, {}, {"dose": 371e6})
     assert isinstance(answer, Problem)
     assert (answer.code, answer.params) == ("suv.mixed", {"name": "dose_bq"})
+
+
+def test_suv_by_another_measure_is_not_called_by_weight(tmp_path: Path) -> None:
+    save(header(units="GML", kind="LBM"), tmp_path / "a.dcm")
+    instance = scan([tmp_path]).files[0].instance
+    assert instance.frames[0].modality_transform.unit == "{SUVlbm}g/ml"
+
+
+def test_the_units_of_pet_go_before_a_rescale_type_that_says_nothing(tmp_path: Path) -> None:
+    d = header()
+    d.RescaleType = "US"
+    save(d, tmp_path / "a.dcm")
+    assert scan([tmp_path]).files[0].instance.frames[0].modality_transform.unit == "BQML"

@@ -177,3 +177,15 @@ def test_without_the_optional_part_a_video_is_refused_by_name(tmp_path: Path, mo
     instance = opened(clips.wrapped(b"\0" * 4000, tmp_path / "c.dcm", clips.AVC, 5))
     with pytest.raises(ProblemError, match="video_missing"):
         stored_frame(instance, 0, SOURCE)
+
+
+@pytest.mark.parametrize(("codec", "container"), [("libx264", "mp4"), ("mpeg2video", "mpegts")])
+def test_playing_on_decodes_every_packet_once(codec: str, container: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.dicom.codecs.video_av import OpenVideo
+
+    opened_video = OpenVideo(clips.encoded(clips.numbered(40), codec, container, options={"bf": "3"}))
+    starts: list[int] = []
+    fresh = OpenVideo._fresh
+    monkeypatch.setattr(OpenVideo, "_fresh", lambda self: starts.append(1) or fresh(self))
+    assert [clips.number_of(opened_video.picture(n, 3)) for n in range(40)] == list(range(40))
+    assert len(starts) <= 1, "a picture that comes late must not start the decoder again"

@@ -58,7 +58,8 @@ class OpenVideo:
             # The number comes back with the frame, whatever the decoder's delay.
             packet.pts = packet.dts = n
         self._decoder: Any = None
-        self._next = 0
+        self._began = self._next = 0
+        self._given: set[int] = set()
         self._kept: OrderedDict[int, Any] = OrderedDict()
         self._order = self._order_of(shown)
         self._place = {packet: n for n, packet in enumerate(self._order)}
@@ -118,8 +119,10 @@ class OpenVideo:
             self._kept.move_to_end(wanted)
             return self._kept[wanted]
         start = self._start_of(frame)
-        if self._decoder is None or not start <= self._next <= wanted:
-            self._decoder, self._next = self._fresh(), start
+        # A decoder gives its pictures late: one that has been fed and is not out yet comes with what is fed next. Only a
+        # picture that is out already, or lies before or far behind the run, needs a new start.
+        if self._decoder is None or wanted in self._given or not self._began <= start <= self._next:
+            self._decoder, self._began, self._next, self._given = self._fresh(), start, start, set()
         while wanted not in self._kept:
             packet = self._packets[self._next] if self._next < len(self._packets) else None
             try:
@@ -129,6 +132,7 @@ class OpenVideo:
                 raise Damaged(f"frame {frame + 1}") from error
             self._next += 1
             for decoded in found:
+                self._given.add(int(decoded.pts))
                 if not decoded.is_corrupt:
                     self._keep(int(decoded.pts), decoded)
             if packet is None:
