@@ -61,15 +61,23 @@ def read_document(data: bytes) -> Document:
     return _attributes(data, ds, remark)
 
 
+def _said(ds: Any, keyword: str) -> str:
+    """An element as text; empty also where pydicom cannot make sense of it (it converts when it is asked)."""
+    try:
+        return str(ds.get(keyword) or "")
+    except Exception:  # any maker's bytes: one broken element must not hide the others
+        return ""
+
+
 def _uid(ds: Any) -> str:
-    return str(ds.get("SOPInstanceUID", ""))
+    return _said(ds, "SOPInstanceUID")
 
 
 def _title(ds: Any) -> str:
     for keyword in ("DocumentTitle", "ContentDescription", "ContentLabel", "RTPlanLabel", "SeriesDescription"):
-        if ds.get(keyword):
-            return str(ds.get(keyword))[:128]
-    return uid_name(str(ds.get("SOPClassUID", ""))).removesuffix(" Storage")
+        if text := _said(ds, keyword):
+            return text[:128]
+    return uid_name(_said(ds, "SOPClassUID")).removesuffix(" Storage")
 
 
 # -- structured reports and key objects --------------------------------------------------------------------------------
@@ -269,7 +277,7 @@ def _attributes(data: bytes, ds: Any, remark: Problem | None) -> Document:
                 lines.append(DocumentLine(depth, LineKind.ITEM, _spaced(element.keyword), value, element.tag_text))
         if len(lines) >= MAX_LINES:
             break
-    facts = (("document.fact.kind", uid_name(str(ds.get("SOPClassUID", ""))) or str(ds.get("SOPClassUID", ""))),)
+    facts = (("document.fact.kind", uid_name(_said(ds, "SOPClassUID")) or _said(ds, "SOPClassUID")),)
     return Document(DocumentKind.OBJECT, _title(ds), _uid(ds), facts, tuple(lines), remarks=(remark,) if remark else ())
 
 

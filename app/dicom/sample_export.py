@@ -51,7 +51,7 @@ def sample_of(data: bytes, noise: bool) -> Sample:
     preamble = 128 if data[128:132] == b"DICM" else 0
     body[:preamble] = bytes(preamble)
     count = _replace(body, data, tree, noise)
-    end = _read_until(tree)
+    end = min(_read_until(tree), len(body))  # the last element may promise more than the file has
     body[end:] = bytes(len(body) - end)
     return Sample(bytes(body), count, noise)
 

@@ -106,14 +106,14 @@ def child(options: argparse.Namespace) -> int:
             try:
                 if options.plant and n == 7:
                     _planted(options.plant)
-                outcome = exercise(seed.kind, data, folder, templates)
+                outcome = exercise(seed.kind, data, folder, templates, explore=n % 8 == 0)
             except Exception as error:
                 signature = _signature(error)
                 failures[signature] = failures.get(signature, 0) + 1
                 if failures[signature] == 1:
                     _keep(options.keep, seed.kind, data, signature, traceback.format_exc())
             else:
-                counts[f"{seed.kind} {outcome.words[0] if outcome.words else '-'}"] += 1
+                counts[f"{seed.kind} {outcome.first}"] += 1
                 key = (seed.kind, outcome.key, outcome.depth)
                 if key not in seen:
                     seen.add(key)

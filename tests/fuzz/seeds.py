@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from tests.dicom.builders import BIG, DEFLATED, EXPLICIT, IMPLICIT, compressed, image, save
 
 CORPUS = Path(__file__).parent / "corpus"
+KINDS = frozenset(["sr", "seg", "map", "pdf", "directory", "zip", "state", "structures", "curves", "picture"])
 LARGEST_SEED = 64 << 10
 """Larger files are cut to this: what lies behind is pixels."""
 
@@ -21,7 +22,7 @@ LARGEST_SEED = 64 << 10
 @dataclass(frozen=True)
 class Seed:
     kind: str
-    """Which readers it is meant for: image, sr, seg, map, pdf, directory, zip."""
+    """Which readers it is meant for: image, sr, seg, map, pdf, directory, zip, state, structures, curves, picture."""
     data: bytes
 
 
@@ -175,6 +176,33 @@ def _objects() -> list[Seed]:
     return seeds
 
 
+def _saved() -> list[Seed]:
+    from tests.dicom.saved_phantom import encapsulated, part10, presentation_state, structure_set, waveform
+
+    square = np.array([[0.0, 0, 5], [10, 0, 5], [10, 10, 5], [0, 10, 5]])
+    cda = b'<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"><title>A</title></ClinicalDocument>'
+    return [
+        Seed("state", part10(presentation_state())),
+        Seed("structures", structure_set([square, square + 2])),
+        Seed("curves", waveform()),
+        Seed("curves", encapsulated("1.2.840.10008.5.1.4.1.1.104.2", cda, "text/XML")),
+    ]
+
+
+def _pictures() -> list[Seed]:
+    import imagecodecs
+    from PIL import Image
+
+    colour = np.arange(32 * 24 * 3, dtype=np.uint8).reshape(32, 24, 3)
+    deep = np.arange(32 * 24, dtype=np.uint16).reshape(32, 24)
+    found = [imagecodecs.jpeg8_encode(colour, level=90), imagecodecs.png_encode(colour), imagecodecs.png_encode(deep)]
+    for mode in ("tiff_lzw", "raw"):
+        buffer = io.BytesIO()
+        Image.fromarray(colour).save(buffer, "TIFF", compression=mode)
+        found.append(buffer.getvalue())
+    return [Seed("picture", bytes(data)) for data in found]
+
+
 def _archive(contents: list[bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -186,13 +214,17 @@ def _archive(contents: list[bytes]) -> bytes:
 def kind_of(name: str) -> str:
     """Kind of a corpus file, from the word before the first hyphen of its name."""
     kind = name.split("-", 1)[0]
-    return kind if kind in {"sr", "seg", "map", "pdf", "directory", "zip"} else "image"
+    return (
+        kind
+        if kind in {"sr", "seg", "map", "pdf", "directory", "zip", "state", "structures", "curves", "picture"}
+        else "image"
+    )
 
 
 def seeds(folder: Path, robustness: Path | None = None) -> list[Seed]:
     """All seeds; ``folder`` takes scratch files. ``robustness``: other people's odd files, used in memory only."""
     images = _images(folder)
-    found = [Seed("image", data) for data in images] + _objects()
+    found = [Seed("image", data) for data in images] + _objects() + _saved() + _pictures()
     found.append(Seed("zip", _archive(images[:2])))
     found += [Seed(kind_of(p.name), p.read_bytes()) for p in sorted(CORPUS.glob("*.bin"))]
     if robustness is not None and robustness.is_dir():

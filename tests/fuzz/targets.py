@@ -11,20 +11,31 @@ import numpy as np
 
 from app.dicom import tags
 from app.dicom.display_sets import display_sets
+from app.dicom.display_shutter import shutter_of_image
+from app.dicom.documents import read_document
 from app.dicom.encapsulated import extract_pdf
 from app.dicom.frame_decoder import fragment_note, stored_frame
 from app.dicom.frame_pixels import frame_pixels
 from app.dicom.header import IsDirectory, _guarded, fetch_from_bytes, header_from_raw, is_directory
 from app.dicom.instance_builder import FileHeader
+from app.dicom.label_planes import LABEL_MAP, SEGMENTATION, open_label_planes
+from app.dicom.mask_subtraction import steps_of
 from app.dicom.media_index import listed_files
 from app.dicom.parametric_map import read_heatmap
+from app.dicom.plain_pictures import decode_pages, inspect_picture, small
+from app.dicom.presentation_state import read_presentation_state
 from app.dicom.raw_header import FIRST_READ
 from app.dicom.raw_items import RawDataset, RawFile
+from app.dicom.real_world import read_real_world_values
+from app.dicom.sample_export import sample_of
+from app.dicom.saved_overlays import read_overlay
 from app.dicom.scanner import scan
 from app.dicom.segmentation import read_seg
 from app.dicom.series_template import SeriesTemplates
 from app.dicom.sr_reader import read_sr
 from app.dicom.study_tree import StudyTree
+from app.dicom.suv import suv_of
+from app.dicom.tag_tree import read_tree
 from app.dicom.volume_builder import build_volume
 from app.domain.problem import ProblemError
 from app.domain.study import Study
@@ -54,6 +65,11 @@ class Outcome:
     @property
     def key(self) -> str:
         return " ".join(self.words)
+
+    @property
+    def first(self) -> str:
+        """How the case's own reader began; the explorer looks at everything before it."""
+        return next((w for w in self.words if not w.startswith(("tree:", "sample:"))), "-")
 
 
 class Mismatch(AssertionError):
@@ -86,10 +102,14 @@ def header_of(data: bytes, name: str) -> tuple[RawFile, FileHeader]:
     return raw, header_from_raw(raw, f"object:{name}", len(data))
 
 
-def walk(data: bytes, name: str, templates: SeriesTemplates | None = None) -> Outcome:
-    """Header, series template, study tree, display sets, fragments, pixels, volume."""
+def walk(data: bytes, name: str, templates: SeriesTemplates | None = None, explore: bool = True) -> Outcome:
+    """Header, series template, study tree, display sets, fragments, pixels, volume; ``explore``: the tag tree, a sample."""
     outcome = Outcome()
     source = BytesSource(data)
+    if explore:
+        fetch = fetch_from_bytes(data)
+        _told(outcome, "tree", lambda: sum(1 for _ in read_tree(fetch, len(data)).walk()))
+        _told(outcome, "sample", lambda: sample_of(data, noise=len(data) % 2 == 0))
     found = _told(outcome, "header", lambda: header_of(data, name))
     matched = templates.match(data[:FIRST_READ], len(data), f"object:{name}") if templates is not None else None
     if not isinstance(found, tuple):
@@ -110,9 +130,14 @@ def walk(data: bytes, name: str, templates: SeriesTemplates | None = None) -> Ou
     for study in tree.studies():
         display_sets(study)
         studies.append(study)
+    _told(outcome, "suv", lambda: suv_of([header.instance]))
+    _told(outcome, "mask", lambda: steps_of(header.instance))
+    _told(outcome, "shutter", lambda: shutter_of_image(header.instance))
     fmt = header.instance.pixel_format
     if fmt is None or not header.instance.frames:
         return outcome
+    if header.instance.sop_class_uid in (SEGMENTATION, LABEL_MAP):
+        _told(outcome, "labels", lambda: open_label_planes(header.instance, source).whole())
     _told(outcome, "fragments", lambda: fragment_note(header.instance, source))
     _told(outcome, "stored", lambda: stored_frame(header.instance, 0, source))
     shown = _told(outcome, "pixels", lambda: frame_pixels(header.instance, fmt.frames - 1, source))
@@ -146,23 +171,33 @@ def archive(data: bytes, folder: Path) -> Outcome:
     return outcome
 
 
-def _reader(step: str, call: Callable[[bytes], object]) -> Callable[[bytes, Path], Outcome]:
+def _readers(**steps: Callable[[bytes], object]) -> Callable[[bytes, Path], Outcome]:
     def run(data: bytes, folder: Path) -> Outcome:
         del folder
         outcome = Outcome()
-        _told(outcome, step, lambda: call(data))
+        for step, call in steps.items():
+            _told(outcome, step, lambda call=call: call(data))  # type: ignore[misc]
         return outcome
 
     return run
 
 
+def _picture(data: bytes) -> object:
+    info = inspect_picture(data)
+    return small(data, info), decode_pages(data, info)
+
+
 _names = itertools.count()
 
 READERS: dict[str, Callable[[bytes, Path], Outcome]] = {
-    "sr": _reader("sr", read_sr),
-    "seg": _reader("seg", read_seg),
-    "map": _reader("map", read_heatmap),
-    "pdf": _reader("pdf", extract_pdf),
+    "sr": _readers(sr=read_sr, document=read_document),
+    "seg": _readers(seg=read_seg, overlay=read_overlay),
+    "map": _readers(map=read_heatmap, overlay=read_overlay, values=read_real_world_values),
+    "pdf": _readers(pdf=extract_pdf, document=read_document),
+    "state": _readers(state=read_presentation_state),
+    "structures": _readers(overlay=read_overlay),
+    "curves": _readers(document=read_document),
+    "picture": _readers(picture=_picture),
     "directory": directory,
     "zip": archive,
 }
@@ -181,12 +216,14 @@ def trained_templates(data: bytes) -> SeriesTemplates:
     return templates
 
 
-def exercise(kind: str, data: bytes, folder: Path, templates: SeriesTemplates | None = None) -> Outcome:
+def exercise(
+    kind: str, data: bytes, folder: Path, templates: SeriesTemplates | None = None, explore: bool = True
+) -> Outcome:
     """Every reader that the kind is meant for. Anything raised is a finding."""
-    if kind in ("zip", "directory"):
+    if kind in ("zip", "directory", "picture"):
         return READERS[kind](data, folder)
     # The decoder remembers the last objects by their place, as content never changes there: every case has its own.
-    outcome = walk(data, f"case-{next(_names)}", templates)
+    outcome = walk(data, f"case-{next(_names)}", templates, explore)
     if kind in READERS:
         more = READERS[kind](data, folder)
         outcome.words += more.words
