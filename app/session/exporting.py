@@ -158,9 +158,9 @@ def export_studies(
 
 def _warnings(run: _Run) -> Iterator[Problem]:
     if run.likely:
-        yield Problem("export.burned_in_likely", {"n": run.likely}, Severity.WARNING, next_step="export.next.look")
+        yield Problem("export.names_likely", {"n": run.likely}, Severity.WARNING, next_step="export.next.look")
     if run.burned and run.options.burned_in:
-        yield Problem("export.burned_in", {"n": run.burned}, Severity.WARNING, next_step="export.next.look")
+        yield Problem("export.with_names", {"n": run.burned}, Severity.WARNING, next_step="export.next.look")
 
 
 def _sources(library: Library, study: Study, options: ExportOptions) -> Iterator[_Source]:

@@ -211,7 +211,7 @@ def test_objects_with_a_name_in_their_pixels_stay_unless_that_is_wanted(library:
     assert [r.problem.code for r in both.left_out] == ["export.names_in_pixels"]
     options = ExportOptions(profile=profile, burned_in=True)
     wanted = export_studies(library, [made.study_instance_uid], tmp_path / "also", options, SILENT)
-    assert (len(wanted.files), [w.code for w in wanted.warnings]) == (1, ["export.burned_in"])
+    assert (len(wanted.files), [w.code for w in wanted.warnings]) == (1, ["export.with_names"])
 
 
 def test_a_command_exports_and_binds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: Library) -> None:
