@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ CLASSES = frozenset({SEGMENTATION, LABEL_MAP, PARAMETRIC_MAP, STRUCTURE_SET})
 
 MAX_SEGMENTS = 2000
 MAX_POINTS = 4_000_000
+MAX_VOXELS = 1 << 34
 PALETTE: tuple[Rgb, ...] = (
     (90, 200, 250), (255, 180, 84), (76, 211, 138), (180, 108, 255), (255, 107, 107), (255, 222, 89), (64, 196, 176),
     (244, 143, 177), (158, 203, 255), (197, 225, 120),
@@ -80,29 +82,25 @@ def _segmentation(ds: Any, label_map: bool) -> SavedOverlay:
     items = list(ds.get("SegmentSequence") or ())
     if len(items) > MAX_SEGMENTS:
         raise fail("overlay.too_large")
-    frames = _frames(ds)
+    frames = _Frames(ds)
     groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
     fractional = not label_map and str(ds.get("SegmentationType", "")) == "FRACTIONAL"
-    if fractional:
-        frames = np.asarray(frames, dtype=np.int64) >= int(ds.MaximumFractionalValue) / 2
+    least = int(ds.MaximumFractionalValue) / 2 if fractional else 1
     by_segment = _frames_by_segment(groups, len(frames), label_map)
     parts = []
     for item in items:
         number = int(item.SegmentNumber)
         mine = by_segment.get(number, by_segment.get(0, []))
-        if not mine:
+        cut = _cut(frames, mine, (lambda f, n=number: f == n) if label_map else (lambda f: f >= least))
+        if cut is None:
             continue
-        picked = frames[mine] == number if label_map else frames[mine].astype(np.bool_)
-        # The rows of ``picked`` belong to the frames ``mine``: renumbered, so that only they are gathered.
-        own_groups = [groups[n] for n in mine] if groups else []
-        masks = _masks(ds, own_groups, picked, str(number))
         parts.append(
             OverlayPart(
                 number,
                 str(item.get("SegmentLabel", "") or number),
                 _meaning(item, "SegmentedPropertyTypeCodeSequence"),
                 _colour(item, number),
-                tuple(masks),
+                tuple(_masks(ds, groups, cut, str(number))),
             )
         )
     return SavedOverlay(
@@ -126,17 +124,97 @@ def _frames_by_segment(groups: list[Any], count: int, label_map: bool) -> dict[i
     return found
 
 
-def _masks(ds: Any, groups: list[Any], frames: npt.NDArray[np.bool_], name: str) -> Iterable[SegmentMask]:
-    numbers = [n for n in range(len(frames)) if frames[n].any()]
-    if not numbers:
-        return
-    geometry, values = grids.stack_frames(ds, groups, numbers, frames)
-    if geometry is not None:
-        yield SegmentMask(name, values, geometry)
-        return
-    uids = _frame_sources(ds, groups, len(frames))
+class _Frames:
+    """Stored frames one at a time: a segmentation of a hundred organs is never unpacked as a whole."""
+
+    def __init__(self, ds: Any) -> None:
+        self._rows, self._columns, self._bits = int(ds.Rows), int(ds.Columns), int(ds.BitsAllocated)
+        self._count = int(ds.get("NumberOfFrames", 1) or 1)
+        plain = not ds.file_meta.TransferSyntaxUID.is_encapsulated and self._bits in (1, 8, 16)
+        size = self._rows * self._columns
+        data = ds.PixelData if plain else b""
+        if plain and len(data) * 8 < self._count * size * self._bits:
+            raise fail("overlay.unreadable", error="short")
+        self._raw = np.frombuffer(data, np.uint8) if plain else None
+        self._whole = None if plain else _frames(ds)
+        if not 0 < size * self._count <= MAX_VOXELS:
+            raise fail("overlay.too_large")
+
+    def __len__(self) -> int:
+        return self._count if self._whole is None else len(self._whole)
+
+    def __getitem__(self, n: int) -> npt.NDArray[np.generic]:
+        if self._whole is not None:
+            frame: npt.NDArray[np.generic] = self._whole[n]
+            return frame
+        assert self._raw is not None
+        size = self._rows * self._columns
+        if self._bits == 1:
+            start = n * size
+            bits = np.unpackbits(self._raw[start // 8 : (start + size + 7) // 8], bitorder="little")
+            return bits[start % 8 : start % 8 + size].reshape(self._rows, self._columns)
+        width = self._bits // 8
+        part = self._raw[n * size * width : (n + 1) * size * width].view("<u2" if width == 2 else np.uint8)
+        return part.reshape(self._rows, self._columns)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """The frames of a segment that hold something, cut to their common box."""
+
+    numbers: list[int]
+    values: npt.NDArray[np.bool_]
+    """(n, h, w)."""
+    top: int
+    left: int
+
+
+def _cut(
+    frames: _Frames, numbers: Sequence[int], chosen: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]
+) -> _Cut | None:
+    kept: list[tuple[int, npt.NDArray[np.bool_], tuple[int, int, int, int]]] = []
     for n in numbers:
-        yield SegmentMask(name, frames[n], None, uids[n] if n < len(uids) else "")
+        mask = np.asarray(chosen(np.asarray(frames[n])), dtype=np.bool_)
+        rows = np.flatnonzero(mask.any(axis=1))
+        if not rows.size:
+            continue
+        columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+        box = (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+        kept.append((n, mask[box[0] : box[2], box[1] : box[3]].copy(), box))
+    if not kept:
+        return None
+    top, left = min(b[0] for _, _, b in kept), min(b[1] for _, _, b in kept)
+    bottom, right = max(b[2] for _, _, b in kept), max(b[3] for _, _, b in kept)
+    values = np.zeros((len(kept), bottom - top, right - left), dtype=np.bool_)
+    for at, (_, part, box) in enumerate(kept):
+        values[at, box[0] - top : box[2] - top, box[1] - left : box[3] - left] = part
+    return _Cut([n for n, _, _ in kept], values, top, left)
+
+
+class _Smaller:
+    """A data set that says the rows and columns of the cut frames."""
+
+    def __init__(self, ds: Any, rows: int, columns: int) -> None:
+        self._ds, self.Rows, self.Columns = ds, rows, columns
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        return self._ds.get(keyword, default)
+
+
+def _masks(ds: Any, groups: list[Any], cut: _Cut, name: str) -> Iterator[SegmentMask]:
+    own = [groups[n] for n in cut.numbers] if groups else []
+    smaller = _Smaller(ds, *cut.values.shape[1:])
+    geometry, values = grids.stack_frames(smaller, own, range(len(cut.numbers)), cut.values)
+    if geometry is not None:
+        moved = geometry.to_patient((0.0, float(cut.top), float(cut.left)))
+        yield SegmentMask(name, values, replace(geometry, origin_mm=moved))
+        return
+    uids = _frame_sources(ds, own, len(cut.numbers))
+    rows, columns = int(ds.Rows), int(ds.Columns)
+    for n, part in enumerate(cut.values):
+        whole = np.zeros((rows, columns), dtype=np.bool_)
+        whole[cut.top : cut.top + part.shape[0], cut.left : cut.left + part.shape[1]] = part
+        yield SegmentMask(name, whole, None, uids[n] if n < len(uids) else "")
 
 
 def _frame_sources(ds: Any, groups: list[Any], count: int) -> list[str]:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.geometry import PlaneGeometry, VolumeGeometry
 from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
 from app.viewer.fusion import blended, difference_grey, over_values
@@ -229,6 +230,14 @@ def _with_heatmap(pixels: npt.NDArray[np.uint8], layer: HeatmapLayer, level: npt
     return _blend_colour(pixels, lut(look.lut)[level], np.where(level >= first, look.opacity, 0.0).astype(np.float32))
 
 
+def _misses(grid: VolumeGeometry, plane: PlaneGeometry) -> bool:
+    """Whether the plane passes wholly beside a grid: of a hundred organs a slice meets a few."""
+    k, j, i = grid.shape
+    ends = [(a, b, c) for a in (-1.0, float(k)) for b in (-1.0, float(j)) for c in (-1.0, float(i))]
+    distances = [plane.to_index(grid.to_patient(end))[2] for end in ends]
+    return min(distances) > 0 or max(distances) < 0
+
+
 def _mask_cover(layer: MaskLayer, uid: str, resolved: ResolvedView) -> npt.NDArray[np.bool_] | None:
     mask = layer.mask
     if mask.geometry is None:
@@ -241,20 +250,33 @@ def _mask_cover(layer: MaskLayer, uid: str, resolved: ResolvedView) -> npt.NDArr
     theirs, ours = mask.geometry.frame_of_reference_uid, plane.frame_of_reference_uid
     if theirs and ours and theirs != ours:
         return None
+    if _misses(mask.geometry, plane):
+        return None
     return sample_grid(mask, mask.values, mask.geometry, resolved) >= 0.5
 
 
 def _with_mask(pixels: npt.NDArray[np.uint8], layer: MaskLayer, cover: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     base = pixels if pixels.ndim == 3 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGRA), dtype=np.uint8)
-    if not cover.any():
+    rows = np.flatnonzero(cover.any(axis=1))
+    if not rows.size:
         return base
-    alpha = np.where(cover, layer.appearance.opacity, 0.0).astype(np.float32)
+    columns = np.flatnonzero(cover[rows[0] : rows[-1] + 1].any(axis=0))
+    # Only where the mask lies, with room for the erosion: a hundred small organs cost little more than a large one.
+    edge = layer.outline_px + 1
+    box = (
+        slice(max(0, int(rows[0]) - edge), int(rows[-1]) + 1 + edge),
+        slice(max(0, int(columns[0]) - edge), int(columns[-1]) + 1 + edge),
+    )
+    part = cover[box]
+    alpha = np.where(part, layer.appearance.opacity, 0.0).astype(np.float32)
     if layer.outline_px > 0:
         kernel = np.ones((2 * layer.outline_px + 1,) * 2, dtype=np.uint8)
-        inner = cv2.erode(cover.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
-        alpha[cover & (inner == 0)] = 1.0
-    rgb = np.broadcast_to(np.asarray(layer.rgb, dtype=np.uint8), (*cover.shape, 3))
-    return _blend_colour(base, rgb, alpha)
+        inner = cv2.erode(part.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+        alpha[part & (inner == 0)] = 1.0
+    rgb = np.broadcast_to(np.asarray(layer.rgb, dtype=np.uint8), (*part.shape, 3))
+    out = base.copy()
+    out[box] = _blend_colour(np.ascontiguousarray(base[box]), rgb, alpha)
+    return out
 
 
 def _draw_image(layer: ImageLayer, sampled: Sampled, voi: Voi, invert: bool) -> npt.NDArray[np.uint8]:

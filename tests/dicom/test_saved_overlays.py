@@ -123,7 +123,24 @@ def test_real_segmentations_and_maps() -> None:
     liver = read_overlay((derived / "seg_liver.dcm").read_bytes())
     assert [(p.label, p.meaning, p.rgb) for p in liver.parts] == [("Liver", "Liver", (217, 130, 101))]
     (mask,) = liver.parts[0].masks
-    assert mask.values.shape == (3, 512, 512)
+    # Only the box that holds the liver is kept; nothing of it is lost and nothing moved.
+    import pydicom
+
+    ds = pydicom.dcmread(derived / "seg_liver.dcm")
+    stored = ds.pixel_array
+    assert mask.values.sum() == stored.sum()
+    assert mask.values.shape < (3, 300, 300)
+    assert mask.geometry is not None
+    k, j, i = (int(v) for v in np.argwhere(mask.values)[0])
+    place = np.asarray(mask.geometry.to_patient((float(k), float(j), float(i))))
+    planes = [
+        np.asarray(g.PlanePositionSequence[0].ImagePositionPatient, float) for g in ds.PerFrameFunctionalGroupsSequence
+    ]
+    n = int(np.argmin([abs(p[2] - place[2]) for p in planes]))
+    row, column = np.argwhere(stored[n])[0]
+    spacing = ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing
+    expected = planes[n] + (column * float(spacing[1]), row * float(spacing[0]), 0.0)
+    assert np.allclose(place, expected, atol=1e-6)
     fractional = read_overlay((derived.parent / "derived-highdicom" / "seg_image_ct_true_fractional.dcm").read_bytes())
     assert fractional.fractional
     found = read_overlay((derived.parent / "decode-pydicom-data" / "parametric_map_float.dcm").read_bytes())

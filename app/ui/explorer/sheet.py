@@ -89,6 +89,7 @@ class ExplorerSheet(Sheet):
         header = self._tree.header()
         header.setStretchLastSection(True)
         header.setFont(font("small"))
+        header.setFixedHeight(28)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for number, width in enumerate((190, 250, 44, 52, 96, 104, 300)):
             header.resizeSection(number, width)
