@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,20 +147,13 @@ def _png(data: bytes) -> PictureInfo:
     samples = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}.get(colour)
     if samples is None or bits not in (1, 2, 4, 8, 16):
         raise fail("picture.broken", reason="PNG", kept_safe="kept.original")
-    if b"IEND" not in data[-64:]:
-        raise fail("picture.cut", kept_safe="kept.original")
-    block, aspect, pos = tiff.Directory(), None, 8
-    while pos + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, pos)
-        name = data[pos + 4 : pos + 8]
+    block, aspect = tiff.Directory(), None
+    for name, start, length in _chunks(data):
         if name == b"eXIf":
-            block = tiff.exif(data[pos + 8 : pos + 8 + min(length, 65_536)])
+            block = tiff.exif(data[start : start + min(length, 65_536)])
         elif name == b"pHYs" and length == 9:
-            across, down = struct.unpack_from(">II", data, pos + 8)
+            across, down = struct.unpack_from(">II", data, start)
             aspect = _aspect(across, down)
-        elif name in (b"IDAT", b"IEND"):
-            break
-        pos += 12 + length
     return PictureInfo(
         "png",
         len(data),
@@ -171,6 +166,24 @@ def _png(data: bytes) -> PictureInfo:
         aspect=aspect,
         transparency=colour in (4, 6),
     )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(name, start, length) of each chunk of a PNG. The decoder only warns of a wrong check sum; here it is an error."""
+    pos, name = 8, b""
+    while name != b"IEND":
+        if pos + 12 > len(data):
+            raise fail("picture.cut", kept_safe="kept.original")
+        (length,) = struct.unpack_from(">I", data, pos)
+        name, start = data[pos + 4 : pos + 8], pos + 8
+        if start + length + 4 > len(data):
+            raise fail("picture.cut", kept_safe="kept.original")
+        (stated,) = struct.unpack_from(">I", data, start + length)
+        # Lower-case chunks are remarks; what is wrong there harms no pixel.
+        if name[:1].isupper() and zlib.crc32(memoryview(data)[pos + 4 : start + length]) != stated:
+            raise fail("picture.broken", reason="PNG", kept_safe="kept.original")
+        yield name, start, length
+        pos = start + length + 4
 
 
 def _aspect(across: float, down: float) -> tuple[int, int] | None:

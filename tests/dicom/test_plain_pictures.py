@@ -218,6 +218,35 @@ def test_a_png_whose_pixels_are_broken_is_refused_when_it_is_decoded() -> None:
     assert caught.value.problem.code == "picture.broken"
 
 
+def test_a_png_with_one_wrong_byte_is_never_a_picture() -> None:
+    data = bytearray(saved(GREY, "PNG"))
+    data[data.index(b"IDAT") + 40] ^= 1
+    with pytest.raises(ProblemError) as caught:
+        inspect_picture(bytes(data))
+    assert caught.value.problem.code == "picture.broken"
+
+
+def test_mutated_pictures_are_pictures_or_problems() -> None:
+    """Nothing else comes out of hostile bytes: no other exception, no hang."""
+    import random
+
+    chance = random.Random(7)
+    seeds = [data for data, _ in NATIVE.values()] + [saved(COLOUR, "JPEG"), saved(COLOUR, "JPEG", progressive=True)]
+    told = 0
+    for _ in range(600):
+        data = bytearray(chance.choice(seeds))
+        for _ in range(chance.randint(1, 5)):
+            at = chance.randrange(min(len(data), 300))
+            data[at : at + 4] = chance.choice((b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", bytes([chance.randrange(256)])))
+        try:
+            info = inspect_picture(bytes(data))
+            if info.kind != "pdf":
+                decode_pages(bytes(data), info)
+        except ProblemError:
+            told += 1
+    assert told > 100
+
+
 def test_kinds_have_words_and_modalities() -> None:
     for kind in film_kinds().values():
         assert kind.modality
