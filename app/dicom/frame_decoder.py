@@ -139,6 +139,11 @@ def video_about(instance: Instance, source: ByteSource) -> VideoAbout:
     return video_decoder.about(_video_key(instance), *_video_bytes(instance, source))
 
 
+def release_videos() -> None:
+    """Lets go of every video that its process holds, and of the process; the next frame asked for starts it again."""
+    video_decoder.close()
+
+
 def _video_key(instance: Instance) -> str:
     return f"{instance.locator}|{instance.size_bytes}|{instance.sop_instance_uid}"
 

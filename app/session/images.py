@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from app.dicom.frame_decoder import release_videos
 from app.dicom.frame_pixels import frame_pixels
 from app.dicom.memory_budget import MemoryBudget, shared_budget
 from app.domain.pixels import FramePixels
@@ -154,3 +155,4 @@ class Images:
         self._side_pool.shutdown(wait=True, cancel_futures=True)
         self._slow_pool.shutdown(wait=True, cancel_futures=True)
         self._volume_feed.close()
+        release_videos()

@@ -158,3 +158,16 @@ def test_a_video_plays_in_the_pane(open_desk: OpenDesk, tmp_path: Path) -> None:
         wrong += clips.number_of(shown) != picture.resolved.view.frame_index
     assert len(seen) > 10
     assert wrong == 0
+
+
+def test_closing_a_study_lets_go_of_its_videos(open_desk: OpenDesk, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason='the optional part "video" is not installed')
+    from app.dicom.codecs.video import video_decoder
+    from tests.dicom import video_clips as clips
+
+    clips.wrapped(clips.encoded(clips.numbered(4), "libx264", "mp4"), tmp_path / "dicom" / "v.dcm", clips.AVC, 4)
+    demo, _ = opened(open_desk, tmp_path)
+    demo.until(lambda: video_decoder._process is not None, 30, "the video process")
+    demo.window.go("worklist")
+    demo.workstation.close_study()
+    assert video_decoder._process is None

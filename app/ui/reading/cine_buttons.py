@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.session.views import NOTHING, Words
@@ -28,6 +29,8 @@ class CineButtons(QWidget):
         )
         self.play.clicked.connect(lambda: self._command("cine_play"))
         self.how = Button(NOTHING, QUIET, caret=True, tip=Words("ui.cine.how"))
+        # A click must not leave the focus there: Space plays, it does not open the menu again.
+        self.how.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.how.clicked.connect(lambda: show_menu(self.how, self.menu()))
         lay.addWidget(self.play)
         lay.addWidget(self.how)
