@@ -47,11 +47,11 @@ def may_hold_names(room: ReadingRoom, pane_id: str) -> bool:
 
 
 def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) RGB with the pane's texts and marks. Raises ``export.no_picture``; ``export.burned_in`` for pixels that may
+    """(h, w, 3) RGB with the pane's texts and marks. Raises ``capture.no_picture``; ``capture.burned_in`` for pixels that may
     name the person when a picture without identity is wanted.
     """
     if not identified and may_hold_names(room, pane_id):
-        raise fail("export.burned_in")
+        raise fail("capture.burned_in")
     before = room.pane_size(pane_id)
     scale = max(1.0, LEAST / max(size[0], 1))
     request = room.picture_request(pane_id, (round(size[0] * scale), round(size[1] * scale)), scale, False)
@@ -62,7 +62,7 @@ def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: 
     style = Style(request.style.scale, text_width, True)
     done = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None)()
     if done.pixels is None:
-        raise fail("export.no_picture") if done.problem is None else _as_error(done.problem)
+        raise fail("capture.no_picture") if done.problem is None else _as_error(done.problem)
     return painted(done)
 
 

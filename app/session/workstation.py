@@ -28,6 +28,7 @@ from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
 from app.session.import_desk import DeskParts, ImportDesk
 from app.session.importing import ImportSummary, import_paths
+from app.session.key_table import KeyTable
 from app.session.layout_recovery import restore, state_of
 from app.session.list_desk import ListDesk
 from app.session.own_hangings import HangingVerbs, OwnHangings
@@ -401,6 +402,11 @@ class Workstation:
             return
         person, state = self.person.person_id, state_of(uid, self.reading.room)
         self._library.write_async(lambda tx: self._library.recovery.save(tx, person, state))
+
+    @property
+    def keys(self) -> KeyTable:
+        """The reader's own keys."""
+        return KeyTable(self._library, self.person.person_id)
 
     @property
     def display(self) -> DisplayDesk:

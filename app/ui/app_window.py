@@ -18,7 +18,7 @@ from app.ui import i18n
 from app.ui.icons import application_icon
 from app.ui.pictures import Thumbnails
 from app.ui.shortcut_sheet import ShortcutSheet
-from app.ui.shortcuts import command_for
+from app.ui.shortcuts import command_for, use_own_keys
 from app.ui.status_line import StatusLine
 from app.ui.theme import dress, wear
 from app.ui.top_bar import TopBar
@@ -31,6 +31,7 @@ from app.ui.worklist.screen import WorklistScreen
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
     from app.ui.explorer.doors import ExplorerDoor
+    from app.ui.reading.patient_window import PatientWindow
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class AppWindow(QWidget):
         self._imports: set[str] = set()
         self._built: dict[str, QWidget] = {}
         self._pending: Changes | None = None
+        keys = getattr(workstation, "keys", None)
+        use_own_keys(keys.own() if keys is not None else {})
         i18n.set_language(workstation.language)
         self.setWindowTitle("Ekinshi")
         self.setWindowIcon(application_icon())
@@ -72,6 +75,7 @@ class AppWindow(QWidget):
         self.status.retry.connect(self._retry)
         lay.addWidget(self.status)
         self._keys: ShortcutSheet | None = None
+        self._patient_window: PatientWindow | None = None
         self._import_sheet: ImportSheet | None = None
         self._explorer: ExplorerDoor | None = None
         self._disconnect: list[Callable[[], None]] = [
@@ -258,6 +262,22 @@ class AppWindow(QWidget):
             self._explorer = ExplorerDoor(self._workstation, self)
         return self._explorer
 
+    def toggle_patient_window(self) -> None:
+        """The second window for the patient: on another monitor where there is one."""
+        if self._patient_window is not None:
+            self._patient_window.close()
+            self._patient_window = None
+        elif self._workstation.reading is not None:
+            from app.ui.reading.patient_window import PatientWindow
+
+            reading = self.screen_widget("reading")
+            self._patient_window = PatientWindow(reading.panes, self)
+            self._patient_window.gone.connect(self._patient_window_gone)
+            self._patient_window.open_beside(self)
+
+    def _patient_window_gone(self) -> None:
+        self._patient_window = None
+
     def show_display_check(self) -> None:
         from app.ui.display_check import DisplayCheck
 
@@ -267,7 +287,7 @@ class AppWindow(QWidget):
 
     def show_keys(self) -> None:
         if self._keys is None:
-            self._keys = ShortcutSheet(self)
+            self._keys = ShortcutSheet(self, getattr(self._workstation, "keys", None))
         self._keys.open()
 
     # keys, files dropped, leaving
@@ -300,6 +320,8 @@ class AppWindow(QWidget):
             self.show_keys()
         elif command == "display_check":
             self.show_display_check()
+        elif command == "patient_window":
+            self.toggle_patient_window()
         elif command == "import_files":
             self.worklist.choose_files()
         elif command == "full_screen":

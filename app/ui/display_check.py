@@ -99,8 +99,9 @@ class DisplayCheck(Sheet):
         content.setContentsMargins(20, 16, 20, 20)
         left = column(gap=10)
         left.addWidget(_Pattern(), 1)
+        left.addWidget(Text(Words("ui.display.look"), "body", "regular", "secondary", wrap=True))
         say = row(gap=8)
-        say.addWidget(note(Words("ui.display.look")), 1)
+        say.addStretch(1)
         seen = Button(Words("ui.display.all_seen"), OUTLINE, "check")
         missing = Button(Words("ui.display.not_seen"), OUTLINE, "x")
         seen.clicked.connect(lambda: self._checked(True))
@@ -119,8 +120,8 @@ class DisplayCheck(Sheet):
         self._card = _Card(min(max(start, 200.0), 540.0))
         right.addWidget(self._card)
         keep = row(gap=8)
-        self._size = note("")
-        keep.addWidget(self._size, 1)
+        self._told = note("")
+        keep.addWidget(self._told, 1)
         fits = Button(Words("ui.display.fits"), OUTLINE)
         fits.clicked.connect(self._fits)
         keep.addWidget(fits)
@@ -136,7 +137,7 @@ class DisplayCheck(Sheet):
 
     def _show(self) -> None:
         known = self._desk.mm_per_px(self._name)
-        self._size.say(Words("ui.display.size_known", {"mm": f"{known:.4f}"}) if known else Words("ui.display.size_unknown"))
+        self._told.say(Words("ui.display.size_known", {"mm": f"{known:.4f}"}) if known else Words("ui.display.size_unknown"))
         while self._log.count():
             gone = self._log.takeAt(0).widget()
             if gone is not None:

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
 from app.domain.resources import resource_path
+from app.session.key_table import merged
 
 _CYRILLIC = dict(zip("ЙЦУКЕНГШЩЗХЪФЫВАПРОЛДЖЭЯЧСМИТЬБЮ", "QWERTYUIOP[]ASDFGHJKL;'ZXCVBNM,.", strict=True))
 _KAZAKH = dict(zip("ӘІҢҒҮҰҚӨҺ", "2345890-=", strict=True))
@@ -32,11 +33,29 @@ class Shortcut:
         return f"ui.key.{self.command}"
 
 
+_own: dict[str, dict[str, str]] = {}
+
+
+@cache
+def shipped() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Context (everywhere, worklist, reading, report, tray) to command to keys, as the file says."""
+    tables = tomllib.loads(resource_path("shortcuts.toml").read_text(encoding="utf-8"))
+    return {context: {c: tuple(keys) for c, keys in commands.items()} for context, commands in tables.items()}
+
+
+def use_own_keys(own: Mapping[str, Mapping[str, str]]) -> None:
+    """The reader's own table from now on; buttons and pages that were made before keep what they said."""
+    _own.clear()
+    _own.update({context: dict(commands) for context, commands in own.items()})
+    shortcuts.cache_clear()
+    _by_key.cache_clear()
+
+
 @cache
 def shortcuts() -> Mapping[str, tuple[Shortcut, ...]]:
-    """Context (everywhere, worklist, reading, report, tray) to its shortcuts, in the order of the file."""
-    tables = tomllib.loads(resource_path("shortcuts.toml").read_text(encoding="utf-8"))
-    return {context: tuple(Shortcut(c, tuple(keys)) for c, keys in commands.items()) for context, commands in tables.items()}
+    """Context to its shortcuts with the reader's own keys in them, in the order of the file."""
+    table = merged(shipped(), _own)
+    return {context: tuple(Shortcut(c, keys) for c, keys in commands.items()) for context, commands in table.items()}
 
 
 @cache

@@ -112,7 +112,7 @@ def test_pixels_that_may_name_the_person_do_not_go_out_without_identity(
     monkeypatch.setattr("app.session.image_out.may_hold_names", lambda room, pane: True)
     with pytest.raises(ProblemError) as refused:
         picture(reading.room, "pane-0", (300, 300), False)
-    assert refused.value.problem.code == "export.burned_in"
+    assert refused.value.problem.code == "capture.burned_in"
     assert picture(reading.room, "pane-0", (300, 300), True).any()
 
 

@@ -56,6 +56,7 @@ def _card(number: int, badge: str, title: str, region: str, source: Source, **kw
 class FakeReading:
     awaited_words = None
     hangings = None
+    teeth = None
 
     def __init__(self, workstation: object) -> None:
         self._ws = workstation
@@ -68,6 +69,8 @@ class FakeReading:
             active="pane-0",
             text_width=None,
             presets=lambda: (),
+            volume_looks=lambda: (),
+            flickers=lambda: False,
             pane=lambda _i: SimpleNamespace(appearance=SimpleNamespace(window=None)),
         )
         self.own = [

@@ -36,7 +36,7 @@ def run(name: str, workstation: Workstation, reading: ReadingSession, size: tupl
             rgb = np.ascontiguousarray(picture(reading.room, pane, size, identified))
             image = QImage(rgb.data, rgb.shape[1], rgb.shape[0], rgb.strides[0], QImage.Format.Format_RGB888).copy()
             QGuiApplication.clipboard().setImage(image)
-            told = "export.copied_identified" if identified else "export.copied"
+            told = "capture.copied_identified" if identified else "capture.copied"
             workstation.notice.emit(Notice(Problem(told, severity=Severity.NOTE)))
             return
         file, _ = QFileDialog.getSaveFileName(
@@ -48,8 +48,8 @@ def run(name: str, workstation: Workstation, reading: ReadingSession, size: tupl
             write_capture(reading.room, pane, size, identified, Path(file))
         else:
             Path(file).write_bytes(picture_png(reading.room, pane, size, identified))
-        workstation.notice.emit(Notice(Problem("export.saved", {"file": Path(file).name}, severity=Severity.NOTE)))
+        workstation.notice.emit(Notice(Problem("capture.saved", {"file": Path(file).name}, severity=Severity.NOTE)))
     except ProblemError as error:
         workstation.notice.emit(Notice(error.problem))
     except OSError as error:
-        workstation.notice.emit(Notice(Problem("export.not_saved", {"kind": type(error).__name__})))
+        workstation.notice.emit(Notice(Problem("capture.not_saved", {"kind": type(error).__name__})))

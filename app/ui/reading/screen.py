@@ -146,7 +146,7 @@ class ReadingScreen(QWidget):
             self._step_pane(1 if name == "next_pane" else -1)
         elif self.findings.command(name):
             return True
-        elif name.startswith("go_") or name in ("keys", "import_files", "full_screen", "display_check"):
+        elif name.startswith("go_") or name in ("keys", "import_files", "full_screen", "display_check", "patient_window"):
             return False
         elif name == "back":
             reading.command("cancel_gesture")

@@ -48,6 +48,7 @@ _OUT = {
     "toggle_key_image": "star",
     "copy_image": "copy",
     "save_image": "floppy-disk",
+    "patient_window": "user",
     "display_check": "monitor",
 }
 """Further ones: pictures out of the window, and the monitor."""
