@@ -173,6 +173,8 @@ class Cine:
         chosen = self._room.display_set(pane)
         if chosen is None or pane.view.plane is not Plane.STACK or len(chosen.frames) < 2:
             return None
+        if chosen.modality == "SM":
+            return None  # tiles of one slide, not moments
         return chosen if chosen.kind in (DisplaySetKind.CINE, DisplaySetKind.STACK) else None
 
     def _group(self, active: str) -> tuple[str, ...]:
