@@ -157,3 +157,28 @@ def test_figures_count_hits_false_marks_and_levels_as_said() -> None:
     told = figures([truth], counts)
     assert told.values["bone_within_05"].value == 0.5
     assert told.more["n_truth"] == {"caries": 2, "periapical": 0}
+
+
+def test_the_shipped_package_says_where_it_was_shown_and_measures_a_film_it_never_saw() -> None:
+    from app.ai.training.evaluation.common import open_reader
+    from app.ai.training.intraoral_net import HELD_OUT_SEEDS, film_of
+
+    opened = open_reader("dental_intraoral", None, 1, "torch")
+    card = opened.package.card
+    for language, words in (("en", "phantoms"), ("ru", "фантомах"), ("kk", "Фантомдарда")):
+        assert words in card.intended_use[language]
+        assert words.casefold() in card.limits[language][0].casefold()
+    made = film_of(HELD_OUT_SEEDS[1], 0.15)
+    shown = FilmImage(made.pixels.astype(np.float32), "1.2.3", (0.15, 0.15), detector_spacing_mm=(0.15, 0.15))
+    answer = io.read_film(shown.values, 0.15, opened.nets)
+    assert not answer.turned
+    counts = Counts()
+    count(
+        TrueFilm(shown.values, 0.15, (), tuple((*s.enamel_px, s.level_mm, s.root_percent) for s in made.sites)),
+        answer,
+        counts,
+    )
+    assert counts.found[0] >= 0.8 * counts.sites[0]
+    assert counts.within[0] >= 0.8 * counts.found[0]
+    out = READER.run(ReaderJob("1.2", WHO, films=(shown,)), opened.nets, opened.parameters, SilentProgress())
+    assert out.state is ReadState.COMPLETED
