@@ -16,6 +16,7 @@ from app.viewer.primitives import Anchor, ColourBar, Polyline, Primitive, Role, 
 from app.viewer.view_state import Appearance, ResolvedView
 
 _LISTED = 10
+_BOTTOM_LINES = 4
 _OVERLAY_RGB = (211, 218, 227)
 
 
@@ -83,12 +84,14 @@ def saved_label(words: str, resolved: ResolvedView, style: Style) -> list[Primit
 
 
 def legend(parts: Sequence[OverlayPart], resolved: ResolvedView, style: Style) -> list[Primitive]:
-    """Names of the parts with their colours, at the left edge."""
+    """Names of the parts with their colours, below the letter of the left edge; fewer in a small pane."""
     side, line = 10 * style.scale, 18 * style.scale
-    shown = parts[:_LISTED]
-    count = len(shown) + (len(parts) > _LISTED)
-    # Below the letter of the left edge.
-    y = min(resolved.size[1] / 2 + 24 * style.scale, resolved.size[1] - (count + 5) * line)
+    y = resolved.size[1] / 2 + 24 * style.scale
+    room = int((resolved.size[1] - y - _BOTTOM_LINES * line) // line)
+    if room < 2:
+        return []
+    shown = parts[: min(_LISTED, room if len(parts) <= room else room - 1)]
+    more = len(parts) - len(shown)
     x = 12 * style.scale
     out: list[Primitive] = []
     for part in shown:
@@ -107,8 +110,8 @@ def legend(parts: Sequence[OverlayPart], resolved: ResolvedView, style: Style) -
             )
         )
         y += line
-    if len(parts) > _LISTED:
-        out.append(Text(x, y, f"+ {len(parts) - _LISTED}", size_px=style.font, plate=True, key="legend_more"))
+    if more:
+        out.append(Text(x, y, f"+ {more}", size_px=style.font, plate=True, key="legend_more"))
     return out
 
 
