@@ -47,8 +47,8 @@ def may_hold_names(room: ReadingRoom, pane_id: str) -> bool:
 
 
 def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) RGB with the pane's texts and marks. Raises ``capture.no_picture``; ``capture.burned_in`` for pixels that may
-    name the person when a picture without identity is wanted.
+    """(h, w, 3) RGB with the pane's texts and marks. Raises ``capture.no_picture``; ``capture.burned_in`` when a picture
+    without identity is wanted of pixels that may name the person.
     """
     if not identified and may_hold_names(room, pane_id):
         raise fail("capture.burned_in")
