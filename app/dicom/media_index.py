@@ -65,9 +65,7 @@ def wrong_links(path: Path) -> Problem | None:
     used = sum(r.get("RecordInUseFlag", 0xFFFF) != 0 for r in records)
     if reached is None or len(reached) < used:
         found = 0 if reached is None else len(reached)
-        return Problem(
-            "media.wrong_links", {"name": path.name, "reached": found, "listed": len(records)}, Severity.WARNING
-        )
+        return Problem("media.wrong_links", {"name": path.name, "reached": found, "listed": len(records)}, Severity.WARNING)
     return None
 
 

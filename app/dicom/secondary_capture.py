@@ -34,7 +34,8 @@ from app.dicom.image_writer import (
     set_pixels,
 )
 from app.dicom.object_header import IMPLEMENTATION_CLASS_UID, MANUFACTURER, MODEL, ObjectHeader
-from app.dicom.plain_pictures import PictureInfo, decode_pages, upright_info
+from app.dicom.picture_process import picture_process
+from app.dicom.plain_pictures import PictureInfo, upright_info
 from app.domain.identity import uid_for
 from app.domain.problem import fail
 from app.domain.resources import resource_path
@@ -122,7 +123,7 @@ def convert(data: bytes, info: PictureInfo, binding: Binding, now: datetime, tit
         _put_stream(ds, data, info)
         syntax = Syntax.JPEG_BASELINE if info.stream is not None and info.stream.process == 0 else _EXTENDED
         return (_converted(ds, str(syntax)),)
-    pages = [(upright_info(page), _mirrored(values, binding)) for page, values in decode_pages(data, info)]
+    pages = [(upright_info(page), _mirrored(values, binding)) for page, values in picture_process.pages(data, info)]
     same = len({(v.shape, v.dtype.str, p.white_is_zero) for p, v in pages}) == 1
     # a true colour multi-frame object holds eight bits
     together = len(pages) > 1 and same and not (pages[0][1].ndim == 3 and pages[0][1].dtype != np.uint8)

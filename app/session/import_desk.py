@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom.byte_source import FileByteSource
-from app.dicom.plain_pictures import small
+from app.dicom.picture_process import picture_process
 from app.dicom.secondary_capture import Binding
 from app.domain.ports import MainLoop, Progress
 from app.domain.problem import Problem, ProblemError
@@ -376,7 +376,7 @@ class ImportDesk:
     def _made(self, key: str) -> npt.NDArray[np.uint8] | None:
         film = next((f for f in self._films if f.picture_id == key), None)
         if film is not None:
-            return small(picture_bytes(film.path), film.info, _FILM_PICTURE_PX)
+            return picture_process.small(picture_bytes(film.path), film.info, _FILM_PICTURE_PX)
         scanned = self._scanned
         for patient in scanned.patients if scanned is not None else ():
             for study in patient.studies:

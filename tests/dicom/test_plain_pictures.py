@@ -247,6 +247,27 @@ def test_mutated_pictures_are_pictures_or_problems() -> None:
     assert told > 100
 
 
+def test_a_decoder_that_dies_costs_one_picture() -> None:
+    from app.dicom.picture_process import PictureProcess
+
+    data, expected = NATIVE["png 16 bit"]
+    process = PictureProcess()
+    try:
+        info = inspect_picture(data)
+        assert np.array_equal(process.pages(data, info)[0][1], expected)
+        process._process.kill()
+        process._process.join()
+        assert np.array_equal(process.pages(data, info)[0][1], expected), "a dead one is replaced"
+        with pytest.raises(ProblemError) as caught:
+            process.pages(HOSTILE["huge png"][0], info)
+        assert caught.value.problem.code == "picture.too_big"
+        made = process.small(data, info, 40)
+        assert made is not None
+        assert made.dtype == np.uint8
+    finally:
+        process.close()
+
+
 def test_kinds_have_words_and_modalities() -> None:
     for kind in film_kinds().values():
         assert kind.modality
