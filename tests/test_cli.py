@@ -130,6 +130,33 @@ def test_info_names_every_file_with_its_state(tmp_path: Path, capsys: pytest.Cap
     assert "0 bytes" in out
 
 
+def test_info_tags_says_why_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = phantoms.write_ct(tmp_path / "good")[0]
+    cut = tmp_path / "cut.dcm"
+    cut.write_bytes(good.read_bytes()[:700])
+    code, told = document(capsys, "info", good, cut, "--tags")
+    assert (code, told["schema"]) == (1, "ekinshi.tags/1")
+    whole, broken = told["files"]
+    assert (whole["state"], whole["reasons"], whole["sop_class"]) == ("exact", [], "CT Image Storage")
+    assert whole["elements"] == len(whole["tags"]) > 40
+    name = next(t for t in whole["tags"] if t["keyword"] == "PatientName")
+    assert name["value"].startswith(phantoms.ALIYA.name.alphabetic)
+    assert good.read_bytes()[name["offset"] : name["offset"] + 6] == b"\x10\x00\x10\x00PN"
+    first, second = broken["reasons"]
+    assert (broken["state"], first["reason"], first["refuses"], first["clause"]) == (
+        "refused",
+        "dicom.truncated",
+        True,
+        "PS3.5 7.1.1",
+    )
+    assert second["reason"].startswith("breach.")
+    assert second["offset"] < 700
+    code, out, _ = run(capsys, "--language", "ru", "info", good, "--tags", "--find", "PatientName")
+    assert code == 0
+    assert "(0010,0010) PN" in out
+    assert "(0010,0020)" not in out
+
+
 def test_info_pixels_are_the_stored_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pydicom
 

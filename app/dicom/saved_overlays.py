@@ -86,12 +86,13 @@ def _segmentation(ds: Any, label_map: bool) -> SavedOverlay:
     groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
     fractional = not label_map and str(ds.get("SegmentationType", "")) == "FRACTIONAL"
     least = int(ds.MaximumFractionalValue) / 2 if fractional else 1
-    by_segment = _frames_by_segment(groups, len(frames), label_map)
+    by_segment = _labels_by_frame(frames) if label_map else _frames_by_segment(groups, len(frames))
     parts = []
     for item in items:
         number = int(item.SegmentNumber)
-        mine = by_segment.get(number, by_segment.get(0, []))
-        cut = _cut(frames, mine, (lambda f, n=number: f == n) if label_map else (lambda f: f >= least))
+        # Frames that name no segment belong to each of them.
+        mine = by_segment.get(number, [] if label_map else by_segment.get(0, []))
+        cut = _cut(frames, mine, _chooser(number if label_map else None, least))
         if cut is None:
             continue
         parts.append(
@@ -114,8 +115,24 @@ def _segmentation(ds: Any, label_map: bool) -> SavedOverlay:
     )
 
 
-def _frames_by_segment(groups: list[Any], count: int, label_map: bool) -> dict[int, list[int]]:
-    if label_map or not groups:
+def _chooser(label: int | None, least: float) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]:
+    """Which stored values belong to a segment: those of its label, or those that reach ``least``."""
+    if label is not None:
+        return lambda frame: np.asarray(frame == label)
+    return lambda frame: np.asarray(frame >= least)
+
+
+def _labels_by_frame(frames: _Frames) -> dict[int, list[int]]:
+    """Label to the frames that hold it: one pass over the label map."""
+    found: dict[int, list[int]] = {}
+    for n in range(len(frames)):
+        for label in np.flatnonzero(np.bincount(np.asarray(frames[n], dtype=np.uint16).ravel())):
+            found.setdefault(int(label), []).append(n)
+    return found
+
+
+def _frames_by_segment(groups: list[Any], count: int) -> dict[int, list[int]]:
+    if not groups:
         return {0: list(range(count))}
     found: dict[int, list[int]] = {}
     for n, group in enumerate(groups[:count]):

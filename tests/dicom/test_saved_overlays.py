@@ -15,7 +15,7 @@ from app.viewer.primitives import Polyline
 from app.viewer.structures import structure_primitives
 from app.viewer.view_state import ImageGeometry, ViewState, resolve
 from tests.dicom.objects_phantom import GEOMETRY, ai_finding, ai_result, ct_study, header
-from tests.dicom.saved_phantom import FRAME_OF_REFERENCE, IMAGE, plain_object, structure_set
+from tests.dicom.saved_phantom import FRAME_OF_REFERENCE, IMAGE, item, plain_object, structure_set
 from tests.dicom.test_shared_data import ROOT
 
 needs_data = pytest.mark.skipif(not ROOT.is_dir(), reason="the shared development data is not here")
@@ -106,6 +106,80 @@ def test_our_own_segmentation_comes_back_in_its_place() -> None:
     assert mask.values.sum() == values.sum()
     there = mask.geometry.to_patient(tuple(float(v) for v in np.argwhere(mask.values)[0]))  # type: ignore[arg-type]
     assert np.allclose(there, GEOMETRY.to_patient((2.0, 5.0, 6.0)))
+
+
+def _labels(values: np.ndarray, kind: str = "1.2.840.10008.5.1.4.1.1.66.7", **changes: object) -> bytes:
+    """A segmentation of three planes 2.5 mm apart with labels 1 (red) and 7."""
+    groups = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[-123.5, -310.25, -742.0 + 2.5 * n])])
+        for n in range(len(values))
+    ]
+    shared = item(
+        PixelMeasuresSequence=[item(PixelSpacing=[0.7, 0.8], SliceThickness="2.5", SpacingBetweenSlices="2.5")],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+    )
+    red = (round(0.5429 * 65535), round((80.81 + 128) / 255 * 65535), round((69.89 + 128) / 255 * 65535))
+    fields: dict[str, object] = {
+        "Rows": values.shape[1],
+        "Columns": values.shape[2],
+        "NumberOfFrames": len(values),
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "PixelRepresentation": 0,
+        "FrameOfReferenceUID": FRAME_OF_REFERENCE,
+        "SegmentSequence": [
+            item(SegmentNumber=1, SegmentLabel="one", RecommendedDisplayCIELabValue=list(red)),
+            item(SegmentNumber=7, SegmentLabel="seven"),
+            item(SegmentNumber=9, SegmentLabel="nowhere"),
+        ],
+        "SharedFunctionalGroupsSequence": [shared],
+        "PerFrameFunctionalGroupsSequence": groups,
+        "PixelData": values.astype(np.uint8).tobytes(),
+    }
+    return plain_object(kind, "SEG", **{**fields, **changes})
+
+
+def test_label_maps_and_fractions_lie_in_their_place() -> None:
+    values = np.zeros((3, 6, 8), dtype=np.uint8)
+    values[1, 2:4, 3:6] = 1
+    values[2, 5, 7] = 7
+    overlay = read_overlay(_labels(values))
+    one, seven = overlay.parts
+    assert (one.label, seven.label) == ("one", "seven")
+    assert np.abs(np.array(one.rgb) - (255, 0, 0)).max() <= 2
+    (mask,) = one.masks
+    assert mask.values.shape == (1, 2, 3)
+    assert mask.values.all()
+    assert mask.geometry is not None
+    # Row 2, column 3 of the second plane: 3 x 0.8 to the left, 2 x 0.7 to the back, 2.5 up.
+    assert np.allclose(mask.geometry.origin_mm, (-123.5 + 2.4, -310.25 + 1.4, -739.5))
+    (mask,) = seven.masks
+    assert np.allclose(mask.geometry.origin_mm, (-123.5 + 5.6, -310.25 + 3.5, -737.0))  # type: ignore[union-attr]
+    fractions = np.zeros((3, 6, 8), dtype=np.uint8)
+    fractions[0, 0] = [0, 99, 100, 101, 199, 200, 1, 0]
+    groups = [
+        item(
+            SegmentIdentificationSequence=[item(ReferencedSegmentNumber=1)],
+            PlanePositionSequence=[item(ImagePositionPatient=[-123.5, -310.25, -742.0 + 2.5 * n])],
+        )
+        for n in range(3)
+    ]
+    data = _labels(
+        fractions,
+        "1.2.840.10008.5.1.4.1.1.66.4",
+        SegmentationType="FRACTIONAL",
+        MaximumFractionalValue=200,
+        PerFrameFunctionalGroupsSequence=groups,
+    )
+    overlay = read_overlay(data)
+    assert overlay.fractional
+    assert [p.label for p in overlay.parts] == ["one"]
+    assert overlay.parts[0].masks[0].values.tolist() == [[[True] * 4]]
+    with pytest.raises(ProblemError, match="overlay.unreadable"):
+        read_overlay(_labels(values, PixelData=b"\0" * 16))
 
 
 def test_what_is_no_overlay_is_refused() -> None:
