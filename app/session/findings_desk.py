@@ -93,6 +93,11 @@ class FindingsDesk:
         """Everything drawn: findings and mere measurements."""
         return self._marks
 
+    def earlier_findings(self, study_instance_uid: str) -> tuple[Finding, ...]:
+        """What this reader found in another study of the patient."""
+        kept = self._library.drafts.marks(study_instance_uid, self._person)
+        return tuple(m for m in kept if own.is_finding(m))
+
     def own_findings(self) -> tuple[Finding, ...]:
         return tuple(m for m in self._marks if own.is_finding(m))
 

@@ -198,6 +198,22 @@ class ReadingRoom:
         self.active = "pane-0"
         self._caches.clear()
 
+    def place_in(self, prior: OpenStudy, finding: Finding) -> Callable[[Point3], Point3 | None]:
+        """Where a position of the current study lies in a prior: by frame of reference, or by a known registration."""
+        mine = finding.location.frame_of_reference_uid
+        theirs = {i.frame_of_reference_uid for s in prior.study.series for i in s.instances}
+        if mine and mine in theirs:
+            return lambda point: point
+        for now in self._current.display_sets:
+            planes = self.content.planes(now)
+            if not any(p is not None and p.frame_of_reference_uid == mine for p in planes[:1]):
+                continue
+            for then in prior.display_sets:
+                transform = self.second.registrations.found(now.display_set_id, then.display_set_id)
+                if transform is not None:
+                    return transform.apply
+        return lambda point: None
+
     def put_back(self, layout: str, stage: int, active: str, panes: Sequence[PaneState]) -> None:
         """The panes as they stood before the programme died."""
         self._layout, self._panes = layout, {p.pane_id: p for p in panes}

@@ -36,6 +36,8 @@ from app.session.report_desk import ReportDesk
 from app.session.room_tools import Asked
 from app.session.saved_desk import SavedDesk
 from app.session.teeth_desk import TeethDesk
+from app.session.tracking import earlier
+from app.session.tracking_words import day_of, then_words
 from app.session.views import (
     Changes,
     FindingCard,
@@ -265,6 +267,22 @@ class ReadingSession:
         problem = self._room.true_size()
         if problem is not None:
             self._notice(Notice(problem))
+
+    def then(self, finding_id: str) -> Words | None:
+        """How large a finding was in the newest earlier study that has it; None when none does."""
+        finding = self._desk.finding(finding_id)
+        today = day_of(self._current.study.study_datetime)
+        if finding is None or today is None:
+            return None
+        for prior in sorted(self._priors, key=lambda p: p.study.study_datetime, reverse=True):
+            before = day_of(prior.study.study_datetime)
+            marks = self._desk.earlier_findings(prior.study.study_instance_uid) if before is not None else ()
+            if before is None or not marks:
+                continue
+            found = earlier(finding, today, marks, before, self._room.place_in(prior, finding))
+            if found is not None:
+                return then_words(found)
+        return None
 
     def _remembered(self) -> None:
         self._journal.append(None)

@@ -322,6 +322,9 @@ class FakeReading:
         self.heat.update({k: v for k, v in kw.items() if v is not None})  # type: ignore[arg-type]
         self._ws.changed.emit(Changes(view=True, second_read=True))
 
+    def then(self, finding_id: str) -> None:
+        return None
+
     def finding_thumbnail(self, finding_id: str, plane: str = "axial") -> np.ndarray | None:
         from tests.ui.fake_workstation import chest
 

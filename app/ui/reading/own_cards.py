@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
+from app.domain.teeth import is_fdi
 from app.session.views import NOTHING, FindingCard, Words
 from app.ui.i18n import tr
 from app.ui.icons import icon
@@ -106,6 +107,9 @@ class OwnCard(Card):
             facts.addWidget(Figure(value, unit, "large"))
             for what, number, unit in card.sizes[1:4]:
                 facts.addWidget(Text(f"{tr(what)} {number} {unit}", "body", "regular", "secondary"))
+        then = reading.then(finding.finding_id)
+        if then is not None:
+            facts.addWidget(Text(then, "small", "regular", "secondary", wrap=True))
         place = row(gap=5)
         place.addWidget(Glyph("gps-fix", "third", 16))
         place.addWidget(note(card.place), 1)
@@ -120,17 +124,17 @@ class OwnCard(Card):
         region.show_value(card.region)
         region.chosen.connect(lambda value: reading.edit_mark(finding.finding_id, region=value))
         lay.addWidget(region)
-        attributes = dict(finding.attributes)
-        lay.addSpacing(10)
-        lay.addWidget(note(Words("ui.finding.composition")))
-        lay.addSpacing(4)
-        composition = Segments(
-            [(c, Words(f"ui.composition.{c}")) for c in COMPOSITIONS],
-            attributes.get("composition"),
-            name=Words("ui.finding.composition"),
-        )
-        composition.chosen.connect(lambda value: reading.edit_mark(finding.finding_id, composition=str(value)))
-        lay.addWidget(composition)
+        if not is_fdi(finding.region):
+            lay.addSpacing(10)
+            lay.addWidget(note(Words("ui.finding.composition")))
+            lay.addSpacing(4)
+            composition = Segments(
+                [(c, Words(f"ui.composition.{c}")) for c in COMPOSITIONS],
+                dict(finding.attributes).get("composition"),
+                name=Words("ui.finding.composition"),
+            )
+            composition.chosen.connect(lambda value: reading.edit_mark(finding.finding_id, composition=str(value)))
+            lay.addWidget(composition)
         lay.addSpacing(10)
         sure = row()
         sure.addWidget(note(Words("ui.finding.how_sure")), 1)
