@@ -142,9 +142,9 @@ class AppWindow(QWidget):
             self.open_study(key)
             if name == "reading" or self._workstation.reading is None:
                 return
+        self._appear(name)  # before a screen is built: labels take their colours when they are made
         widget = self.screen_widget(name)
         self._screen = name
-        self._appear()
         refresh = getattr(widget, "refresh", None)
         if refresh is not None:
             refresh()
@@ -153,11 +153,11 @@ class AppWindow(QWidget):
         self._show_bar()
         (widget.focus_target() if isinstance(widget, WorklistScreen) else widget).setFocus()
 
-    def _appear(self) -> None:
+    def _appear(self, screen: str) -> None:
         """Dental films are read in the light, beside the patient; everything else in the dark."""
         reading = self._workstation.reading
         dental = reading is not None and getattr(reading, "teeth", None) is not None and reading.teeth.available
-        wear("light" if dental and self._screen in ("reading", "report") else "dark")
+        wear("light" if dental and screen == "reading" else "dark")
 
     def open_study(self, study_instance_uid: str) -> None:
         try:

@@ -191,6 +191,11 @@ def wear(name: str) -> None:
         return
     use_theme(name)
     dress(application)
+    for widget in application.allWidgets():
+        # A label carries its role's colour in a palette of its own, which the program's does not reach.
+        again = getattr(widget, "wear_again", None)
+        if again is not None:
+            again()
 
 
 def contrast(one: QColor, other: QColor) -> float:

@@ -41,7 +41,7 @@ from app.samples.panoramic import DentalPlan, generate_panoramic, random_plan
 WIDTHS = (12, 32, 56, 80, 96)
 FILM_COLUMNS = 768
 TRAINED_SEEDS = range(20_000, 20_320)
-HELD_OUT_SEEDS = range(31_000, 31_040)
+HELD_OUT_SEEDS = range(31_000, 31_020)
 Film = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.float64], tuple[float, float]]
 """8-bit film, index of each tooth in ``TEETH``, its box in film pixels, (shift, smile) of the line between the jaws."""
 
@@ -307,7 +307,7 @@ def impacted_share(nets: Any, shape: list[list[float]], data: Path) -> dict[str,
     from app.ai.training.dental_set import load_films
 
     counts: dict[str, list[int]] = {}
-    for split in ("train", "val", "test"):
+    for split in ("val", "test"):
         on = whole = unnumbered = 0
         numbers: dict[int, int] = {}
         for film in load_films(data / "labelled/dental-panoramic", split):

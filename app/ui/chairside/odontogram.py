@@ -23,7 +23,7 @@ from app.ui.widgets.text import Text
 if TYPE_CHECKING:
     from app.session.reading_session import ReadingSession
 
-HEIGHT = 236
+HEIGHT = 256
 _SIDE = 22.0
 _NUMBER = 17.0
 _LEGEND = (

@@ -87,7 +87,7 @@ class AiCard(Card):
             crop = Crop(96)
             crop.show_pixels(pixels)
             cell.addWidget(crop)
-            if pixels is not None:
+            if pixels is not None and self._card.finding.location.centre_lps_mm is not None:
                 cell.addWidget(note(Words(f"ui.plane.{plane}")))
             pictures.addLayout(cell)
             shown += 1

@@ -55,6 +55,10 @@ class Text(QLabel):
         if text != self.text():
             self.setText(text)
 
+    def wear_again(self) -> None:
+        """Another appearance of the program: the role has another colour."""
+        self._dress()
+
     def _dress(self) -> None:
         palette = QPalette(self.palette())
         palette.setColor(QPalette.ColorRole.WindowText, colour(self._role))
@@ -63,8 +67,6 @@ class Text(QLabel):
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange and isinstance(self._words, Words):
             self.setText(tr(self._words))
-        elif event.type() == QEvent.Type.ApplicationPaletteChange:
-            self._dress()
         super().changeEvent(event)
 
     def minimumSizeHint(self) -> QSize:

@@ -164,7 +164,7 @@ def number_teeth(maps: Floats, content: Content, template: Sequence[Sequence[flo
         for k in range(2):
             dx = jaws[k].where[:, None, 0] - expected[None, 16 * k : 16 * k + 16, 0]
             dy = jaws[k].where[:, None, 1] - expected[None, 16 * k : 16 * k + 16, 1]
-            priors.append(np.exp(-0.5 * (dx / (1.3 * pitch)) ** 2 - 0.5 * (dy / (3.0 * pitch)) ** 2))
+            priors.append(np.exp(-0.5 * (dx / (1.3 * pitch)) ** 2 - 0.5 * (dy / (1.6 * pitch)) ** 2))
     sizes = np.concatenate([j.size for j in jaws])
     usual = np.median(sizes, axis=0)
     told: list[ToothPlace] = []
