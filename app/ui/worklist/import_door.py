@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from app.session.views import Changes
+from app.domain.problem import Problem, Severity
+from app.session.views import Changes, Notice
 from app.ui.worklist.cut_imports import CutImports
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class ImportDoor(QObject):
 
     def offer(self, paths: Sequence[Path]) -> None:
         """Looks at the paths and shows what is there; while an import runs, that one is shown."""
-        self._workstation.imports.offer(paths)
+        if not self._workstation.imports.offer(paths):
+            self._workstation.notice.emit(Notice(Problem("import.busy", severity=Severity.NOTE)))
         self.show()
 
     def show(self) -> None:
