@@ -118,12 +118,13 @@ def legend(parts: Sequence[OverlayPart], resolved: ResolvedView, style: Style) -
 def map_legend(found: ValueMap, resolved: ResolvedView, style: Style) -> list[Primitive]:
     """The absolute scale of a map in its own unit."""
     height = min(180 * style.scale, resolved.size[1] * 0.4)
-    x, y = 14 * style.scale, (resolved.size[1] - height) / 2
+    x, y = 34 * style.scale, (resolved.size[1] - height) / 2  # right of the letter of the left edge
     out: list[Primitive] = [ColourBar(x, y, 10 * style.scale, height, "inferno", 0.0, key="map_bar")]
     for part in (0.0, 0.5, 1.0):
         value = found.low + (found.high - found.low) * part
         at = y + (1 - part) * height
-        text = f"{value:.4g} {found.unit if found.unit != '1' else ''}".strip()
+        value = 0.0 if abs(value) < 1e-6 * (found.high - found.low) else value
+        text = f"{value:.3g} {found.unit if found.unit != '1' else ''}".strip()
         out.append(Text(x + 18 * style.scale, at, text, Anchor.LEFT, size_px=style.font, plate=True, key="map_value"))
     if found.quantity:
         title = Text(x, y - 10 * style.scale, found.quantity[:40], Anchor.BOTTOM_LEFT, size_px=style.font, plate=True)
