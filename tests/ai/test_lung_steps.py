@@ -225,3 +225,30 @@ def test_connected_part_is_the_seeded_one():
     assert mask.sum() == 8
     assert mask[4, 4, 4]
     assert ndimage.label(mask)[1] == 1
+
+
+@pytest.mark.parametrize("radius_mm", [3.0, 5.0, 9.0])
+def test_a_vessel_is_taken_off_and_a_ball_is_left_as_it_is(radius_mm):
+    from app.ai.readers.lung.trim import without_tail
+
+    spacing = (2.5, 0.7, 0.7)
+    z, y, x = (np.arange(n) * s for n, s in zip((30, 90, 90), spacing, strict=True))
+    z, y, x = np.meshgrid(z, y, x, indexing="ij")
+    middle = np.asarray([37.5, 31.0, 31.0])
+    ball = (z - middle[0]) ** 2 + (y - middle[1]) ** 2 + (x - middle[2]) ** 2 <= radius_mm**2
+    along = ball | (((y - middle[1]) ** 2 + (x - middle[2]) ** 2 <= 1.4**2) & (z > middle[0]) & (z < middle[0] + 25))
+    across = ball | (((z - middle[0]) ** 2 + (x - middle[2]) ** 2 <= 1.6**2) & (y > middle[1]))
+    beside = tuple((middle + [0.8, 0.6, -0.5]) / spacing)
+    assert (without_tail(ball, beside, spacing) == ball).all()
+    for tailed in (along, across):
+        kept = without_tail(tailed, beside, spacing)
+        if kept.sum() < tailed.sum():
+            assert kept.sum() <= 1.15 * ball.sum()
+        off_mm = (np.argwhere(kept).mean(0) * spacing) - middle
+        assert np.linalg.norm(off_mm) < 0.4 * radius_mm
+
+
+def test_an_outline_without_any_voxel_stays_empty():
+    from app.ai.readers.lung.trim import without_tail
+
+    assert not without_tail(np.zeros((4, 4, 4), bool), (2.0, 2.0, 2.0), (1.0, 1.0, 1.0)).any()

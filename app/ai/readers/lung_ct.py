@@ -22,6 +22,7 @@ from app.ai.readers.lung.detect import Detections, detect
 from app.ai.readers.lung.nodule import Measured, measure, region_of
 from app.ai.readers.lung.outline import Outline, Within, connected, outline
 from app.ai.readers.lung.scope import mask_refusals, refusals, remarks
+from app.ai.readers.lung.trim import without_tail
 from app.ai.readers.lung.window import support, to_array
 from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, SegmentMask, Source
 from app.domain.geometry import VolumeGeometry
@@ -131,8 +132,9 @@ class LungCtReader:
             spacing = turned.geometry.spacing_mm
             outlines = outline(turned.voxels, seeds, spacing, nets, min(mirrors, 4), within=within)
             for n, one in zip(part, outlines, strict=True):
-                nodule = _outlined(turned, one, float(found.score[n]), float(probability[n]), int(found.side[n]), parameters)
                 place = (float(found.kji[n, 0]), float(found.kji[n, 1]), float(found.kji[n, 2]))
+                score, side = float(found.score[n]), int(found.side[n])
+                nodule = _outlined(turned, one, place, score, float(probability[n]), side, parameters)
                 if nodule is not None and not any(_same(nodule, o) or _satellite(place, o, spacing) for o in kept):
                     kept.append(nodule)
             step(min(1.0, (first + OUTLINES_AT_ONCE) / max(1, len(chosen))))
@@ -155,7 +157,13 @@ def _lungs_and_rim(field: LungField) -> Within:
 
 
 def _outlined(
-    turned: Turned, one: Outline, score: float, probability: float, side: int, parameters: Mapping[str, Any]
+    turned: Turned,
+    one: Outline,
+    place: tuple[float, float, float],
+    score: float,
+    probability: float,
+    side: int,
+    parameters: Mapping[str, Any],
 ) -> _Nodule | None:
     cut = float(parameters.get("mask_threshold", 0.5))
     shape = turned.geometry.shape
@@ -166,6 +174,8 @@ def _outlined(
     mask = connected(values, cut, (seed[0], seed[1], seed[2]))
     if not mask.any():
         return None
+    found_at = (place[0] - low[0], place[1] - low[1], place[2] - low[2])
+    mask = without_tail(mask, found_at, turned.geometry.spacing_mm)
     measured = measure(turned.voxels[box], mask, turned.geometry.spacing_mm)
     if measured.mean_diameter_mm < SMALLEST_MM:
         return None

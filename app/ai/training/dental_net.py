@@ -25,13 +25,11 @@ RARE = {"Impacted Tooth": 1.5, "Cavity": 1.8}
 
 @dataclass(frozen=True)
 class Settings:
-    steps: int = 480
+    steps: int = 2400
     batch: int = 10
     rate: float = 2e-3
     seed: int = 11
     threads: int = 1
-    stop: int = 0
-    """Ends after so many steps of the schedule; 0 runs all of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +167,7 @@ def train(
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.03)
     started, sums = time.monotonic(), []
     net.train().requires_grad_(True)
-    for step in range(settings.stop or settings.steps):
+    for step in range(settings.steps):
         done = step / settings.steps
         picks = rng.choice(len(parts), settings.batch, p=chance)
         looks = [augmented(parts[n], rng) for n in picks]

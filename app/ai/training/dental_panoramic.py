@@ -52,9 +52,7 @@ def train(data: Path, work: Path, threads: int) -> None:
         (work / "network.safetensors").write_bytes(write_tensors(module_arrays(net, half=False)))
 
     films = load_films(data / LABELLED, "train")
-    first = dental_net.train(films, dental_net.Settings(threads=threads), keep)
-    more = dental_net.Settings(steps=330, rate=1.5e-3, seed=12, threads=threads)
-    keep(dental_net.train(films, more, keep, first))
+    keep(dental_net.train(films, dental_net.Settings(threads=threads), keep))
 
 
 def choose(data: Path, work: Path) -> None:

@@ -41,7 +41,7 @@ from app.samples.panoramic import DentalPlan, generate_panoramic, random_plan
 WIDTHS = (12, 32, 56, 80, 96)
 FILM_COLUMNS = 768
 TRAINED_SEEDS = range(20_000, 20_320)
-HELD_OUT_SEEDS = range(31_000, 31_020)
+HELD_OUT_SEEDS = range(31_000, 31_016)
 Film = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.float64], tuple[float, float]]
 """8-bit film, index of each tooth in ``TEETH``, its box in film pixels, (shift, smile) of the line between the jaws."""
 

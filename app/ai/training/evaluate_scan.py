@@ -32,7 +32,7 @@ from app.domain.ports import SilentProgress
 from app.domain.scoring import Interval, Mark, cpm, cpm_interval, froc
 from app.domain.volume import Volume
 
-WIDTHS = {"widths": [24, 48, 88]}
+WIDTHS = {"widths": [32, 64, 96]}
 CROSS_FITTED = Path(__file__).resolve().parents[3] / "docs" / "evaluation" / "weights"
 """Weights of the two networks that each never saw one lung of the real scan; kept for this figure, not shipped."""
 
@@ -48,8 +48,12 @@ def held_out_scan(number: int, nodules: Sequence[Nodule]) -> Scan:
     return blended(scan, nodules, 3, rng) if nodules else scan
 
 
-def marks_on(scan: Scan, nets: Networks, number: int, most: int = 32) -> tuple[list[Mark], int, int]:
+def marks_on(
+    scan: Scan, nets: Networks, number: int, most: int = 32, side: int | None = None
+) -> tuple[list[Mark], int, int]:
     """(marks, nodules, nodules among the candidates) of one scan: the reader's own findings without their threshold.
+
+    ``side``: only those of the right (1) or the left (2) lung.
 
     A mark hits when the middle of its outline lies within the nodule's radius of the nodule's middle.
     """
@@ -58,6 +62,7 @@ def marks_on(scan: Scan, nets: Networks, number: int, most: int = 32) -> tuple[l
     turned = turn(scan.voxels, VolumeGeometry.axial(scan.voxels.shape, scan.spacing_mm))  # type: ignore[arg-type]
     open_to_all = {"threshold": 0.0, "most_findings": most, "mirrors": 1}
     nodules = READER.nodules(turned, field, found, nets, open_to_all, lambda _: None)
+    nodules = [n for n in nodules if side in (None, n.side)]
     places = np.asarray([n.centre_kji for n in nodules], float).reshape(-1, 3)
     score = np.asarray([n.score for n in nodules])
     as_found = Candidates(places, np.ones(len(places)), score, np.ones(len(places), np.int64))

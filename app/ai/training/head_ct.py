@@ -50,9 +50,7 @@ def train(data: Path, work: Path, threads: int) -> None:
         (work / "network.safetensors").write_bytes(write_tensors(module_arrays(net, half=False)))
 
     scans = load_scans(data / LABELLED, "train")
-    first = head_net.train(scans, head_net.Settings(stop=200, threads=threads), keep)
-    second = head_net.train(scans, head_net.Settings(steps=240, seed=6, threads=threads), keep, first)
-    keep(head_net.train(scans, head_net.Settings(steps=330, seed=7, threads=threads), keep, second))
+    keep(head_net.train(scans, head_net.Settings(threads=threads), keep))
 
 
 def choose(data: Path, work: Path) -> None:

@@ -24,7 +24,7 @@ PIXELS = ROWS * COLUMNS
 
 @dataclass(frozen=True)
 class Settings:
-    steps: int = 600
+    steps: int = 2400
     real: int = 6
     drawn: int = 3
     empty: int = 5
@@ -32,8 +32,6 @@ class Settings:
     rate: float = 2e-3
     seed: int = 5
     threads: int = 1
-    stop: int = 0
-    """Ends after so many steps of the schedule; 0 runs all of it."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def train(
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.03)
     started, sums = time.monotonic(), []
     net.train().requires_grad_(True)
-    for step in range(settings.stop or settings.steps):
+    for step in range(settings.steps):
         done = step / settings.steps
         x, aim = drawer.batch(rng)
         with torch.autocast("cpu", torch.bfloat16):

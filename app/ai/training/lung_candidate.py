@@ -17,8 +17,9 @@ from app.ai.training.lung_scans import KEPT_POINTS, Examples
 
 @dataclass(frozen=True)
 class Settings:
-    epochs: int = 6
+    epochs: int = 8
     batch: int = 48
+    widths: tuple[int, ...] = (32, 64, 96)
     rate: float = 2e-3
     seed: int = 11
     threads: int = 1
@@ -76,7 +77,7 @@ def train(data: Examples, chosen: npt.NDArray[np.integer], settings: Settings, l
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
-    net = LungCandidateNet().to(memory_format=torch.channels_last_3d)
+    net = LungCandidateNet(settings.widths).to(memory_format=torch.channels_last_3d)
     mean = copy.deepcopy(net).eval()
     yes, no = chosen[data.truth[chosen] == 1], chosen[data.truth[chosen] == 0]
     take = round(settings.batch * settings.positives)

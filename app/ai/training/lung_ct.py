@@ -4,10 +4,11 @@ DIR is the folder of the shared data (``labelled/lung-nodule-voi``, ``dicom/ct-c
 used). Seeds are fixed. Each stage keeps its result in ``--work``, so that a run that was cut off goes on:
 
 1. *nodule*: the outline network on the train nodules, then on train and validation nodules with the mirrored border;
-2. *examples*: scans with known nodules (``lung_scans``);
-3. *candidate*: the network that sorts candidates, and two more that each never saw one lung of the real scan;
-4. *figures*: calibration on held-out generated scans, the malignancy weights on validation nodules, the card's figures;
-5. *package*: weights, card, calibration and golden cases, signed.
+2. *earlier*: a first network for sorting candidates from few scans; it only tells which places are mistaken for nodules;
+3. *examples*: scans with known nodules and, two thirds of what is none, places that the earlier network mistakes;
+4. *candidate*: the network that sorts candidates, and two more that each never saw one lung of the real scan;
+5. *figures*: calibration on held-out generated scans, the malignancy weights on validation nodules, the card's figures;
+6. *package*: weights, card, calibration and golden cases, signed.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ from app.domain.model_card import CalibrationBand, Metric
 if TYPE_CHECKING:
     import torch
 
+    from app.ai.training.lidc import Nodule
+    from app.ai.training.lung_scans import Scan
+
 PACKAGE_ID = "org.ekinshi.lung_ct"
 NETWORKS = {
     "lung_nodule": NetworkSpec("lung_nodule_v1", {"widths": [16, 32, 64, 96]}, (3, 24, 48, 48)),
-    "lung_candidate": NetworkSpec("lung_candidate_v1", {"widths": [24, 48, 88]}, (2, 32, 32, 32)),
+    "lung_candidate": NetworkSpec("lung_candidate_v1", {"widths": [32, 64, 96]}, (2, 32, 32, 32)),
 }
-STAGES = ("nodule", "examples", "candidate", "figures", "package")
+STAGES = ("nodule", "earlier", "examples", "candidate", "figures", "package")
 LABELLED, REAL = Path("labelled/lung-nodule-voi"), Path("dicom/ct-chest-nlst")
 
 
@@ -68,13 +72,28 @@ def train_nodule(data: Path, work: Path, threads: int) -> None:
     save(work / "nodule.safetensors", lung_nodule.train(first + last, more, net))
 
 
-def make_examples(data: Path, work: Path) -> None:
+def _scans(data: Path) -> tuple[list[Nodule], Scan | None]:
     from app.ai.training.lidc import load_nodules
-    from app.ai.training.lung_scans import build_examples, real_scan
+    from app.ai.training.lung_scans import real_scan
 
     nodules = load_nodules(data / LABELLED, "train") + load_nodules(data / LABELLED, "val")
-    real = real_scan(data / REAL) if (data / REAL).is_dir() else None
-    made = build_examples(nodules, real)
+    return nodules, real_scan(data / REAL) if (data / REAL).is_dir() else None
+
+
+def train_earlier(data: Path, work: Path, threads: int) -> None:
+    from app.ai.training import lung_candidate
+    from app.ai.training.lung_scans import build_examples
+
+    made = build_examples(*_scans(data), generated=25, real_copies=6)
+    settings = lung_candidate.Settings(epochs=6, threads=threads)
+    save(work / "earlier.safetensors", lung_candidate.train(made, np.arange(len(made.truth)), settings))
+
+
+def make_examples(data: Path, work: Path) -> None:
+    from app.ai.training.lung_scans import build_examples
+
+    nets = PlainNetworks({"lung_candidate": load(work / "earlier.safetensors", "lung_candidate")})
+    made = build_examples(*_scans(data), earlier=lambda x: nets.run("lung_candidate", x)[:, 0])
     np.savez(work / "examples.npz", cubes=made.cubes, truth=made.truth, side=made.side, origin=made.origin)
 
 
@@ -85,10 +104,11 @@ def train_candidate(work: Path, threads: int) -> None:
     with np.load(work / "examples.npz") as z:
         data = Examples(z["cubes"], z["truth"], z["side"], z["origin"])
     everything = np.arange(len(data.truth))
+    shorter = lung_candidate.Settings(threads=threads, epochs=4)
     plan = {
         "candidate": (everything, lung_candidate.Settings(threads=threads)),
-        "candidate_without_1": (allowed_without(data, 1), lung_candidate.Settings(threads=threads)),
-        "candidate_without_2": (allowed_without(data, 2), lung_candidate.Settings(threads=threads)),
+        "candidate_without_1": (allowed_without(data, 1), shorter),
+        "candidate_without_2": (allowed_without(data, 2), shorter),
         "candidate_ring": (everything, lung_candidate.Settings(threads=threads, ring_only=True, epochs=3)),
     }
     for name, (chosen, settings) in plan.items():
@@ -150,6 +170,8 @@ def main(arguments: list[str] | None = None) -> int:
     given.work.mkdir(parents=True, exist_ok=True)
     if "nodule" in given.stages and not (given.work / "nodule.safetensors").exists():
         train_nodule(given.data, given.work, given.threads)
+    if "earlier" in given.stages and not (given.work / "earlier.safetensors").exists():
+        train_earlier(given.data, given.work, given.threads)
     if "examples" in given.stages and not (given.work / "examples.npz").exists():
         make_examples(given.data, given.work)
     if "candidate" in given.stages:

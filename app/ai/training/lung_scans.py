@@ -7,7 +7,7 @@ way. The detector's own candidates on it, labelled by the truth, are the example
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from app.ai.training.blend import Placed, paste_nodule, paste_piece
 from app.ai.training.lidc import Nodule
 from app.samples.chest_ct import NoduleSpec, ScanStyle, generate_chest_ct
 
-KEPT_POINTS = 40
+KEPT_POINTS = 38
 """Edge of the cubes that are kept, so that training can shift the 32 it looks at."""
 Triple = tuple[float, float, float]
 
@@ -172,17 +172,35 @@ def hits(candidates: Candidates, truth: Sequence[Placed], spacing_mm: Triple, fa
     return found
 
 
-def examples(scan: Scan, origin: int, rng: np.random.Generator, negatives: int = 160) -> Examples:
-    """Cubes of every candidate that hits and of ``negatives`` that do not (the better ones more often)."""
+Looks = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""Cubes (n, 2, 32, 32, 32) to scores (n,): an earlier network that tells which places are mistaken for nodules."""
+
+
+def examples(
+    scan: Scan, origin: int, rng: np.random.Generator, negatives: int = 160, earlier: Looks | None = None
+) -> Examples:
+    """Cubes of every candidate that hits and of ``negatives`` that do not.
+
+    With ``earlier`` two thirds of them are those that it mistakes most, the rest any; without, the detector's better
+    ones are taken more often.
+    """
     found = find_candidates(prepare(scan.voxels, scan.spacing_mm))
     lesion = hits(found, scan.truth, scan.spacing_mm)
     near = hits(found, (*scan.truth, *scan.ignored), scan.spacing_mm, 1.6)
     positive = np.nonzero(lesion >= 0)[0]
     others = np.nonzero((lesion < 0) & (near < 0))[0]
     weight = 1.0 / (np.arange(len(others)) + 60.0)
-    chosen = (
-        rng.choice(others, min(negatives, len(others)), replace=False, p=weight / weight.sum()) if len(others) else others
-    )
+    if earlier is not None and len(others):
+        mistaken = np.concatenate(
+            [earlier(cubes(scan.voxels, scan.spacing_mm, found.kji[part])) for part in np.array_split(others, 12)]
+        )
+        hard = others[np.argsort(-mistaken, kind="stable")[: negatives * 2 // 3]]
+        easy = np.setdiff1d(others, hard)
+        chosen = np.concatenate([hard, rng.choice(easy, min(negatives - len(hard), len(easy)), replace=False)])
+    elif len(others):
+        chosen = rng.choice(others, min(negatives, len(others)), replace=False, p=weight / weight.sum())
+    else:
+        chosen = others
     places = [found.kji[positive], found.kji[chosen]]
     # Nodules that the detector missed are shown as well, at their own place.
     missed = [t.kji for n, t in enumerate(scan.truth) if n not in set(lesion.tolist())]
@@ -215,11 +233,12 @@ def _pieces(
 def build_examples(
     nodules: Sequence[Nodule],
     real: Scan | None,
-    generated: int = 25,
-    real_copies: int = 6,
+    generated: int = 110,
+    real_copies: int = 12,
     part: int = 0,
     parts: int = 1,
     log: bool = True,
+    earlier: Looks | None = None,
 ) -> Examples:
     """Examples of ``generated`` chests and ``real_copies`` copies of the real one, every copy with other nodules blended in.
 
@@ -235,15 +254,16 @@ def build_examples(
     for kind, number in [job for n, job in enumerate(jobs) if n % parts == part]:
         if kind == "generated":
             rng = np.random.default_rng([number, 32])
-            scan = generated_scan(GENERATED_ORIGIN + number)
+            scan = generated_scan(GENERATED_ORIGIN + number, int(rng.integers(6, 13)))
             pieces = []
             if real is not None and real_places is not None:
                 pieces = _pieces(rng, 6, real, real_places.kji[real_places.side == 1 + number % 2])
-            one = examples(blended(scan, nodules, 8, rng, pieces), GENERATED_ORIGIN + number, rng, 170)
+            one = examples(blended(scan, nodules, 12, rng, pieces), GENERATED_ORIGIN + number, rng, 180, earlier)
         else:
             rng = np.random.default_rng([number, 31])
             assert real is not None
-            one = examples(blended(real, nodules, 26, rng, _pieces(rng, 8, donor, donor_places)), number, rng, 260)
+            mixed = blended(real, nodules, 26, rng, _pieces(rng, 8, donor, donor_places))
+            one = examples(mixed, number, rng, 240, earlier)
         out.append(one)
         if log:
             print(f"{kind} {number}: {len(one.truth)} examples, {int(one.truth.sum())} nodules", flush=True)
