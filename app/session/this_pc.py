@@ -42,7 +42,8 @@ def machine_words() -> tuple[Words, ...]:
     words = [Words("machine.cores", {"n": os.cpu_count() or 1})]
     if memory:
         words.append(Words("machine.memory", {"value": round(memory)}))
-    words.append(Words("machine.ceiling", {"value": round(shared_budget.ceiling_bytes / 2**30, 1)}))
+    ceiling = shared_budget.ceiling_bytes / 2**30
+    words.append(Words("machine.ceiling", {"value": round(ceiling) if ceiling >= 4 else round(ceiling, 1)}))
     return tuple(words)
 
 
