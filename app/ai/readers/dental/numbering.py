@@ -202,7 +202,7 @@ def tooth_of(box: Box, teeth: Sequence[ToothPlace]) -> tuple[int, float] | None:
         shared = _overlap(box, tooth.box_px) if tooth.seen else 0.0
         x, y = tooth.centre_px
         w, h = tooth.box_px[2] - tooth.box_px[0], tooth.box_px[3] - tooth.box_px[1]
-        return -shared, float(np.hypot((x - middle[0]) / max(w, 1.0), 0.4 * (y - middle[1]) / max(h, 1.0)))
+        return -shared, float(np.hypot((x - middle[0]) / max(w, 1.0), 1.2 * (y - middle[1]) / max(h, 1.0)))
 
     best = min(teeth, key=rank)
     shared, far = rank(best)
