@@ -122,11 +122,11 @@ def test_a_disk_that_fills_while_signing_keeps_the_draft(desk: Stage, monkeypatc
     real = ObjectStore._write
     written: list[int] = []
 
-    def write(self, file, content, digest, size):  # type: ignore[no-untyped-def]
+    def write(self, file, content, digest, size, moved):  # type: ignore[no-untyped-def]
         if written:
             raise OSError(errno.ENOSPC, "No space left on device")
         written.append(1)
-        real(self, file, content, digest, size)
+        real(self, file, content, digest, size, moved)
 
     monkeypatch.setattr(ObjectStore, "_write", write)
     reading.sign(DEMO_PIN)
