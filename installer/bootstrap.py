@@ -90,7 +90,7 @@ def install(extras: str) -> None:
 def run(arguments: list[str]) -> int:
     ensure_system_packages(Needs(window=has_display()), say)
     make_environment()
-    # Whoever runs a checkout fetches PyAV's wheel from its own makers; an installer of ours leaves it out (dicom-reading.md).
+    # Whoever runs a checkout fetches PyAV from its makers; an installer of ours leaves it out (dicom-reading.md).
     install("video")
     environment = dict(os.environ)
     if arguments:

@@ -50,7 +50,9 @@ class _Flashes(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
             name = type(watched).__name__
-            if name not in ("AppWindow", "PatientWindow", "QMenu", "QTipLabel") and type(watched).__module__.startswith("app.ui"):
+            if name not in ("AppWindow", "PatientWindow", "QMenu", "QTipLabel") and type(watched).__module__.startswith(
+                "app.ui"
+            ):
                 self.seen.append(name)
         return False
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 TITLES = {
     "en": "Bleeding on head CT",
     "ru": "Кровоизлияние на КТ головы",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 TITLES = {
     "en": "Lung nodules on chest CT",
     "ru": "Очаги в лёгких на КТ грудной клетки",

@@ -7,8 +7,9 @@ used). Seeds are fixed. Each stage keeps its result in ``--work``, so that a run
 2. *earlier*: a first network for sorting candidates from few scans; it only tells which places are mistaken for nodules;
 3. *examples*: scans with known nodules and, two thirds of what is none, places that the earlier network mistakes;
 4. *candidate*: the network that sorts candidates, and two more that each never saw one lung of the real scan;
-5. *figures*: calibration on held-out generated scans, the malignancy weights on validation nodules, the card's figures;
-6. *package*: weights, card, calibration and golden cases, signed.
+5. *figures*: calibration and operating point on calibration scans, the malignancy weights on validation nodules;
+6. *measure*: the evaluations on the test nodules and the held-out scans, for the card;
+7. *package*: weights, card, calibration and golden cases, signed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ NETWORKS = {
     "lung_nodule": NetworkSpec("lung_nodule_v1", {"widths": [16, 32, 64, 96]}, (3, 24, 48, 48)),
     "lung_candidate": NetworkSpec("lung_candidate_v1", {"widths": [32, 64, 96]}, (2, 32, 32, 32)),
 }
-STAGES = ("nodule", "earlier", "examples", "candidate", "figures", "package")
+STAGES = ("nodule", "earlier", "examples", "candidate", "figures", "measure", "package")
+HELD_OUT_SCANS = 24
 LABELLED, REAL = Path("labelled/lung-nodule-voi"), Path("dicom/ct-chest-nlst")
 
 
@@ -159,6 +161,29 @@ def package(work: Path, figures: Mapping[str, Any]) -> bytes:
     return build_package(parts, private_key())
 
 
+def measure(data: Path, work: Path, threads: int) -> None:
+    """Runs the evaluations with a package of the same weights that has no figures yet."""
+    from app.ai.training import evaluate
+    from app.ai.training.evaluate_scan import phantom_figures
+    from app.ai.training.evaluation.common import open_reader
+    from app.ai.training.lidc import load_nodules
+    from app.ai.training.lung_figures import metric
+
+    draft = work / "draft.ekmodel"
+    draft.write_bytes(package(work, json.loads((work / "figures.json").read_text(encoding="utf-8"))))
+    nodules = evaluate.run("lung_ct", data / LABELLED, "test", draft)
+    command = "python -m app.ai.training.evaluate lung_ct --data DIR/labelled/lung-nodule-voi --split test --json"
+    keys = ("dice", "volume_error_median", "malignancy_auc", "diameter_auc")
+    metrics = [metric(key, nodules, "LIDC nodules, test split", command) for key in keys]
+    opened = open_reader("lung_ct", draft, threads)
+    scans = phantom_figures(opened.nets, load_nodules(data / LABELLED, "test"), HELD_OUT_SCANS, True)
+    command = "python -m app.ai.training.evaluate_scan phantom --data DIR/labelled/lung-nodule-voi --json"
+    metrics.append(metric("cpm", scans, "generated held-out chests with test nodules blended in", command))
+    (work / "measured.json").write_text(
+        json.dumps({"metrics": metrics, "nodules": nodules, "scans": scans}, indent=1), encoding="utf-8"
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m app.ai.training.lung_ct")
     parser.add_argument("--data", type=Path, required=True)
@@ -180,9 +205,11 @@ def main(arguments: list[str] | None = None) -> int:
         from app.ai.training.lung_figures import figures_of
 
         (given.work / "figures.json").write_text(json.dumps(figures_of(given.data, given.work), indent=1), encoding="utf-8")
+    if "measure" in given.stages:
+        measure(given.data, given.work, given.threads)
     if "package" in given.stages:
-        known = given.work / "figures.json"
-        figures = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
+        known = [given.work / name for name in ("figures.json", "measured.json")]
+        figures = {k: v for path in known if path.exists() for k, v in json.loads(path.read_text(encoding="utf-8")).items()}
         given.out.write_bytes(package(given.work, figures))
         print(f"{given.out}: version {VERSION}, {given.out.stat().st_size / 2**20:.2f} MiB")
     return 0
