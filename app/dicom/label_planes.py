@@ -7,6 +7,7 @@ Here a voxel holds one number. Only the part of a frame that is not empty is unp
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,6 +97,8 @@ class LabelPlanes:
         self._done = np.zeros(geometry.shape[0], bool)
         self._lock = threading.Lock()
         self._overlap = False
+        self._asked = 0
+        """Slices that wait for the lock; off by one for a moment when two threads ask, never for long."""
 
     @property
     def geometry(self) -> VolumeGeometry:
@@ -107,16 +110,25 @@ class LabelPlanes:
         return self._overlap
 
     @property
+    def complete(self) -> bool:
+        return bool(self._done.all())
+
+    @property
     def nbytes(self) -> int:
         return self._labels.nbytes
 
     def plane(self, k: int) -> Labels:
         """Slice k. Raises ``ProblemError`` with the reason of a frame that cannot be read."""
-        with self._lock:
-            if not self._done[k]:
-                for n in self._by_slice.get(k, ()):
-                    self._put(n, self._frame(n))
-                self._done[k] = True
+        if not self._done[k]:
+            self._asked += 1
+            try:
+                with self._lock:
+                    if not self._done[k]:
+                        for n in self._by_slice.get(k, ()):
+                            self._put(n, self._frame(n))
+                        self._done[k] = True
+            finally:
+                self._asked -= 1
         found: Labels = self._labels[k]
         return found
 
@@ -135,8 +147,11 @@ class LabelPlanes:
             if all(self._done[self._slots[n].k] for n in range(first, last)):
                 continue
             raw = self._packed(first, last) if per_frame else None
-            with self._lock:
-                for n in range(first, last):
+            for n in range(first, last):
+                # A slice somebody looks at goes before all the others: a lock alone is not fair.
+                while self._asked:
+                    time.sleep(0.001)
+                with self._lock:
                     if self._done[self._slots[n].k]:
                         continue
                     if raw is None:

@@ -18,6 +18,11 @@ class LabelGrid(Protocol):
     @property
     def geometry(self) -> VolumeGeometry: ...
 
+    @property
+    def complete(self) -> bool:
+        """All slices are made: what runs across them can be shown without waiting."""
+        ...
+
     def plane(self, k: int) -> Labels:
         """(rows, columns) of slice k; made when it is first asked for. Any thread."""
         ...

@@ -153,7 +153,7 @@ class SavedObjects:
     def _put_many(self, record: _Record, overlay: SavedOverlay, layer: LabelLayer) -> None:
         record.overlay, record.layers = overlay, (layer,)
         # Reformats need all slices; the slices themselves do not wait for them.
-        self._images.beside(layer.grid.whole, lambda _: None, slow=True)
+        self._images.beside(layer.grid.whole, lambda _: self._announce(Changes(view=True)), slow=True)
 
     # -- what the strip lists --------------------------------------------------------------------------------------
 
@@ -272,6 +272,10 @@ class SavedObjects:
                 drawers.append(lambda r, s, m=value_map: map_legend(m, r, s))  # type: ignore[misc]
             elif record.kind == "structures":
                 drawers.append(_structures(overlay, half))
+        grids = [piece.grid for piece in layers if isinstance(piece, LabelLayer)]
+        if view.plane is not Plane.STACK and not all(g.complete for g in grids):
+            waiting = say(texts, "overlay.still_reading")
+            drawers.append(lambda r, s: saved_label(waiting, r, s))
         parts = [p for r in shown if r.overlay is not None for p in r.overlay.parts]
         if parts:
             drawers.append(lambda r, s: legend(parts, r, s))

@@ -357,7 +357,8 @@ def render(
                 pixels = _with_heatmap(pixels, layer, level)
         elif isinstance(layer, LabelLayer):
             many = layer
-            numbers = cache.get(slot, (many.grid, where), lambda many=many: sample_labels(many.grid, resolved))
+            key = (many.grid, many.grid.complete, where)
+            numbers = cache.get(slot, key, lambda many=many: sample_labels(many.grid, resolved))
             if numbers is not None:
                 pixels = with_labels(pixels, layer, numbers)
         else:

@@ -18,7 +18,8 @@ _BLOCK_ROWS = 128
 
 
 def sample_labels(grid: LabelGrid, resolved: ResolvedView) -> npt.NDArray[np.generic] | None:
-    """(h, w) numbers of the nearest voxels; 0 outside. None in another frame of reference."""
+    """(h, w) numbers of the nearest voxels; 0 outside. None in another frame of reference, and across slices that are
+    still being made (``grid.complete``)."""
     plane = resolved.geometry.plane
     if plane is None:
         return None
@@ -28,6 +29,8 @@ def sample_labels(grid: LabelGrid, resolved: ResolvedView) -> npt.NDArray[np.gen
         return None
     matrix = index_from_pane(resolved, geometry)
     axis = constant_axis(matrix)
+    if (axis is None or axis != 2) and not grid.complete:
+        return None
     if axis is None:
         return _gathered(grid, matrix, resolved.size)
     array_axis = 2 - axis
@@ -80,7 +83,7 @@ def table_of(rgb: npt.NDArray[np.uint8], opacity: float) -> npt.NDArray[np.int32
     colours[: len(rgb)] = rgb[:256]
     for channel, source in enumerate((2, 1, 0)):
         blended = grey[None, :] * (1.0 - alpha)[:, None] + (colours[:, source] * alpha)[:, None]
-        out[..., channel] = np.floor(blended + 0.5)
+        out[..., channel] = (blended + 0.5).astype(np.uint8)
     out[..., 3] = 255
     return out.reshape(-1).view(np.int32)
 

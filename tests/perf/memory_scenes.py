@@ -123,6 +123,7 @@ class Stage:
         start = time.perf_counter()
         while not done():
             QCoreApplication.processEvents()
+            time.sleep(0.003)  # as an event loop waits: spinning would keep every other thread off the interpreter
             if time.perf_counter() - start > most_s:
                 raise SystemExit("what was waited for did not come")
         return time.perf_counter() - start

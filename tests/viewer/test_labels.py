@@ -19,8 +19,8 @@ GRID = VolumeGeometry.axial((12, 20, 16), (2.0, 0.5, 0.75), (-60.0, 40.0, 300.0)
 
 
 class Grid:
-    def __init__(self, labels: np.ndarray, geometry: VolumeGeometry = GRID) -> None:
-        self.labels, self.geometry = labels, geometry
+    def __init__(self, labels: np.ndarray, geometry: VolumeGeometry = GRID, complete: bool = True) -> None:
+        self.labels, self.geometry, self.complete = labels, geometry, complete
 
     def plane(self, k: int) -> Any:
         return self.labels[k]
@@ -123,3 +123,11 @@ def test_a_pane_draws_them_over_its_image() -> None:
     assert plain.ndim == 2
     assert shown.shape == (140, 160, 4)
     assert (shown[..., 0] != shown[..., 1]).any()
+
+
+def test_slices_do_not_wait_for_a_reformat_and_a_reformat_does_not_wait_at_all() -> None:
+    labels = numbered()
+    for plane in (Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL):
+        state = view(plane, (5, 9, 6))
+        found = sample_labels(Grid(labels, complete=False), resolve(state, (64, 48), mpr_geometry(GRID, state)))
+        assert (found is not None) is (plane is Plane.AXIAL)
