@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from app.domain.teeth import is_fdi
 from app.session.views import NOTHING, FindingCard, Words
-from app.ui.i18n import tr
+from app.ui.i18n import figure, tr
+from app.ui.i18n import unit as unit_words
 from app.ui.icons import icon
 from app.ui.reading.card_parts import Badge, Crop, Figure, one_line
 from app.ui.widgets.boxes import Card, column, row
@@ -106,7 +107,7 @@ class OwnCard(Card):
             _, value, unit = card.sizes[0]
             facts.addWidget(Figure(value, unit, "large"))
             for what, number, unit in card.sizes[1:4]:
-                facts.addWidget(Text(f"{tr(what)} {number} {unit}", "body", "regular", "secondary"))
+                facts.addWidget(Text(f"{tr(what)} {figure(number)} {unit_words(unit)}", "body", "regular", "secondary"))
         then = reading.then(finding.finding_id)
         if then is not None:
             facts.addWidget(Text(then, "small", "regular", "secondary", wrap=True))
