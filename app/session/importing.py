@@ -281,6 +281,8 @@ class _Study:
             content = self.source.plain_path(instance.locator) or self.source.read(instance.locator)
             stored = self.library.objects.put(content, moved)
         except Cancelled:
+            if stop.is_set() and not self.progress.cancelled():
+                return None  # stopped by the trouble of a copy beside it, which tells itself
             stop.set()
             raise
         except ProblemError as error:
