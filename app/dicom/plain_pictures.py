@@ -342,8 +342,9 @@ def small(data: bytes, info: PictureInfo, side_px: int = 256) -> npt.NDArray[np.
         page, values = info, _upright(_decoded(data, info), info)
     step = max(1, math.ceil(max(values.shape[:2]) / side_px))
     # means of blocks: a film of 4000 rows does not become a field of speckles
-    rows, columns = values.shape[0] // step * step, values.shape[1] // step * step
-    blocks = values[:rows, :columns].reshape(rows // step, step, columns // step, step, -1).mean(axis=(1, 3))
+    down, across = (min(step, n) for n in values.shape[:2])  # a strip may be thinner than a block
+    rows, columns = values.shape[0] // down * down, values.shape[1] // across * across
+    blocks = values[:rows, :columns].reshape(rows // down, down, columns // across, across, -1).mean(axis=(1, 3))
     top = float(blocks.max()) if values.dtype == np.uint16 else 255.0
     scaled = np.clip(blocks * (255.0 / (top or 1.0)), 0, 255).astype(np.uint8)
     if page.white_is_zero:

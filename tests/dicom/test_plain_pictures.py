@@ -280,3 +280,12 @@ def test_small_pictures_are_small_and_upright() -> None:
     assert max(made.shape) <= 40
     assert made.dtype == np.uint8
     assert sniff(b"hello") == ""
+
+
+@pytest.mark.parametrize("shape", [(3, 4000), (4000, 1)])
+def test_a_strip_thinner_than_a_block_has_a_small_picture_too(shape: tuple[int, int]) -> None:
+    data = saved(np.full(shape, 77, np.uint8), "PNG")
+    made = small(data, inspect_picture(data))
+    assert made is not None
+    assert made.size
+    assert (made == 77).all()
