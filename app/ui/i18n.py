@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from app.domain.messages import sentence, translate
@@ -10,6 +11,7 @@ from app.session.views import Words
 
 _language = "en"
 _MESSAGE_ID = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z0-9_]*)+")
+_DECIMAL = re.compile(r"-?\d+\.\d+")
 
 NATIVE_NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
 """Each language in its own words; never translated."""
@@ -35,16 +37,18 @@ def tr(words: Words | str, **params: object) -> str:
 
 
 def _inner(value: object) -> object:
-    """A parameter may itself be words, a message id, or several ids with spaces between them."""
+    """A parameter may itself be words, a message id, several ids with spaces between them, or a number with decimals."""
     if isinstance(value, Words):
         return tr(value)
+    if isinstance(value, float) or (isinstance(value, str) and _DECIMAL.fullmatch(value)):
+        return figure(str(value))
     if isinstance(value, str) and value and all(_MESSAGE_ID.fullmatch(part) for part in value.split(" ")):
         return ", ".join(translate(_language, part) for part in value.split(" "))
     return value
 
 
 def tr_problem(problem: Problem) -> str:
-    return sentence(_language, problem)
+    return sentence(_language, dataclasses.replace(problem, params={k: _inner(v) for k, v in problem.params.items()}))
 
 
 def number(value: float, digits: int = 1) -> str:
@@ -73,3 +77,10 @@ def unit(text: str) -> str:
     """A unit in the language of the screen; what has no word there stays."""
     found = tr(f"unit.{text}") if text else ""
     return text if found == f"unit.{text}" else found
+
+
+def data_words(name: str) -> str:
+    """The data of a card's frequencies in the language of the screen; a name that has no words there stays."""
+    message = "data." + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    found = tr(message) if name else ""
+    return name if found == message else found

@@ -16,6 +16,7 @@ from torch.nn import functional
 from app.ai.networks.film_detect import FilmDetector
 from app.ai.readers.dental.boxes import CLASSES, STRIDE
 from app.ai.readers.dental.film import SIDE, blank_area, content_of, evened
+from app.ai.training.averaging import follow
 from app.ai.training.dental_set import LabelledFilm, film_weights
 
 CELLS = SIDE // STRIDE
@@ -183,13 +184,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
-        keep = min(0.997, (step + 1) / (step + 31.0))
-        with torch.no_grad():
-            for a, b in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
-                if a.dtype.is_floating_point:
-                    a.mul_(keep).add_(b, alpha=1 - keep)
-                else:
-                    a.copy_(b)
+        follow(mean, net, step + 1, 0.997, 30.0)
         sums.append(float(loss.detach()))
         if (step + 1) % 25 == 0:
             print(f"step {step + 1}: loss {np.mean(sums[-25:]):.3f}, {time.monotonic() - started:.0f} s", flush=True)

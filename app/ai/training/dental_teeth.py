@@ -35,6 +35,7 @@ from app.ai.readers.dental.numbering import (
     number_teeth,
     tooth_of,
 )
+from app.ai.training.averaging import follow
 from app.samples.jaws import Mouth
 from app.samples.panoramic import DentalPlan, generate_panoramic, random_plan
 
@@ -232,13 +233,7 @@ def train(work: Path, minutes: float, steps: int, batch: int = 8, rate: float = 
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, done / 0.05 + 0.02) * (0.5 + 0.5 * np.cos(np.pi * done))
         optimiser.step()
-        keep = min(0.995, (step + 1) / (step + 21.0))
-        with torch.no_grad():
-            for a, b in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
-                if a.dtype.is_floating_point:
-                    a.mul_(keep).add_(b, alpha=1 - keep)
-                else:
-                    a.copy_(b)
+        follow(mean, net, step + 1)
         sums.append(float(loss.detach()))
         if (step + 1) % 50 == 0:
             print(f"step {step + 1}: loss {np.mean(sums[-50:]):.3f}, {time.monotonic() - started:.0f} s", flush=True)

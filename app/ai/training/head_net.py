@@ -16,6 +16,7 @@ from torch.nn import functional
 from app.ai.networks.plane_unet import PlaneUnet
 from app.ai.readers.head.frame import COLUMNS, ROWS
 from app.ai.readers.head.planes import CHANNELS, channels
+from app.ai.training.averaging import follow
 from app.ai.training.head_bleeds import bleed_shape, intracranial, painted, thinner
 from app.ai.training.head_set import HeadScan
 
@@ -175,13 +176,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = settings.rate * min(1.0, done / 0.05 + 0.02) * (0.5 + 0.5 * np.cos(np.pi * done))
         optimiser.step()
-        keep = min(0.996, (step + 1) / (step + 31.0))
-        with torch.no_grad():
-            for a, b in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
-                if a.dtype.is_floating_point:
-                    a.mul_(keep).add_(b, alpha=1 - keep)
-                else:
-                    a.copy_(b)
+        follow(mean, net, step + 1, 0.996, 30.0)
         sums.append(float(loss.detach()))
         if (step + 1) % 25 == 0:
             print(f"step {step + 1}: loss {np.mean(sums[-25:]):.3f}, {time.monotonic() - started:.0f} s", flush=True)

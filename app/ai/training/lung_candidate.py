@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from app.ai.networks.lung_candidate import CUBE, LungCandidateNet
+from app.ai.training.averaging import follow
 from app.ai.training.lung_scans import KEPT_POINTS, Examples
 
 
@@ -108,13 +109,7 @@ def train(data: Examples, chosen: npt.NDArray[np.integer], settings: Settings, l
             optimiser.step()
             schedule.step()
             step += 1
-            keep = min(0.995, step / (step + 20.0))
-            with torch.no_grad():
-                for a, b in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
-                    if a.dtype.is_floating_point:
-                        a.mul_(keep).add_(b, alpha=1 - keep)
-                    else:
-                        a.copy_(b)
+            follow(mean, net, step)
             total += float(loss.detach())
         if log:
             print(f"epoch {epoch + 1}: loss {total / steps:.4f}, {time.monotonic() - started:.0f} s", flush=True)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from app.ai.networks.lung_nodule import GRID, TRAITS, LungNoduleNet
 from app.ai.readers.lung.window import COARSE_FIELD_MM, FIELD_LIMITS_MM, field_for, make_window, sample, sample_mask
+from app.ai.training.averaging import follow
 from app.ai.training.lidc import Nodule
 
 POINTS = GRID[0] * GRID[1] * GRID[2]
@@ -129,13 +130,7 @@ def train(
             optimiser.step()
             schedule.step()
             step += 1
-            keep = min(0.995, step / (step + 20.0))
-            with torch.no_grad():
-                for a, b in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
-                    if a.dtype.is_floating_point:
-                        a.mul_(keep).add_(b, alpha=1 - keep)
-                    else:
-                        a.copy_(b)
+            follow(mean, net, step)
             total += float(loss.detach())
         if log:
             mean_loss, seconds = total / (len(order) // settings.batch), time.monotonic() - started

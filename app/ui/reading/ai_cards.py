@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.domain.verdict import Decision, Verdict
 from app.session.views import FindingCard, Words
-from app.ui.i18n import number, tr
+from app.ui.i18n import data_words, number, tr
 from app.ui.reading.card_parts import Crop, HundredBar, Sizes, header
 from app.ui.reading.modify_form import ModifyForm
 from app.ui.shortcuts import key_of
@@ -101,7 +101,7 @@ class AiCard(Card):
             lay.addWidget(note(Words("ui.finding.not_calibrated"), wrap=True))  # type: ignore[attr-defined]
             return
         lay.addWidget(HundredBar(card.of_100))  # type: ignore[attr-defined]
-        words = Words("ui.finding.frequency", {"n": card.of_100, "data": card.of_100_data})
+        words = Words("ui.finding.frequency", {"n": card.of_100, "data": data_words(card.of_100_data)})
         lay.addWidget(Text(words, "body", wrap=True))  # type: ignore[attr-defined]
         low, high = card.band_range or (0.0, 1.0)
         parts = [tr("ui.finding.band", low=number(low, 2), high=number(high, 2))]

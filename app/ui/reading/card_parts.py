@@ -150,7 +150,7 @@ def short_size(card: FindingCard) -> str:
     if not card.sizes:
         return ""
     _, value, unit = card.sizes[0]
-    return f"{value} {unit}".strip()
+    return f"{figure(value)} {unit_words(unit)}".strip()
 
 
 def one_line(card: FindingCard) -> str:
