@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.problem import fail
+from app.dicom.expendable import ExpendableProcess
+from app.domain.problem import ProblemError, fail
 
 TIMEOUT_S = 20.0
 MAX_SIDE_PX = 4000
@@ -20,13 +19,12 @@ MAX_PAGES = 2000
 
 
 class PdfPages:
-    """One spawned process at the first need; replaced when it dies or hangs. Safe to use from several threads."""
+    """One process, which keeps the last document open. Callers wait for each other."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: Any = None
-        self._pipe: Connection | None = None
-        self._there = b""
+        self._child = ExpendableProcess(_serve, "pdf-pages", _unreadable)
+        self._there = (0, b"")
+        """Which child holds which document."""
 
     def sizes(self, pdf: bytes) -> tuple[tuple[float, float], ...]:
         """(width, height) of each page in points. Raises ``document.pdf_unreadable``."""
@@ -40,50 +38,33 @@ class PdfPages:
         return np.frombuffer(raw, np.uint8).reshape(shape).copy()
 
     def close(self) -> None:
-        with self._lock:
-            self._stop()
+        with self._child.lock:
+            self._child.stop()
 
     def _ask(self, pdf: bytes, head: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         digest = hashlib.sha256(pdf).digest()
-        with self._lock:
-            try:
-                pipe = self._started()
-                if digest != self._there:
-                    pipe.send_bytes(b'{"what": "open"}')
-                    pipe.send_bytes(pdf)
-                    self._there = digest
-                pipe.send_bytes(json.dumps(head).encode())
-                if not pipe.poll(TIMEOUT_S):
-                    raise TimeoutError
-                answer = json.loads(pipe.recv_bytes())
-                raw = pipe.recv_bytes() if answer.get("shape") else b""
-            except (OSError, EOFError, TimeoutError, ValueError) as error:
-                self._stop()
-                raise fail("document.pdf_unreadable", kept_safe="kept.original") from error
+
+        def send(pipe: Connection) -> None:
+            if (self._child.started, digest) != self._there:
+                pipe.send_bytes(b'{"what": "open"}')
+                pipe.send_bytes(pdf)
+            pipe.send_bytes(json.dumps(head).encode())
+
+        with self._child.lock:
+            answer, raw = self._child.ask(send, _answer, TIMEOUT_S)
+            self._there = (self._child.started, digest)
         if "error" in answer:
-            raise fail("document.pdf_unreadable", kept_safe="kept.original")
+            raise _unreadable()
         return answer, raw
 
-    def _started(self) -> Connection:
-        if self._pipe is not None and self._process is not None and self._process.is_alive():
-            return self._pipe
-        self._stop()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs,), daemon=True, name="pdf-pages")
-        process.start()
-        theirs.close()
-        self._process, self._pipe = process, ours
-        return ours
 
-    def _stop(self) -> None:
-        self._there = b""
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.join(5)
-        self._pipe = self._process = None
+def _unreadable() -> ProblemError:
+    return fail("document.pdf_unreadable", kept_safe="kept.original")
+
+
+def _answer(pipe: Connection) -> tuple[dict[str, Any], bytes]:
+    answer = json.loads(pipe.recv_bytes())
+    return answer, pipe.recv_bytes() if answer.get("shape") else b""
 
 
 def _serve(pipe: Connection) -> None:

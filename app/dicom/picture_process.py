@@ -1,13 +1,11 @@
 """Decoding of picture files in a process of its own: a decoder that dies or hangs on hostile bytes costs one picture.
 
-Messages are JSON and raw bytes (no pickle): request = verb, file; answer = pages, then the values of each.
+Request = verb, file; answer = pages, then the values of each.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import threading
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.dicom.expendable import ExpendableProcess, expendable_already
 from app.dicom.plain_pictures import PictureInfo, decode_pages, inspect_picture, small
 from app.domain.problem import Problem, ProblemError, fail
 
@@ -23,41 +22,37 @@ TIMEOUT_S = 120.0
 
 
 class PictureProcess:
-    """One spawned process, started at the first need, replaced when it dies or hangs. Safe to use from several threads."""
+    """One process. Callers wait for each other."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: Any = None
-        self._pipe: Connection | None = None
+        self._child = ExpendableProcess(_serve, "picture-decoder", _died)
 
     def pages(self, data: bytes, info: PictureInfo) -> list[tuple[PictureInfo, Pixels]]:
         """As ``decode_pages``. Raises ``picture.decoder_died`` besides."""
-        if multiprocessing.current_process().daemon:
-            return decode_pages(data, info)  # such a process may have no children; it is expendable itself
+        if expendable_already():
+            return decode_pages(data, info)
         return self._asked("pages", 0, data)
 
     def small(self, data: bytes, info: PictureInfo, side_px: int) -> npt.NDArray[np.uint8] | None:
         """As ``small`` of ``plain_pictures``."""
         if info.kind == "pdf":
             return None
-        if multiprocessing.current_process().daemon:
+        if expendable_already():
             return small(data, info, side_px)
         found = self._asked("small", side_px, data)
         return found[0][1].astype(np.uint8, copy=False) if found else None
 
+    def close(self) -> None:
+        with self._child.lock:
+            self._child.stop()
+
     def _asked(self, verb: str, side_px: int, data: bytes) -> list[tuple[PictureInfo, Pixels]]:
-        with self._lock:
-            pipe = self._started()
-            try:
-                pipe.send_bytes(json.dumps({"verb": verb, "side_px": side_px}).encode())
-                pipe.send_bytes(data)
-                if not pipe.poll(TIMEOUT_S):
-                    raise TimeoutError
-                answer = json.loads(pipe.recv_bytes())
-                raws = [pipe.recv_bytes() for _ in answer.get("pages", ())]
-            except (OSError, EOFError, TimeoutError, ValueError) as error:
-                self._stop()
-                raise fail("picture.decoder_died", kept_safe="kept.original") from error
+        def send(pipe: Connection) -> None:
+            pipe.send_bytes(json.dumps({"verb": verb, "side_px": side_px}).encode())
+            pipe.send_bytes(data)
+
+        with self._child.lock:
+            answer, raws = self._child.ask(send, _answer, TIMEOUT_S)
         if "code" in answer:
             raise ProblemError(Problem(answer["code"], answer["params"], kept_safe=answer["kept_safe"]))
         made = []
@@ -67,29 +62,14 @@ class PictureProcess:
             made.append((PictureInfo(**page, aspect=tuple(aspect) if aspect else None), values))
         return made
 
-    def _started(self) -> Connection:
-        if self._pipe is not None and self._process is not None and self._process.is_alive():
-            return self._pipe
-        self._stop()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True, name="picture-decoder")
-        self._process.start()
-        theirs.close()
-        self._pipe = ours
-        return ours
 
-    def close(self) -> None:
-        with self._lock:
-            self._stop()
+def _died() -> ProblemError:
+    return fail("picture.decoder_died", kept_safe="kept.original")
 
-    def _stop(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.join(5)
-        self._pipe = self._process = None
+
+def _answer(pipe: Connection) -> tuple[dict[str, Any], list[bytes]]:
+    answer = json.loads(pipe.recv_bytes())
+    return answer, [pipe.recv_bytes() for _ in answer.get("pages", ())]
 
 
 def _serve(pipe: Connection) -> None:

@@ -234,11 +234,11 @@ def test_the_second_opinion_runs_in_its_own_process_and_may_die(tmp_path: Path, 
         assert found is not None
         assert np.array_equal(found.reshape(GREY8.shape), GREY8)
         assert decoder.decode(b"\xff\xd8\xff" + b"x" * 50, instance.pixel_format, instance.transfer_syntax_uid) is None
-        decoder._process.kill()
-        decoder._process.join()
+        decoder._child.process.kill()
+        decoder._child.process.join()
         again = decoder.decode(stream, instance.pixel_format, instance.transfer_syntax_uid)
         assert again is not None
-        os.kill(decoder._process.pid, signal.SIGSTOP)
+        os.kill(decoder._child.process.pid, signal.SIGSTOP)
         monkeypatch.setattr(isolated, "TIMEOUT_S", 0.2)
         with pytest.raises(ProblemError) as caught:
             decoder.decode(stream, instance.pixel_format, instance.transfer_syntax_uid)

@@ -255,8 +255,8 @@ def test_a_decoder_that_dies_costs_one_picture() -> None:
     try:
         info = inspect_picture(data)
         assert np.array_equal(process.pages(data, info)[0][1], expected)
-        process._process.kill()
-        process._process.join()
+        process._child.process.kill()
+        process._child.process.join()
         assert np.array_equal(process.pages(data, info)[0][1], expected), "a dead one is replaced"
         with pytest.raises(ProblemError) as caught:
             process.pages(HOSTILE["huge png"][0], info)

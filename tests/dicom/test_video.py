@@ -166,8 +166,8 @@ def test_a_dead_decoder_costs_one_frame(tmp_path: Path) -> None:
     stream = clips.encoded(clips.numbered(5), "libx264", "mp4")
     instance = opened(clips.wrapped(stream, tmp_path / "c.dcm", clips.AVC, 5))
     stored_frame(instance, 0, SOURCE)
-    os.kill(video.video_decoder._process.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-    video.video_decoder._process.join(10)
+    os.kill(video.video_decoder._child.process.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    video.video_decoder._child.process.join(10)
     assert clips.number_of(stored_frame(instance, 3, SOURCE)) == 3
 
 

@@ -167,7 +167,7 @@ def test_closing_a_study_lets_go_of_its_videos(open_desk: OpenDesk, tmp_path: Pa
 
     clips.wrapped(clips.encoded(clips.numbered(4), "libx264", "mp4"), tmp_path / "dicom" / "v.dcm", clips.AVC, 4)
     demo, _ = opened(open_desk, tmp_path)
-    demo.until(lambda: video_decoder._process is not None, 30, "the video process")
+    demo.until(lambda: video_decoder._child.process is not None, 30, "the video process")
     demo.window.go("worklist")
     demo.workstation.close_study()
-    assert video_decoder._process is None
+    assert video_decoder._child.process is None

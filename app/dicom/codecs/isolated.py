@@ -2,14 +2,13 @@
 
 A second opinion on streams that the fast decoders refuse, and OpenJPH, which hostile HTJ2K streams do crash.
 
-Messages are JSON and raw bytes (no pickle): request = header, stream; answer = header, pixels.
+Request = header, stream; answer = header, pixels.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.dicom.expendable import ExpendableProcess, expendable_already
 from app.domain.pixels import PixelFormat
 from app.domain.problem import ProblemError, fail
 
@@ -29,17 +29,15 @@ _CHILD_BYTES = 8 << 30
 
 
 class IsolatedDecoder:
-    """One spawned process, started at the first need, replaced when it dies or hangs."""
+    """One process. Callers wait for each other."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: Any = None
-        self._pipe: Connection | None = None
+        self._child = ExpendableProcess(_serve, "isolated-decoder", _died)
 
     def decode(self, stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> Array | None:
         """Stored values, or None when no decoder there opens the stream. Raises ``ProblemError`` when the process dies."""
-        if multiprocessing.current_process().daemon:
-            return None  # such a process may have no children; it is expendable itself
+        if expendable_already():
+            return None
         head = {
             "rows": fmt.rows,
             "columns": fmt.columns,
@@ -55,49 +53,31 @@ class IsolatedDecoder:
 
     def ask(self, head: dict[str, Any], stream: bytes) -> Array | None:
         """The child's answer to a request. Raises ``dicom.decoder_died``."""
-        with self._lock:
-            pipe = self._started()
-            try:
-                pipe.send_bytes(json.dumps(head).encode())
-                pipe.send_bytes(stream)
-                if not pipe.poll(TIMEOUT_S):
-                    raise TimeoutError
-                answer = json.loads(pipe.recv_bytes())
-                raw = pipe.recv_bytes() if answer.get("dtype") else b""
-            except (OSError, EOFError, TimeoutError, ValueError) as error:
-                self._stop()
-                raise fail("dicom.decoder_died", kept_safe="kept.original") from error
-        if not answer.get("dtype"):
-            return None
-        return np.frombuffer(raw, np.dtype(answer["dtype"])).reshape(answer["shape"]).copy()
+
+        def send(pipe: Connection) -> None:
+            pipe.send_bytes(json.dumps(head).encode())
+            pipe.send_bytes(stream)
+
+        with self._child.lock:
+            return self._child.ask(send, _values, TIMEOUT_S)
 
     def busy(self) -> bool:
-        return self._lock.locked()
+        return self._child.lock.locked()
 
     def close(self) -> None:
-        with self._lock:
-            self._stop()
+        with self._child.lock:
+            self._child.stop()
 
-    def _started(self) -> Connection:
-        if self._pipe is not None and self._process is not None and self._process.is_alive():
-            return self._pipe
-        self._stop()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs,), daemon=True, name="isolated-decoder")
-        process.start()
-        self._process = process
-        theirs.close()
-        self._pipe = ours
-        return ours
 
-    def _stop(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.join(5)
-        self._pipe = self._process = None
+def _died() -> ProblemError:
+    return fail("dicom.decoder_died", kept_safe="kept.original")
+
+
+def _values(pipe: Connection) -> Array | None:
+    answer = json.loads(pipe.recv_bytes())
+    if not answer.get("dtype"):
+        return None
+    return np.frombuffer(pipe.recv_bytes(), np.dtype(answer["dtype"])).reshape(answer["shape"]).copy()
 
 
 def _serve(pipe: Connection) -> None:
@@ -184,7 +164,7 @@ class Htj2kProcesses:
 
     def decode(self, stream: bytes) -> Array | None:
         """None while the processes start, or where OpenJPH refuses: OpenJPEG has its say then. Raises ``ProblemError``."""
-        if multiprocessing.current_process().daemon:
+        if expendable_already():
             return None
         if not self._up.is_set():
             with self._starting:

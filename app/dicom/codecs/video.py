@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import multiprocessing
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import numpy.typing as npt
 
 from app.dicom.codecs.stream_info import broken, cut
 from app.dicom.codecs.video_process import KEPT_VIDEOS, PIECE, answered, serve
+from app.dicom.expendable import ExpendableProcess, expendable_already
 from app.domain.pixels import PixelFormat
 from app.domain.problem import ProblemError, fail
 
@@ -57,23 +56,21 @@ def missing() -> ProblemError:
 
 
 class VideoDecoder:
-    """One spawned process, started at the first need, replaced when it dies or hangs. Callers wait for each other."""
+    """One process, which keeps the last videos open. Callers wait for each other."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: Any = None
-        self._pipe: Connection | None = None
+        self._child = ExpendableProcess(serve, "video-decoder", _died)
         self._known: OrderedDict[str, VideoAbout] = OrderedDict()
         self._here: OrderedDict[str, Any] = OrderedDict()
 
     def about(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]]) -> VideoAbout:
         """Opens the video where it is not yet open. ``pieces`` gives the stream's bytes, ``size`` in all."""
-        with self._lock:
+        with self._child.lock:
             return self._opened(key, size, pieces)
 
     def frame(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]], frame: int, fmt: PixelFormat) -> Array:
         """RGB (rows, columns, 3) uint8, or (rows, columns) where the header says one sample. Raises ``ProblemError``."""
-        with self._lock:
+        with self._child.lock:
             about = self._opened(key, size, pieces)
             if (about.rows, about.columns) != (fmt.rows, fmt.columns):
                 raise fail(
@@ -100,8 +97,9 @@ class VideoDecoder:
         return np.frombuffer(body, np.uint8).reshape(answer["shape"]).copy()
 
     def close(self) -> None:
-        with self._lock:
-            self._stop()
+        with self._child.lock:
+            self._child.stop()
+            self._forget()
 
     def _opened(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]]) -> VideoAbout:
         if not available():
@@ -119,48 +117,33 @@ class VideoDecoder:
         return found
 
     def _asked(self, head: dict[str, Any], body: Any, timeout_s: float) -> tuple[dict[str, Any], bytes]:
-        if multiprocessing.current_process().daemon:
-            # Such a process may have no children; it is expendable itself.
+        if expendable_already():
             return answered(self._here, head, b"".join(body))
-        pipe = self._started()
-        try:
+
+        def send(pipe: Connection) -> None:
             pipe.send_bytes(json.dumps(head).encode())
             for piece in body:
                 for at in range(0, len(piece), PIECE):
                     pipe.send_bytes(piece[at : at + PIECE])
-            if not pipe.poll(timeout_s):
-                raise TimeoutError
-            answer = json.loads(pipe.recv_bytes())
-            return answer, pipe.recv_bytes() if "shape" in answer else b""
+
+        try:
+            return self._child.ask(send, _answer, timeout_s)
         except ProblemError:
-            self._stop()  # the source of the bytes gave up halfway: what the process holds is no video
+            self._forget()
             raise
-        except (OSError, EOFError, TimeoutError, ValueError) as error:
-            self._stop()
-            raise fail("dicom.decoder_died", kept_safe="kept.original") from error
 
-    def _started(self) -> Connection:
-        if self._pipe is not None and self._process is not None and self._process.is_alive():
-            return self._pipe
-        self._stop()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs,), daemon=True, name="video-decoder")
-        process.start()
-        self._process = process
-        theirs.close()
-        self._pipe = ours
-        return ours
-
-    def _stop(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.join(5)
-        self._pipe = self._process = None
+    def _forget(self) -> None:
         self._known.clear()
         self._here.clear()
+
+
+def _died() -> ProblemError:
+    return fail("dicom.decoder_died", kept_safe="kept.original")
+
+
+def _answer(pipe: Connection) -> tuple[dict[str, Any], bytes]:
+    answer = json.loads(pipe.recv_bytes())
+    return answer, pipe.recv_bytes() if "shape" in answer else b""
 
 
 video_decoder = VideoDecoder()
