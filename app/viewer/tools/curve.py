@@ -2,75 +2,21 @@
 
 from __future__ import annotations
 
-import math
-
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape
-from app.viewer.edits import Edits, OpenCurve, PutAnnotation, RemoveAnnotation
-from app.viewer.handles import HANDLE_PANE_PX, EditGesture, grab
-from app.viewer.placement import annotation_of
-from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
-from app.viewer.tools.drawing import clamped
-
-MIN_POINTS = 3
+from app.viewer.edits import Edits, OpenCurve
+from app.viewer.tool_api import ToolSpec
+from app.viewer.tools.clicking import ClickingTool
 
 
-class CurveTool(QuietTool):
-    def __init__(self) -> None:
-        self._id = ""
-        self._points: list[Point2] = []
-        self._editing: EditGesture | None = None
+class CurveTool(ClickingTool):
+    shape = MarkShape.CURVE
 
-    def press(self, event: PointerEvent, context: ToolContext) -> Edits:
-        if not self._points:
-            grabbed = grab(event, context)
-            if grabbed is not None:
-                self._editing, edits = grabbed
-                return edits
-            self._id = context.new_id()
-        return ()
+    def last_point(self, points: list[Point2]) -> Point2:
+        return points[-1]
 
-    def drag(self, event: PointerEvent, context: ToolContext) -> Edits:
-        return self._editing.drag(event, context) if self._editing is not None else ()
-
-    def release(self, event: PointerEvent, context: ToolContext) -> Edits:
-        if self._editing is not None:
-            editing, self._editing = self._editing, None
-            moved = editing.release(event, context)
-            if editing.annotation.shape is MarkShape.CURVE and moved:
-                return (*moved, OpenCurve(editing.annotation.annotation_id))
-            return moved
-        if not self._id:
-            return ()
-        if self._ends(event, context):
-            done = self._drawn(tuple(self._points), context)
-            self._points, self._id = [], ""
-            return (PutAnnotation(done), OpenCurve(done.annotation_id))
-        self._points.append(clamped(context.px(event), context))
-        return self.hover(event, context)
-
-    def hover(self, event: PointerEvent, context: ToolContext) -> Edits:
-        if not self._points:
-            return ()
-        points = (*self._points, clamped(context.px(event), context))
-        return (PutAnnotation(self._drawn(points, context), provisional=True),)
-
-    def cancel(self) -> Edits:
-        if self._editing is not None:
-            editing, self._editing = self._editing, None
-            return editing.cancel()
-        begun, own_id = bool(self._points), self._id
-        self._points, self._id = [], ""
-        return (RemoveAnnotation(own_id),) if begun else ()
-
-    def _ends(self, event: PointerEvent, context: ToolContext) -> bool:
-        if len(self._points) < MIN_POINTS:
-            return False
-        x, y = context.resolved.px_to_pane(*self._points[-1])
-        return math.hypot(event.x - x, event.y - y) <= HANDLE_PANE_PX
-
-    def _drawn(self, points: tuple[Point2, ...], context: ToolContext) -> Annotation:
-        return annotation_of(self._id, MarkShape.CURVE, points, context)
+    def changed(self, mark: Annotation) -> Edits:
+        return (OpenCurve(mark.annotation_id),)
 
 
 TOOL = ToolSpec("curve", "look", "bezier-curve", CurveTool, order=46, draws=True, hovers=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -92,7 +93,7 @@ class TwoPointTool(QuietTool):
         return annotation_of(self._id, self.shape, points, context)
 
 
-class TwoStrokeTool(QuietTool):
+class TwoStrokeTool(QuietTool, ABC):
     """A first stroke, then a second one; only both together are a mark. Between them the first is provisional."""
 
     shape: MarkShape
@@ -105,10 +106,11 @@ class TwoStrokeTool(QuietTool):
         self._first: tuple[Point2, Point2] | None = None
         self._editing: EditGesture | None = None
 
+    @abstractmethod
     def all_points(
         self, first: tuple[Point2, Point2], pressed: Point2, at: Point2, context: ToolContext
     ) -> Sequence[Point2]:
-        raise NotImplementedError
+        """The mark's points, from the first stroke and the second one (``pressed`` to ``at``)."""
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         if self._first is None:

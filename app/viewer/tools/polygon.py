@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-import math
-
 from app.domain.geometry import Point2
-from app.domain.measurement import Annotation, MarkShape
-from app.viewer.edits import Edits, PutAnnotation, RemoveAnnotation
-from app.viewer.handles import HANDLE_PANE_PX, EditGesture, grab
-from app.viewer.placement import annotation_of
-from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
-from app.viewer.tools.drawing import clamped
+from app.domain.measurement import MarkShape
+from app.viewer.tool_api import ToolSpec
+from app.viewer.tools.clicking import ClickingTool
 
 
-class PolygonTool(QuietTool):
-    def __init__(self) -> None:
-        self._id = ""
-        self._points: list[Point2] = []
-        self._editing: EditGesture | None = None
+class PolygonTool(ClickingTool):
+    shape = MarkShape.POLYGON
 
-    def press(self, event: PointerEvent, context: ToolContext) -> Edits:
-        if not self._points:
-            grabbed = grab(event, context)
-            if grabbed is not None:
-                self._editing, edits = grabbed
-                return edits
-            self._id = context.new_id()
-        return ()
-
-    def drag(self, event: PointerEvent, context: ToolContext) -> Edits:
-        return self._editing.drag(event, context) if self._editing is not None else ()
-
-    def release(self, event: PointerEvent, context: ToolContext) -> Edits:
-        if self._editing is not None:
-            editing, self._editing = self._editing, None
-            return editing.release(event, context)
-        if not self._id:
-            return ()
-        if self._closes(event, context):
-            done = self._drawn(tuple(self._points), context)
-            self._points, self._id = [], ""
-            return (PutAnnotation(done),)
-        self._points.append(clamped(context.px(event), context))
-        return self.hover(event, context)
-
-    def hover(self, event: PointerEvent, context: ToolContext) -> Edits:
-        if not self._points:
-            return ()
-        points = (*self._points, clamped(context.px(event), context))
-        return (PutAnnotation(self._drawn(points, context), provisional=True),)
-
-    def cancel(self) -> Edits:
-        if self._editing is not None:
-            editing, self._editing = self._editing, None
-            return editing.cancel()
-        begun, own_id = bool(self._points), self._id
-        self._points, self._id = [], ""
-        return (RemoveAnnotation(own_id),) if begun else ()
-
-    def _closes(self, event: PointerEvent, context: ToolContext) -> bool:
-        if len(self._points) < 3:
-            return False
-        x, y = context.resolved.px_to_pane(*self._points[0])
-        return math.hypot(event.x - x, event.y - y) <= HANDLE_PANE_PX
-
-    def _drawn(self, points: tuple[Point2, ...], context: ToolContext) -> Annotation:
-        return annotation_of(self._id, MarkShape.POLYGON, points, context)
+    def last_point(self, points: list[Point2]) -> Point2:
+        return points[0]
 
 
 TOOL = ToolSpec("polygon", "measure", "polygon", PolygonTool, order=95, draws=True, hovers=True)

@@ -10,7 +10,7 @@ from app.domain.problem import Problem
 from app.viewer import tools as package
 from app.viewer.tool_api import ToolSpec
 
-_HELPERS = {"registry", "drawing", "writing"}
+_HELPERS = {"registry", "drawing", "clicking", "writing"}
 
 
 @dataclass(frozen=True)
