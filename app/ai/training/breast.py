@@ -24,7 +24,7 @@ from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.film.places import NOTHING
 from app.ai.readers.mammogram.maps import NAMES, PAIRED
 from app.ai.readers.mammogram.study import NETWORK, Measured, Scored, image_traits, scored
-from app.ai.training.breast_card import VERSION, breast_card
+from app.ai.training.breast_card import CARD, OPERATING_POINT
 from app.ai.training.evaluation.breast import figures_of, hits, image_scores
 from app.ai.training.mias import Mammogram, load_set, measured_set, partner_of
 from app.ai.training.place_net import Places, PlaceSettings, balanced, logistic, scores, train_places
@@ -178,7 +178,9 @@ def package(images: Sequence[Mammogram], found: Sequence[Measured], cross: Mappi
     for k, v in cross.get("mean_of_seeds", {}).items():
         name = "mammo-mias, five folds by patient, mean of three seeds"
         metrics.append(Metric(k, *_around(v), len(images), name, folds))
-    card = breast_card(metrics, [CalibrationBand(**b) for b in bands], threshold, cross.get("seconds"))
+    card = CARD.with_figures(
+        metrics, [CalibrationBand(**b) for b in bands], threshold, OPERATING_POINT, cross.get("seconds")
+    )
     parts = PackageParts(
         PACKAGE_ID, card, pipeline, networks, arrays, table, golden_cases(networks, arrays), Limits(ram_mb=1500),
         "Ekinshi developers",
@@ -210,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "package" in given.stages:
         cross = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
         given.out.write_bytes(package(images, found, cross))
-        print(f"{given.out}: version {VERSION}, {given.out.stat().st_size / 2**20:.2f} MiB")
+        print(f"{given.out}: version {CARD.version}, {given.out.stat().st_size / 2**20:.2f} MiB")
     return 0
 
 

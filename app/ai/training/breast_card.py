@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+from app.ai.training.reader_card import ReaderCard
+from app.domain.model_card import SelectionRules
 
 VERSION = "0.1.0"
 TITLES = {
@@ -71,26 +70,5 @@ RULES = SelectionRules(
     body_parts=("BREAST",),
     extra={"kind": "films", "intent": "presentation"},
 )
-
-
-def breast_card(
-    metrics: Sequence[Metric], calibration: Sequence[CalibrationBand], threshold: float, seconds: float | None
-) -> ModelCard:
-    return ModelCard(
-        "breast",
-        VERSION,
-        TITLES,
-        INTENDED_USE,
-        LIMITS,
-        RULES,
-        TRAINING_DATA,
-        "Apache-2.0",
-        ATTRIBUTIONS,
-        tuple(metrics),
-        tuple(calibration),
-        "about one false mark on a normal view (mammo-mias, five folds), at most two marks a view",
-        threshold,
-        True,
-        "second",
-        seconds,
-    )
+OPERATING_POINT = "about one false mark on a normal view (mammo-mias, five folds), at most two marks a view"
+CARD = ReaderCard("breast", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA, ATTRIBUTIONS)

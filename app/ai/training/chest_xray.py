@@ -24,7 +24,7 @@ from app.ai.networks.place_score import PlaceScoreNet
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.chest.measure import NAMES
 from app.ai.readers.chest_xray import KINDS, NETWORK, FilmMeasured, FilmScored, scored_film
-from app.ai.training.chest_xray_card import VERSION, chest_xray_card
+from app.ai.training.chest_xray_card import CARD, OPERATING_POINT
 from app.ai.training.evaluation.chest_xray import figures_of
 from app.ai.training.nih import Inserted, LabelledChest, inserted, load_set, measured_set
 from app.ai.training.place_net import Logistic, Places, PlaceSettings, balanced, logistic, scores, train_places
@@ -187,7 +187,7 @@ def package(
         Metric("inserted_hit_rate", round(hit_rate, 4), round(hit_rate, 4), round(hit_rate, 4), len(mine),
                "calculated nodules in real films, five folds", again)
     )  # fmt: skip
-    card = chest_xray_card(metrics, [CalibrationBand(**b) for b in bands], threshold, seconds)
+    card = CARD.with_figures(metrics, [CalibrationBand(**b) for b in bands], threshold, OPERATING_POINT, seconds)
     parts = PackageParts(
         PACKAGE_ID, card, pipeline, networks, arrays, table, golden_cases(networks, arrays), Limits(ram_mb=1000),
         "Ekinshi developers",
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
     given.out.write_bytes(data)
     (given.work / "figures.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(json.dumps(report, indent=1))
-    print(f"{given.out}: version {VERSION}, {len(data) / 2**20:.2f} MiB")
+    print(f"{given.out}: version {CARD.version}, {len(data) / 2**20:.2f} MiB")
     return 0
 
 

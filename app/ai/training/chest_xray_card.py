@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+from app.ai.training.reader_card import ReaderCard
+from app.domain.model_card import SelectionRules
 
 VERSION = "0.1.0"
 TITLES = {
@@ -72,26 +71,5 @@ RULES = SelectionRules(
     body_parts=("CHEST",),
     extra={"kind": "films", "views": "PA,AP"},
 )
-
-
-def chest_xray_card(
-    metrics: Sequence[Metric], calibration: Sequence[CalibrationBand], threshold: float, seconds: float | None
-) -> ModelCard:
-    return ModelCard(
-        "chest_xray",
-        VERSION,
-        TITLES,
-        INTENDED_USE,
-        LIMITS,
-        RULES,
-        TRAINING_DATA,
-        "Apache-2.0",
-        ATTRIBUTIONS,
-        tuple(metrics),
-        tuple(calibration),
-        "a mark on about one of five films without a nodule or mass; at most one mark a film",
-        threshold,
-        True,
-        "second",
-        seconds,
-    )
+OPERATING_POINT = "a mark on about one of five films without a nodule or mass; at most one mark a film"
+CARD = ReaderCard("chest_xray", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA, ATTRIBUTIONS)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+from app.ai.training.reader_card import ReaderCard
+from app.domain.model_card import SelectionRules
 
 VERSION = "0.1.1"
 TITLES = {
@@ -74,30 +73,4 @@ RULES = SelectionRules(
     min_age_years=None,
     extra={"kind": "films"},
 )
-
-
-def dental_card(
-    metrics: Sequence[Metric],
-    calibration: Sequence[CalibrationBand],
-    threshold: float,
-    operating_point: str,
-    seconds: float | None,
-) -> ModelCard:
-    return ModelCard(
-        "dental_panoramic",
-        VERSION,
-        TITLES,
-        INTENDED_USE,
-        LIMITS,
-        RULES,
-        TRAINING_DATA,
-        "Apache-2.0",
-        ATTRIBUTIONS,
-        tuple(metrics),
-        tuple(calibration),
-        operating_point,
-        threshold,
-        True,
-        "second",
-        seconds,
-    )
+CARD = ReaderCard("dental_panoramic", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA, ATTRIBUTIONS)

@@ -10,32 +10,26 @@ Everything is generated (``samples.intraoral``), seeds are fixed. Each stage kee
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from app.ai.engines.torch_engine import golden_cases, load_module, module_arrays
+from app.ai.engines.torch_engine import golden_cases, module_arrays
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.dental.intraoral import NETWORK, POINTS, SIDE, maps_of, placed, read_maps
-from app.ai.training.card_figures import metrics_of
-from app.ai.training.dental_intraoral_card import VERSION, intraoral_card
+from app.ai.training.dental_intraoral_card import CARD, OPERATING_POINT
 from app.ai.training.evaluation.dental_intraoral import GENERATED, KINDS, Counts, count, generated
 from app.ai.training.intraoral_net import VALIDATION_SEEDS, WIDTHS, Settings, training_films
 from app.ai.training.intraoral_net import train as train_net
-from app.ai.training.lung_ct import PlainNetworks
-from app.ai.weights_file import Arrays, read_tensors, write_tensors
+from app.ai.training.stages import Given, OneNetworkReader, PlainNetworks, load_network, read_json, save_network, write_json
+from app.ai.weights_file import Arrays
 from app.domain.model_card import CalibrationBand, Metric
-
-if TYPE_CHECKING:
-    import torch
 
 PACKAGE_ID = "org.ekinshi.dental_intraoral"
 NETWORKS = {NETWORK: NetworkSpec("film_detector_v1", {"classes": len(POINTS), "widths": list(WIDTHS)}, (1, SIDE, SIDE))}
-STAGES = ("train", "choose", "figures", "package")
 COMMAND = "python -m app.ai.training.evaluate dental_intraoral --data generated --json"
 KEYS = (
     "bone_within_05", "bone_found", "bone_error_median_mm", "percent_error_median",
@@ -45,25 +39,19 @@ DATA = "generated held-out films"
 BANDS = (0.5, 0.8)
 
 
-def load(work: Path) -> torch.nn.Module:
-    return load_module(NETWORKS[NETWORK], read_tensors((work / "network.safetensors").read_bytes()))
+def train(given: Given) -> None:
+    keep = partial(save_network, given.work)
+    keep(train_net(training_films(), Settings(threads=given.threads), keep))
 
 
-def train(work: Path, threads: int) -> None:
-    def keep(net: torch.nn.Module) -> None:
-        (work / "network.safetensors").write_bytes(write_tensors(module_arrays(net, half=False)))
-
-    keep(train_net(training_films(), Settings(threads=threads), keep))
-
-
-def choose(work: Path) -> None:
-    nets = PlainNetworks({NETWORK: load(work)})
+def choose(given: Given) -> None:
+    nets = PlainNetworks({NETWORK: load_network(given.work, NETWORKS[NETWORK])})
     counts = Counts()
     films = generated(VALIDATION_SEEDS)
     for film in films:
         square, placing = placed(film.values, film.pixel_mm)
         count(film, read_maps(maps_of(square, nets), placing), counts)
-    (work / "chosen.json").write_text(json.dumps(chosen_on(counts), indent=1), encoding="utf-8")
+    write_json(given.work / "chosen.json", chosen_on(counts))
 
 
 def chosen_on(counts: Counts) -> dict[str, Any]:
@@ -95,11 +83,13 @@ def chosen_on(counts: Counts) -> dict[str, Any]:
 def package(work: Path, metrics: Mapping[str, Any]) -> bytes:
     from app.ai.training.signing_key import private_key
 
-    chosen = json.loads((work / "chosen.json").read_text(encoding="utf-8"))
-    arrays: dict[str, Arrays] = {NETWORK: module_arrays(load(work))}
-    card = intraoral_card(
+    chosen = read_json(work / "chosen.json")
+    arrays: dict[str, Arrays] = {NETWORK: module_arrays(load_network(work, NETWORKS[NETWORK]))}
+    card = CARD.with_figures(
         [Metric(**m) for m in metrics.get("metrics", [])],
         [CalibrationBand(**b) for b in chosen["calibration_bands"]],
+        0.5,
+        OPERATING_POINT,
         metrics.get("seconds"),
     )
     parts = PackageParts(
@@ -116,39 +106,18 @@ def package(work: Path, metrics: Mapping[str, Any]) -> bytes:
     return build_package(parts, private_key())
 
 
-def figures(work: Path, threads: int) -> None:
-    from app.ai.training import evaluate
-
-    draft = work / "draft.ekmodel"
-    draft.write_bytes(package(work, {}))
-    result = evaluate.run("dental_intraoral", Path(GENERATED), "test", draft, threads)
-    (work / "test.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
-    metrics = metrics_of(result, KEYS, DATA, COMMAND)
-    (work / "figures.json").write_text(json.dumps({"metrics": [m.__dict__ for m in metrics]}, indent=1), encoding="utf-8")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m app.ai.training.dental_intraoral")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--work", type=Path, default=Path("build/dental_intraoral"))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, help="measured time on two cores of the film named in docs/evaluation")
-    parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
-    given = parser.parse_args(arguments)
-    given.work.mkdir(parents=True, exist_ok=True)
-    if "train" in given.stages:
-        train(given.work, given.threads)
-    if "choose" in given.stages:
-        choose(given.work)
-    if "figures" in given.stages:
-        figures(given.work, given.threads)
-    if "package" in given.stages:
-        known = given.work / "figures.json"
-        metrics = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
-        given.out.write_bytes(package(given.work, {**metrics, "seconds": given.seconds}))
-        print(f"{given.out}: version {VERSION}, {given.out.stat().st_size / 2**20:.2f} MiB")
-    return 0
+READER = OneNetworkReader(
+    "dental_intraoral",
+    CARD.version,
+    {"train": train, "choose": choose},
+    package,
+    Path(GENERATED),
+    KEYS,
+    DATA,
+    COMMAND,
+    needs_data=False,
+)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(READER.main())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+from app.ai.training.reader_card import ReaderCard
+from app.domain.model_card import SelectionRules
 
 VERSION = "0.1.0"
 TITLES = {
@@ -62,24 +61,5 @@ RULES = SelectionRules(
     min_slices=1,
     extra={"kind": "films"},
 )
-
-
-def intraoral_card(metrics: Sequence[Metric], calibration: Sequence[CalibrationBand], seconds: float | None) -> ModelCard:
-    return ModelCard(
-        "dental_intraoral",
-        VERSION,
-        TITLES,
-        INTENDED_USE,
-        LIMITS,
-        RULES,
-        TRAINING_DATA,
-        "Apache-2.0",
-        (),
-        tuple(metrics),
-        tuple(calibration),
-        "one false mark in two generated films for each kind",
-        0.5,
-        True,
-        "second",
-        seconds,
-    )
+OPERATING_POINT = "one false mark in two generated films for each kind"
+CARD = ReaderCard("dental_intraoral", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA)

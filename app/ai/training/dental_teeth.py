@@ -249,11 +249,9 @@ def spec() -> Any:
 
 
 def nets_of(work: Path) -> Any:
-    from app.ai.engines.torch_engine import load_module
-    from app.ai.training.lung_ct import PlainNetworks
-    from app.ai.weights_file import read_tensors
+    from app.ai.training.stages import PlainNetworks, load_network
 
-    return PlainNetworks({NETWORK: load_module(spec(), read_tensors((work / "network.safetensors").read_bytes()))})
+    return PlainNetworks({NETWORK: load_network(work, spec())})
 
 
 def measure(work: Path, data: Path | None) -> dict[str, Any]:

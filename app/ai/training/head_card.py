@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+from app.ai.training.reader_card import ReaderCard
+from app.domain.model_card import SelectionRules
 
 VERSION = "0.2.0"
 TITLES = {
@@ -78,30 +77,4 @@ RULES = SelectionRules(
     exclude_contrast=True,
     extra={"kind": "volume", "min_coverage_mm": "60", "max_gantry_tilt_deg": "30"},
 )
-
-
-def head_card(
-    metrics: Sequence[Metric],
-    calibration: Sequence[CalibrationBand],
-    threshold: float,
-    operating_point: str,
-    seconds: float | None,
-) -> ModelCard:
-    return ModelCard(
-        "head_ct",
-        VERSION,
-        TITLES,
-        INTENDED_USE,
-        LIMITS,
-        RULES,
-        TRAINING_DATA,
-        "Apache-2.0",
-        ATTRIBUTIONS,
-        tuple(metrics),
-        tuple(calibration),
-        operating_point,
-        threshold,
-        True,
-        "second",
-        seconds,
-    )
+CARD = ReaderCard("head_ct", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA, ATTRIBUTIONS)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.domain.model_card import CalibrationBand, Metric, ModelCard, SelectionRules
+from app.ai.training.reader_card import ReaderCard
+from app.domain.model_card import SelectionRules
 
 VERSION = "0.2.0"
 TITLES = {
@@ -73,30 +72,4 @@ RULES = SelectionRules(
     exclude_contrast=False,
     extra={"kind": "volume", "min_coverage_mm": "80"},
 )
-
-
-def lung_card(
-    metrics: Sequence[Metric],
-    calibration: Sequence[CalibrationBand],
-    threshold: float,
-    operating_point: str,
-    seconds: float | None,
-) -> ModelCard:
-    return ModelCard(
-        "lung_ct",
-        VERSION,
-        TITLES,
-        INTENDED_USE,
-        LIMITS,
-        RULES,
-        TRAINING_DATA,
-        "Apache-2.0",
-        ATTRIBUTIONS,
-        tuple(metrics),
-        tuple(calibration),
-        operating_point,
-        threshold,
-        True,
-        "second",
-        seconds,
-    )
+CARD = ReaderCard("lung_ct", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA, ATTRIBUTIONS)

@@ -15,7 +15,6 @@ used). Seeds are fixed. Each stage keeps its result in ``--work``, so that a run
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.ai.engines.torch_engine import TorchEngine, golden_cases, load_module, module_arrays
+from app.ai.engines.torch_engine import golden_cases, module_arrays
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
-from app.ai.training.lung_card import VERSION, lung_card
-from app.ai.weights_file import Arrays, read_tensors, write_tensors
+from app.ai.training.lung_card import CARD
+from app.ai.training.stages import PlainNetworks, load_network, read_json, save_network, write_json
+from app.ai.weights_file import Arrays
 from app.domain.model_card import CalibrationBand, Metric
 
 if TYPE_CHECKING:
@@ -45,23 +45,8 @@ HELD_OUT_SCANS = 24
 LABELLED, REAL = Path("labelled/lung-nodule-voi"), Path("dicom/ct-chest-nlst")
 
 
-def save(path: Path, module: torch.nn.Module) -> None:
-    path.write_bytes(write_tensors(module_arrays(module, half=False)))
-
-
 def load(path: Path, network: str) -> torch.nn.Module:
-    return load_module(NETWORKS[network], read_tensors(path.read_bytes()))
-
-
-class PlainNetworks:
-    """Networks straight from modules, for the stages before there is a package."""
-
-    def __init__(self, modules: Mapping[str, torch.nn.Module]) -> None:
-        self._engines = {name: TorchEngine(module) for name, module in modules.items()}
-
-    def run(self, name: str, batch: np.ndarray) -> np.ndarray:
-        parts = [self._engines[name].run(batch[n : n + 24]) for n in range(0, len(batch), 24)]
-        return np.concatenate(parts)
+    return load_network(path.parent, NETWORKS[network], path.name)
 
 
 def train_nodule(data: Path, work: Path, threads: int) -> None:
@@ -71,7 +56,7 @@ def train_nodule(data: Path, work: Path, threads: int) -> None:
     first, last = load_nodules(data / LABELLED, "train"), load_nodules(data / LABELLED, "val")
     net = lung_nodule.train(first, lung_nodule.Settings(epochs=34, threads=threads, seed=7, mirrored=False))
     more = lung_nodule.Settings(epochs=8, rate=1e-3, threads=threads, seed=8, keep_stem=True)
-    save(work / "nodule.safetensors", lung_nodule.train(first + last, more, net))
+    save_network(work, lung_nodule.train(first + last, more, net), "nodule.safetensors")
 
 
 def _scans(data: Path) -> tuple[list[Nodule], Scan | None]:
@@ -88,7 +73,7 @@ def train_earlier(data: Path, work: Path, threads: int) -> None:
 
     made = build_examples(*_scans(data), generated=25, real_copies=6)
     settings = lung_candidate.Settings(epochs=6, threads=threads)
-    save(work / "earlier.safetensors", lung_candidate.train(made, np.arange(len(made.truth)), settings))
+    save_network(work, lung_candidate.train(made, np.arange(len(made.truth)), settings), "earlier.safetensors")
 
 
 def make_examples(data: Path, work: Path) -> None:
@@ -115,7 +100,7 @@ def train_candidate(work: Path, threads: int) -> None:
     }
     for name, (chosen, settings) in plan.items():
         if not (work / f"{name}.safetensors").exists():
-            save(work / f"{name}.safetensors", lung_candidate.train(data, chosen, settings))
+            save_network(work, lung_candidate.train(data, chosen, settings), f"{name}.safetensors")
 
 
 def parameters(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,7 +125,7 @@ def package(work: Path, figures: Mapping[str, Any]) -> bytes:
     }
     bands = [CalibrationBand(**b) for b in figures.get("calibration_bands", [])]
     metrics = [Metric(**m) for m in figures.get("metrics", [])]
-    card = lung_card(
+    card = CARD.with_figures(
         metrics,
         bands,
         float(figures.get("threshold", 0.3)),
@@ -170,7 +155,7 @@ def measure(data: Path, work: Path, threads: int) -> None:
     from app.ai.training.lung_figures import metric
 
     draft = work / "draft.ekmodel"
-    draft.write_bytes(package(work, json.loads((work / "figures.json").read_text(encoding="utf-8"))))
+    draft.write_bytes(package(work, read_json(work / "figures.json")))
     nodules = evaluate.run("lung_ct", data / LABELLED, "test", draft)
     command = "python -m app.ai.training.evaluate lung_ct --data DIR/labelled/lung-nodule-voi --split test --json"
     keys = ("dice", "volume_error_median", "malignancy_auc", "diameter_auc")
@@ -179,9 +164,7 @@ def measure(data: Path, work: Path, threads: int) -> None:
     scans = phantom_figures(opened.nets, load_nodules(data / LABELLED, "test"), HELD_OUT_SCANS, True)
     command = "python -m app.ai.training.evaluate_scan phantom --data DIR/labelled/lung-nodule-voi --json"
     metrics.append(metric("cpm", scans, "generated held-out chests with test nodules blended in", command))
-    (work / "measured.json").write_text(
-        json.dumps({"metrics": metrics, "nodules": nodules, "scans": scans}, indent=1), encoding="utf-8"
-    )
+    write_json(work / "measured.json", {"metrics": metrics, "nodules": nodules, "scans": scans})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -204,14 +187,13 @@ def main(arguments: list[str] | None = None) -> int:
     if "figures" in given.stages:
         from app.ai.training.lung_figures import figures_of
 
-        (given.work / "figures.json").write_text(json.dumps(figures_of(given.data, given.work), indent=1), encoding="utf-8")
+        write_json(given.work / "figures.json", figures_of(given.data, given.work))
     if "measure" in given.stages:
         measure(given.data, given.work, given.threads)
     if "package" in given.stages:
-        known = [given.work / name for name in ("figures.json", "measured.json")]
-        figures = {k: v for path in known if path.exists() for k, v in json.loads(path.read_text(encoding="utf-8")).items()}
+        figures = {**read_json(given.work / "figures.json"), **read_json(given.work / "measured.json")}
         given.out.write_bytes(package(given.work, figures))
-        print(f"{given.out}: version {VERSION}, {given.out.stat().st_size / 2**20:.2f} MiB")
+        print(f"{given.out}: version {CARD.version}, {given.out.stat().st_size / 2**20:.2f} MiB")
     return 0
 
 

@@ -14,8 +14,9 @@ from app.ai.readers.lung.outline import outline
 from app.ai.training.evaluate_scan import marks_on
 from app.ai.training.evaluation.lung_ct import seed_of
 from app.ai.training.lidc import Nodule, load_nodules
-from app.ai.training.lung_ct import LABELLED, REAL, PlainNetworks, load
+from app.ai.training.lung_ct import LABELLED, REAL, load
 from app.ai.training.lung_scans import Scan, blended, generated_scan, real_scan
+from app.ai.training.stages import PlainNetworks
 from app.domain.scoring import isotonic
 
 CALIBRATION_SEED = 500_000
