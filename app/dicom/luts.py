@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,22 @@ def palette_of(dataset: RawDataset, signed: bool) -> Palette | None:
     if len(sizes) != 1:
         return None
     return Palette(first, np.stack(columns, axis=1))
+
+
+def palette_of_dataset(dataset: Any) -> npt.NDArray[np.uint8] | None:
+    """Palette of an object that pydicom has read, as (entries, 3) RGB; None when it has none that can be used."""
+    little = getattr(dataset, "original_encoding", (None, True))[1] is not False
+    values: dict[int, Any] = {}
+    for descriptor, plain, segmented in _CHANNELS:
+        head = dataset.get(descriptor)
+        if head is None or not hasattr(head.value, "__len__") or len(head.value) != 3:
+            return None
+        values[descriptor] = struct.pack("<3H" if little else ">3H", *(int(v) & 0xFFFF for v in head.value))
+        for tag in (plain, segmented):
+            if tag in dataset:
+                values[tag] = bytes(dataset[tag].value)
+    found = palette_of(RawDataset(values, little), False)
+    return found.rgb if found is not None else None
 
 
 def expand_segments(raw: bytes, bits: int, count: int, little: bool) -> U16 | None:

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.dicom.compound_graphics import compound_of, line_rgb
+from app.dicom.lab_colour import rgb_of_lab
+from app.dicom.luts import palette_of_dataset
 from app.domain.geometry import Point2
 from app.domain.pixels import Lut, ModalityTransform, VoiFunction, VoiWindow
 from app.domain.presentation import (
     AreaMode,
+    CompoundGraphic,
     DisplayedArea,
     GraphicLayer,
     ImageScope,
@@ -35,11 +39,20 @@ GREYSCALE = "1.2.840.10008.5.1.4.1.1.11.1"
 COLOUR = "1.2.840.10008.5.1.4.1.1.11.2"
 PSEUDO_COLOUR = "1.2.840.10008.5.1.4.1.1.11.3"
 PREFIX = "1.2.840.10008.5.1.4.1.1.11."
+XA_XRF = PREFIX + "5"
 _KINDS = {
     GREYSCALE: PresentationKind.GREYSCALE,
+    XA_XRF: PresentationKind.GREYSCALE,
     COLOUR: PresentationKind.COLOUR,
     PSEUDO_COLOUR: PresentationKind.PSEUDO_COLOUR,
 }
+_NOT_DRAWN = {
+    PREFIX + "4": "presentation.blending_not_drawn",
+    PREFIX + "8": "presentation.blending_not_drawn",
+    PREFIX + "12": "presentation.variable_lut_not_drawn",
+    **{PREFIX + n: "presentation.volumetric_not_drawn" for n in ("6", "7", "9", "10", "11")},
+}
+"""States that say more than how one image looks, by what the reader is told of them."""
 _TYPES = frozenset({"POINT", "POLYLINE", "INTERPOLATED", "CIRCLE", "ELLIPSE"})
 
 MAX_OBJECTS = 5000
@@ -50,14 +63,17 @@ MAX_OVERLAY = 64 << 20
 
 
 def read_presentation_state(data: bytes) -> PresentationState:
-    """Parses Part 10 bytes. Raises ``dicom.not_pr``, ``dicom.pr_too_large`` or ``dicom.pr_unreadable``."""
+    """Parses Part 10 bytes. Raises ``dicom.not_pr``, ``dicom.pr_too_large``, ``dicom.pr_unreadable`` or which kind of
+    state it is that is not drawn (blending, volumetric, variable modality LUT).
+    """
     import pydicom
 
     try:
         ds: Any = pydicom.dcmread(io.BytesIO(data))
-        kind = _KINDS.get(str(ds.get("SOPClassUID", "")))
+        uid = str(ds.get("SOPClassUID", ""))
+        kind = _KINDS.get(uid)
         if kind is None:
-            raise fail("dicom.not_pr")
+            raise fail(_NOT_DRAWN.get(uid, "dicom.not_pr"))
         return _state(ds, kind)
     except ProblemError:
         raise
@@ -69,8 +85,11 @@ def _state(ds: Any, kind: PresentationKind) -> PresentationState:
     remarks: list[Problem] = []
     shape = str(ds.get("PresentationLUTShape", "") or "")
     lut_items = ds.get("PresentationLUTSequence") or ()
-    if kind is PresentationKind.PSEUDO_COLOUR:
-        remarks.append(Problem("presentation.palette_not_applied", {}, Severity.NOTE))
+    palette = palette_of_dataset(ds) if kind is PresentationKind.PSEUDO_COLOUR else None
+    if kind is PresentationKind.PSEUDO_COLOUR and palette is None:
+        remarks.append(Problem("presentation.palette_broken", {}, Severity.NOTE))
+    if ds.get("MaskSubtractionSequence"):
+        remarks.append(Problem("presentation.mask_not_applied", {}, Severity.NOTE))
     overlays, groups = _overlays(ds)
     annotations = _annotations(ds, remarks)
     return PresentationState(
@@ -86,10 +105,12 @@ def _state(ds: Any, kind: PresentationKind) -> PresentationState:
         images=_images(ds),
         rotation_deg=int(ds.get("ImageRotation", 0) or 0) % 360,
         flip=str(ds.get("ImageHorizontalFlip", "N") or "N") == "Y",
-        modality=_modality(ds) if kind is PresentationKind.GREYSCALE else None,
+        modality=_modality(ds) if kind is not PresentationKind.COLOUR else None,
         vois=_vois(ds) if kind is not PresentationKind.COLOUR else (),
-        inverse=shape == "INVERSE" if kind is PresentationKind.GREYSCALE else None,
-        presentation_lut=_lut(lut_items[0]) if lut_items else None,
+        # A palette takes the place of the Presentation LUT: the image's own polarity does not count (PS3.4 N.2).
+        inverse=None if kind is PresentationKind.COLOUR else shape == "INVERSE" and palette is None,
+        presentation_lut=_lut(lut_items[0]) if lut_items and palette is None else None,
+        palette=palette,
         areas=_areas(ds),
         layers=_layers(ds),
         annotations=annotations,
@@ -237,51 +258,62 @@ def _layers(ds: Any) -> tuple[GraphicLayer, ...]:
     return tuple(found)
 
 
-def rgb_of_lab(encoded: tuple[int, int, int]) -> tuple[int, int, int]:
-    """PCS-Values of CIELab as unsigned 16 bits (PS3.3 C.10.7.1.1; D50) to sRGB."""
-    lightness, a, b = encoded[0] * 100.0 / 65535, encoded[1] * 255.0 / 65535 - 128, encoded[2] * 255.0 / 65535 - 128
-    fy = (lightness + 16) / 116
-
-    def whole(t: float) -> float:
-        return t**3 if t > 6 / 29 else 3 * (6 / 29) ** 2 * (t - 4 / 29)
-
-    x, y, z = 0.9642 * whole(fy + a / 500), whole(fy), 0.8249 * whole(fy - b / 200)
-    # Bradford-adapted D50 to linear sRGB.
-    linear = (
-        3.1338561 * x - 1.6168667 * y - 0.4906146 * z,
-        -0.9787684 * x + 1.9161415 * y + 0.0334540 * z,
-        0.0719453 * x - 0.2289914 * y + 1.4052427 * z,
-    )
-    out = []
-    for value in linear:
-        v = min(1.0, max(0.0, value))
-        out.append(round(255 * (12.92 * v if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055)))
-    return (out[0], out[1], out[2])
-
-
 def _annotations(ds: Any, remarks: list[Problem]) -> tuple[SavedAnnotation, ...]:
     found: list[SavedAnnotation] = []
-    objects = points = compound = 0
+    objects = points = undrawn = 0
     for item in ds.get("GraphicAnnotationSequence") or ():
         graphics: list[SavedGraphic] = []
         texts: list[SavedText] = []
-        compound += len(item.get("CompoundGraphicSequence") or ())
+        compounds, replaced, missing = _compounds(item)
+        undrawn += missing
         for graphic in item.get("GraphicObjectSequence") or ():
             made = _graphic(graphic)
-            if made is not None:
+            if made is not None and _link(graphic) not in replaced:
                 graphics.append(made)
                 points += len(made.points)
         for text in item.get("TextObjectSequence") or ():
             said = _text(text)
-            if said is not None:
+            if said is not None and _link(text) not in replaced:
                 texts.append(said)
-        objects += len(graphics) + len(texts)
+        objects += len(graphics) + len(texts) + len(compounds)
+        points += sum(len(c.points) + len(c.ticks) for c in compounds)
         if objects > MAX_OBJECTS or points > MAX_POINTS:
             raise fail("dicom.pr_too_large", limit=MAX_OBJECTS)
-        found.append(SavedAnnotation(str(item.get("GraphicLayer", "")), _scope(item), tuple(graphics), tuple(texts)))
-    if compound:
-        remarks.append(Problem("presentation.compound_not_drawn", {"n": compound}, Severity.NOTE))
+        found.append(
+            SavedAnnotation(str(item.get("GraphicLayer", "")), _scope(item), tuple(graphics), tuple(texts), compounds)
+        )
+    if undrawn:
+        remarks.append(Problem("presentation.compound_not_drawn", {"n": undrawn}, Severity.NOTE))
     return tuple(found)
+
+
+def _link(item: Any) -> int | None:
+    """Which compound graphic an object is the plain rendering of."""
+    value = item.get("CompoundGraphicInstanceID")
+    return None if value is None else int(value)
+
+
+def _compounds(item: Any) -> tuple[tuple[CompoundGraphic, ...], set[int], int]:
+    """(those that are drawn, whose plain renderings they replace, how many are drawn in no way).
+
+    Every compound graphic comes with a plain rendering (C.10.5.1.3.1): it stands where the shape is none of the standard's,
+    and for arrows, of which the standard leaves open at which of the two points the head is.
+    """
+    plain = {_link(i) for key in ("GraphicObjectSequence", "TextObjectSequence") for i in item.get(key) or ()}
+    found: list[CompoundGraphic] = []
+    replaced: set[int] = set()
+    missing = 0
+    for graphic in (item.get("CompoundGraphicSequence") or ())[: MAX_OBJECTS + 1]:
+        link = _link(graphic)
+        has_plain = link is not None and link in plain
+        made = None if has_plain and str(graphic.get("CompoundGraphicType", "")) == "ARROW" else compound_of(graphic)
+        if made is not None:
+            found.append(made)
+            if link is not None:
+                replaced.add(link)
+        elif not has_plain:
+            missing += 1
+    return tuple(found), replaced, missing
 
 
 def _units(value: Any) -> Units:
@@ -297,7 +329,9 @@ def _graphic(item: Any) -> SavedGraphic | None:
     needed = {"POINT": 1, "CIRCLE": 2, "ELLIPSE": 4}.get(kind, 2)
     if len(points) < needed:
         return None
-    return SavedGraphic(kind, points, _units(item.get("GraphicAnnotationUnits")), str(item.get("GraphicFilled", "N")) == "Y")
+    return SavedGraphic(
+        kind, points, _units(item.get("GraphicAnnotationUnits")), str(item.get("GraphicFilled", "N")) == "Y", line_rgb(item)
+    )
 
 
 def _text(item: Any) -> SavedText | None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom import grids
-from app.dicom.presentation_state import rgb_of_lab
+from app.dicom.lab_colour import rgb_of_lab
 from app.domain.finding import SegmentMask
 from app.domain.problem import Problem, ProblemError, Severity, fail
 from app.domain.saved_overlay import Contour, OverlayKind, OverlayPart, Rgb, SavedOverlay, ValueMap

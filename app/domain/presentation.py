@@ -69,6 +69,41 @@ class SavedGraphic:
     points: tuple[Point2, ...]
     units: Units
     filled: bool = False
+    rgb: tuple[int, int, int] | None = None
+    """Of its own line style."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """On a ruler or an axis: 0 is its first point, 1 its last."""
+
+    position: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class CompoundGraphic:
+    """A shape that the displaying system draws in its own way (PS3.3 C.10.5.1.3)."""
+
+    kind: str
+    """MULTILINE, INFINITELINE, CUTLINE, RANGELINE, RULER, AXIS, CROSSHAIR, ARROW, RECTANGLE or ELLIPSE."""
+    points: tuple[Point2, ...]
+    units: Units
+    filled: bool = False
+    rotation_deg: float = 0.0
+    """Counterclockwise as seen, around ``rotation_point``."""
+    rotation_point: Point2 | None = None
+    gap: float = 0.0
+    """Diameter of what stays free around the rotation point, in parts of the display."""
+    diameter: float = 0.0
+    """Of what a crosshair covers, in parts of the display; 0: all of it."""
+    ticks: tuple[Tick, ...] = ()
+    tick_side: str = "CENTER"
+    """TOP, CENTER or BOTTOM of a line that runs from left to right."""
+    label_side: str = "BOTTOM"
+    show_labels: bool = True
+    rgb: tuple[int, int, int] | None = None
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +124,7 @@ class SavedAnnotation:
     scope: ImageScope
     graphics: tuple[SavedGraphic, ...] = ()
     texts: tuple[SavedText, ...] = ()
+    compounds: tuple[CompoundGraphic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +178,8 @@ class PresentationState:
     inverse: bool | None = None
     """Presentation LUT Shape; None for colour."""
     presentation_lut: Lut | None = None
+    palette: npt.NDArray[np.uint8] | None = None
+    """(n, 3) RGB of a pseudo-colour state; its first entry is the lowest grey level, its last the highest."""
     areas: tuple[DisplayedArea, ...] = ()
     layers: tuple[GraphicLayer, ...] = ()
     annotations: tuple[SavedAnnotation, ...] = ()

@@ -6,9 +6,9 @@ import weakref
 
 import numpy as np
 
+from app.dicom.lab_colour import rgb_of_lab
 from app.dicom.label_planes import LabelPlanes, LabelSegment, is_large, open_label_planes
 from app.dicom.memory_budget import MemoryBudget, shared_budget
-from app.dicom.presentation_state import rgb_of_lab
 from app.dicom.saved_overlays import PALETTE
 from app.domain.ports import ByteSource
 from app.domain.problem import Problem, Severity, fail

@@ -336,7 +336,8 @@ class ReadingRoom:
             return PaneInfo()
         registered, poorly = self.second.registered(pane, self.panes())
         info = self.content.info(pane, layer, self.point_mm)
-        info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane)))
+        looks = self.saved.remarks(pane, layer) if self.saved is not None else ()
+        info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane), *looks))
         states = (*info.states, *self.second.states(pane, layer), *(("viewer.registered_poorly",) if poorly else ()))
         if rendered_panes.is_rendered(pane) and (reduced := rendered_panes.remark(layer)) is not None:
             info = replace(info, remarks=(*info.remarks, reduced))
@@ -367,6 +368,7 @@ class ReadingRoom:
             view = self._view_ready(pane, layer)
             saved: tuple[Layer, ...] = ()
             if self.saved is not None:
+                self.saved.screen_mm_per_px = self.screen_mm_per_px
                 view, layer, saved, drawers = self.saved.dressed(pane, view, layer, size, self.texts)
                 if view != self._panes[pane_id].view:
                     self._panes[pane_id] = replace(self._panes[pane_id], view=view)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from app.dicom.presentation_state import PREFIX as PRESENTATION_PREFIX
 from app.dicom.presentation_state import read_presentation_state
@@ -31,12 +32,19 @@ from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent
 from app.session.panes import PaneState
 from app.session.picture import Drawer
-from app.session.saved_drawing import legend, map_legend, masks_of, overlays_of, saved_label, shutter_layer
+from app.session.saved_drawing import (
+    legend,
+    map_legend,
+    masks_of,
+    overlays_of,
+    saved_label,
+    shutter_layer,
+)
 from app.session.views import NOTHING, Changes, SavedObject, Words
 from app.viewer.compositor import geometry_of
 from app.viewer.decorations import Style
 from app.viewer.layers import HeatmapLayer, ImageLayer, LabelLayer, Layer
-from app.viewer.presentation import annotation_primitives, presented_frame, presented_view
+from app.viewer.presentation import annotation_primitives, grey_palette, presented_frame, presented_view, size_remark
 from app.viewer.primitives import Primitive
 from app.viewer.structures import structure_primitives
 from app.viewer.view_state import Appearance, Plane, ResolvedView, Size, ViewState
@@ -94,6 +102,9 @@ class SavedObjects:
         self._applied: dict[str, _Applied] = {}
         self._real_world: dict[str, tuple[RealWorldMapping, ...]] = {}
         self._frames: dict[tuple[int, str, int], tuple[FramePixels, FramePixels]] = {}
+        self._palettes: dict[str, npt.NDArray[np.uint8] | None] = {}
+        self.screen_mm_per_px: float | None = None
+        """Of the monitor, where it was measured: looks of a true size need it."""
         self.overlay_planes = True
         """Overlay planes of the images themselves are drawn."""
         for opened in studies:
@@ -230,6 +241,14 @@ class SavedObjects:
         record = self._records.get(applied.uid)
         return record.state if record is not None else None
 
+    def remarks(self, pane: PaneState, layer: ImageLayer | None) -> tuple[Problem, ...]:
+        """What the look of a pane asks for and is not shown."""
+        state = self.state_in(pane)
+        if state is None or layer is None or not state.covers(layer.sop_instance_uid, layer.frame_number):
+            return ()
+        asked = size_remark(state.area(layer.sop_instance_uid, layer.frame_number), self.screen_mm_per_px)
+        return (*state.remarks, asked) if asked is not None else state.remarks
+
     def measured(self, layer: ImageLayer) -> ImageLayer:
         """The layer with the real-world value maps that refer to its image."""
         maps = self._real_world.get(layer.sop_instance_uid, ())
@@ -298,9 +317,13 @@ class SavedObjects:
                 self._frames.pop(next(iter(self._frames)))
         applied = self._applied[pane.pane_id]
         if view.plane is Plane.STACK and (applied.view is None or _same_place(applied.view, view)):
-            view = presented_view(view, state, state.area(uid, number), size, geometry_of(layer, view))
+            view = presented_view(
+                view, state, state.area(uid, number), size, geometry_of(layer, view), self.screen_mm_per_px
+            )
             applied.view = view
-        return view, replace(layer, frame=kept[1])
+        if state.sop_instance_uid not in self._palettes:
+            self._palettes[state.sop_instance_uid] = grey_palette(state)
+        return view, replace(layer, frame=kept[1], palette=self._palettes[state.sop_instance_uid])
 
     def _half_gap_mm(self, pane: PaneState) -> float:
         """Half of the distance between the pane's slices."""

@@ -288,8 +288,11 @@ def _draw_image(layer: ImageLayer, sampled: Sampled, voi: Voi, invert: bool) -> 
             pixels[..., :3] = 255 - pixels[..., :3]
     else:
         pixels = to_grey(sampled.values, voi, inverse != invert)
-        if layer.appearance.lut != "grey":
-            table = np.ascontiguousarray(lut(layer.appearance.lut)[:, ::-1])
+        colours = layer.palette
+        if colours is None and layer.appearance.lut != "grey":
+            colours = lut(layer.appearance.lut)
+        if colours is not None:
+            table = np.ascontiguousarray(colours[:, ::-1])
             bgr = cv2.LUT(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), table[None])
             pixels = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), dtype=np.uint8)
     if sampled.outside is not None:

@@ -33,6 +33,8 @@ class ImageLayer:
     """The values are made of several frames (mask subtraction), not those that are stored."""
     suv: float | None = None
     """What makes the values SUVbw; None where they are no PET or the header does not allow it."""
+    palette: npt.NDArray[np.uint8] | None = None
+    """(256, 3) RGB for the grey levels, where a saved look shows them in colours."""
     real_world: tuple[RealWorldMapping, ...] = ()
     """Maps of objects that refer to the image, on modality values."""
 

@@ -25,6 +25,8 @@ from app.domain.presentation import (
     Shutter,
     Units,
 )
+from app.domain.problem import Problem, Severity
+from app.viewer.compound_graphics import compound_primitives
 from app.viewer.decorations import Style
 from app.viewer.primitives import Anchor, Line, Polyline, Primitive, Role, Text
 from app.viewer.view_state import MAX_ZOOM, MIN_ZOOM, ImageGeometry, ResolvedView, Size, ViewState, fit_scale, resolve
@@ -154,6 +156,23 @@ def presented_view(
     return replace(base, pan=(0.5 - (x0 + x1) / 2 / size[0], 0.5 - (y0 + y1) / 2 / size[1]))
 
 
+def grey_palette(state: PresentationState) -> npt.NDArray[np.uint8] | None:
+    """(256, 3) RGB for the grey levels 0..255: the whole output of the VOI step spans the whole palette (PS3.4 N.2)."""
+    if state.palette is None:
+        return None
+    index = np.floor(np.arange(256) * (len(state.palette) - 1) / 255 + 0.5).astype(np.int64)
+    return np.asarray(state.palette[index])
+
+
+def size_remark(area: DisplayedArea | None, screen_mm_per_px: float | None) -> Problem | None:
+    """Why an area is fitted though it asks for its true size."""
+    if area is None or area.mode is not AreaMode.TRUE_SIZE:
+        return None
+    if area.spacing_mm is None:
+        return Problem("presentation.true_size_no_mm", {}, Severity.NOTE)
+    return None if screen_mm_per_px else Problem("presentation.true_size_unknown", {}, Severity.NOTE)
+
+
 def _area_in_pane(resolved: ResolvedView, area: DisplayedArea | None) -> tuple[float, float, float, float]:
     """Bounding box of the displayed area in pane px; of the whole image where there is none."""
     g = resolved.geometry
@@ -200,7 +219,13 @@ def annotation_primitives(
     for annotation in state.shown_annotations(sop_instance_uid, number):
         rgb = colours.get(annotation.layer)
         for graphic in annotation.graphics:
-            out += _graphic(graphic, resolved, box, rgb, style)
+            out += _graphic(graphic, resolved, box, graphic.rgb or rgb, style)
+        for compound in annotation.compounds:
+
+            def to_pane(point: Point2, units: Units = compound.units) -> Point2:
+                return _to_pane(point, units, resolved, box)
+
+            out += compound_primitives(compound, to_pane, resolved.size, rgb, style)
         for text in annotation.texts:
             out += _text(text, resolved, box, style)
     return out

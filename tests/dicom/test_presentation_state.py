@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.dicom.presentation_state import read_presentation_state, rgb_of_lab
+from app.dicom.lab_colour import rgb_of_lab
+from app.dicom.presentation_state import read_presentation_state
 from app.domain.pixels import FramePixels, Lut, ModalityTransform, VoiFunction, VoiWindow
 from app.domain.presentation import AreaMode, ImageScope, PresentationState, SavedGraphic, Shutter, Units
 from app.domain.problem import ProblemError

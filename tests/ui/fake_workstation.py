@@ -197,6 +197,7 @@ class FakeWorkstation:
         self.language, self.is_demo, self.version = language, demo, "0.1.0"
         self.empty = empty
         self.reading = None
+        self.display = SimpleNamespace(mm_per_px=lambda screen: None)
         self.asked: list[tuple] = []
         self.running: tuple[TaskView, ...] = ()
         self.imports, self.exports = FakeImports(self), FakeExports(self)

@@ -66,6 +66,7 @@ class ReadingScreen(QWidget):
         reading = self._workstation.reading
         if reading is None:
             return
+        reading.room.screen_mm_per_px = self._workstation.display.mm_per_px(screen_name(self.screen()))
         if reading is not self._reading:
             self._reading = reading
             reading.room.text_width = text_width
