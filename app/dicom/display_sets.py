@@ -147,7 +147,7 @@ STACK_RULES: Final[tuple[SplitRule, ...]] = (
     SplitRule("split.orientation", _plane_key, _oriented),
     SplitRule("split.spacing", _spacing_key, _spaced),
     SplitRule("split.image_type", _type_key, _joined),
-    SplitRule("split.b_value", _b_value_key, lambda k: f"b{k[0]}" if k else ""),
+    SplitRule("split.b_value", _b_value_key, lambda k: f"b = {k[0]} s/mm²" if k else ""),
     SplitRule("split.echo", _echo_key, lambda k: f"TE {k[0]}" if k else ""),
     SplitRule("split.stack", _stack_key, lambda k: _joined(k)),
     SplitRule("split.time", _time_key, lambda k: f"T{k[0]:g}" if k else ""),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.dicom import tags
+from app.dicom.diffusion import b_value_of
 from app.dicom.display_shutter import shutter_attributes
 from app.dicom.frame_headers import classic_frames, enhanced_frames, repaired
 from app.dicom.mask_subtraction import mask_attributes
@@ -251,7 +252,7 @@ def build_header(raw: RawFile, locator: str, size: int, repairs: list[Problem]) 
         convolution_kernel=text(d, tags.CONVOLUTION_KERNEL),
         contrast_agent=text(d, tags.CONTRAST_BOLUS_AGENT),
         echo_time_ms=number(d, tags.ECHO_TIME),
-        b_value=double(d, tags.DIFFUSION_B_VALUE),
+        b_value=b_value_of(d, series.modality),
         padding_value=us_or_ss(d, tags.PIXEL_PADDING_VALUE, signed),
         padding_range_limit=us_or_ss(d, tags.PIXEL_PADDING_RANGE_LIMIT, signed),
         lossy=_is_lossy(d, raw.transfer_syntax_uid),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.dicom.diffusion_tags import DIFFUSION_TAGS
 from app.dicom.shutter_tags import SHUTTER_TAGS
 
 TRANSFER_SYNTAX_UID: Final = 0x00020010
@@ -211,6 +212,7 @@ PIXEL_KEYWORDS: Final = {
 HEADER_TAGS: Final = (
     SHUTTER_TAGS
     | frozenset((*GE_PRIVATE_CREATORS, *GE_SCAN_DATETIMES))
+    | DIFFUSION_TAGS
     | frozenset(
         value
         for name, value in globals().items()

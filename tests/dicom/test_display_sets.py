@@ -74,7 +74,7 @@ def test_b_values_and_echoes_part_repeated_places_only(tmp_path: Path) -> None:
         put(tmp_path / "e", n, n, Modality="MR", EchoTime=str(10 + n))
     found = sets(tmp_path / "b")
     assert reasons(found) == {"split.b_value"}
-    assert {s.label for s in found} == {"b0", "b800"}
+    assert {s.label for s in found} == {"b = 0 s/mm²", "b = 800 s/mm²"}
     assert len(sets(tmp_path / "e")) == 1
 
 
@@ -180,7 +180,7 @@ RULES: dict[str, tuple[list[dict[str, Any]], set[str], list[int]]] = {
     ),
     "split.b_value": (
         [{"z": n % 2, "DiffusionBValue": b} for n, b in enumerate((0.0, 0.0, 800.0, 800.0))],
-        {"b0", "b800"},
+        {"b = 0 s/mm²", "b = 800 s/mm²"},
         [2, 2],
     ),
     "split.echo": (
