@@ -92,7 +92,9 @@ REGION = item(
 )  # fmt: skip
 
 KINDS: dict[str, Kind] = {
-    "CR": Kind("1", "CR", IMAGES, 28, spacing=(0.2, 0.1), source=DETECTOR, fields={**RESCALED, "ImagerPixelSpacing": [0.2, 0.1]}),
+    "CR": Kind(
+        "1", "CR", IMAGES, 28, spacing=(0.2, 0.1), source=DETECTOR, fields={**RESCALED, "ImagerPixelSpacing": [0.2, 0.1]}
+    ),
     "DX for presentation": Kind(
         "1.1", "DX", IMAGES, spacing=(0.2, 0.1), calibrated=True, source=MAGNIFIED,
         fields={"ImagerPixelSpacing": [0.25, 0.125], "EstimatedRadiographicMagnificationFactor": "1.25"},
@@ -103,7 +105,9 @@ KINDS: dict[str, Kind] = {
     ),
     "MG": Kind(
         "1.2", "MG", IMAGES, spacing=(0.05, 0.05), calibrated=True, source=MAGNIFIED,
-        fields={"ImagerPixelSpacing": [0.09, 0.09], "EstimatedRadiographicMagnificationFactor": "1.8", "ImageLaterality": "L"},
+        fields={
+            "ImagerPixelSpacing": [0.09, 0.09], "EstimatedRadiographicMagnificationFactor": "1.8", "ImageLaterality": "L",
+        },
     ),
     "breast tomosynthesis": Kind(
         "13.1.3", "MG", STACK, 219, spacing=(0.5, 0.25), calibrated=True, frames=3, corner=sagittal(1.0, 2),
@@ -113,10 +117,15 @@ KINDS: dict[str, Kind] = {
         "1.3", "IO", IMAGES, spacing=(0.03, 0.04), calibrated=True,
         fields={"PixelSpacing": [0.03, 0.04], "PixelSpacingCalibrationType": "GEOMETRY"},
     ),
-    "IO at the sensor": Kind("1.3", "IO", IMAGES, spacing=(0.03, 0.04), source=DETECTOR, fields={"PixelSpacing": [0.03, 0.04]}),
+    "IO at the sensor": Kind(
+        "1.3", "IO", IMAGES, spacing=(0.03, 0.04), source=DETECTOR, fields={"PixelSpacing": [0.03, 0.04]}
+    ),
     "PX": Kind("1.1", "PX", IMAGES, source=UNKNOWN),
     "CT": Kind("2", "CT", STACK, 19 - 1024, "HU", (0.5, 0.75), True, corner=AXIAL, placed=True),
-    "MR": Kind("4", "MR", STACK, 19, "", (0.5, 0.75), True, corner=AXIAL, placed=True, fields={"RescaleSlope": None, "RescaleIntercept": None}),
+    "MR": Kind(
+        "4", "MR", STACK, 19, "", (0.5, 0.75), True, corner=AXIAL, placed=True,
+        fields={"RescaleSlope": None, "RescaleIntercept": None},
+    ),
     "PT": Kind(
         "128", "PT", STACK, 9.5, "BQML", (0.5, 0.75), True, corner=AXIAL, placed=True,
         fields={"RescaleSlope": "0.5", "RescaleIntercept": "0", "Units": "BQML"},
