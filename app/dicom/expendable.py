@@ -49,6 +49,9 @@ class ExpendableProcess:
             self.stop()
             raise self._died() from error
 
+    def alive(self) -> bool:
+        return self._pipe is not None and self.process is not None and self.process.is_alive()
+
     def stop(self) -> None:
         if self._pipe is not None:
             self._pipe.close()
@@ -58,7 +61,7 @@ class ExpendableProcess:
         self._pipe = self.process = None
 
     def _started(self) -> Connection:
-        if self._pipe is not None and self.process is not None and self.process.is_alive():
+        if self._pipe is not None and self.alive():
             return self._pipe
         self.stop()
         context = multiprocessing.get_context("spawn")

@@ -56,11 +56,11 @@ def child(options: argparse.Namespace) -> int:
 
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    from app.dicom.codecs import isolated
+    from app.dicom.codecs import fast_htj2k, isolated
 
     # The second decoder lives in a process of its own; spawning it for every odd stream would measure the spawning.
     isolated.IsolatedDecoder.decode = lambda *_: None  # type: ignore[method-assign]
-    isolated.Htj2kProcesses.decode = lambda *_: None  # type: ignore[method-assign]
+    fast_htj2k.Htj2kProcesses.decode = lambda *_: None  # type: ignore[method-assign]
     from tests.fuzz.mutate import mutated, stream_start
     from tests.fuzz.seeds import Seed, seeds
     from tests.fuzz.targets import exercise, trained_templates

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.dicom.codecs import isolated
+from app.dicom.codecs import fast_htj2k, isolated
 from tests.fuzz.seeds import CORPUS, kind_of
 from tests.fuzz.targets import exercise
 
@@ -46,7 +46,7 @@ def test_a_planted_fault_is_found_and_kept(fault: str, told: str, tmp_path: Path
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.bin")), ids=lambda p: p.stem)
 def test_what_once_failed_ends_with_a_reason(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated.IsolatedDecoder, "decode", lambda *_: None)
-    monkeypatch.setattr(isolated.Htj2kProcesses, "decode", lambda *_: None)
+    monkeypatch.setattr(fast_htj2k.Htj2kProcesses, "decode", lambda *_: None)
     assert exercise(kind_of(path.name), path.read_bytes(), tmp_path).words
 
 
@@ -55,17 +55,18 @@ def test_a_stream_that_crashes_its_decoder_costs_one_frame() -> None:
     import imagecodecs
     import numpy as np
 
+    from app.dicom.codecs.stream_info import jpeg2000_info
     from app.domain.problem import ProblemError
 
     data = (CORPUS / "image-htj2k-quantisation-cut.bin").read_bytes()
     stream = data[data.find(b"\xff\x4f\xff\x51") :]
-    processes = isolated.Htj2kProcesses(1)
+    processes = fast_htj2k.Htj2kProcesses(1)
     try:
         assert processes.wait_until_up()
         with pytest.raises(ProblemError, match="decoder_died"):
-            processes.decode(stream)
+            processes.decode(stream, jpeg2000_info(stream))
         ramp = np.arange(48, dtype=np.uint16).reshape(6, 8)
-        found = processes.decode(imagecodecs.htj2k_encode(ramp, reversible=True))
-        np.testing.assert_array_equal(found, ramp)
+        whole = imagecodecs.htj2k_encode(ramp, reversible=True)
+        np.testing.assert_array_equal(processes.decode(whole, jpeg2000_info(whole)), ramp)
     finally:
         processes.close()

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.dicom.byte_source import FileByteSource
-from app.dicom.codecs import isolated
+from app.dicom.codecs import fast_htj2k, isolated
 from app.dicom.text import decode, person_name
 from app.domain.problem import ProblemError
 from tests.dicom.builders import DEFLATED, image, save
@@ -43,7 +43,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated.IsolatedDecoder, "decode", lambda *_: None)
-    monkeypatch.setattr(isolated.Htj2kProcesses, "decode", lambda *_: None)
+    monkeypatch.setattr(fast_htj2k.Htj2kProcesses, "decode", lambda *_: None)
 
 
 def test_mutated_files(corpus: list[bytes]) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from app.dicom.byte_source import FileByteSource
-from app.dicom.codecs.isolated import htj2k_processes
+from app.dicom.codecs.fast_htj2k import htj2k_processes
 from app.dicom.display_sets import display_sets
 from app.dicom.scanner import scan
 from app.dicom.volume_builder import build_volume

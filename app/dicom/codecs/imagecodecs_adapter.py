@@ -91,15 +91,16 @@ def _watch_unraisable() -> None:
             sys.unraisablehook = _hook
 
 
-def htj2k(stream: bytes) -> Array:
+def htj2k(stream: bytes, out: Array | None = None) -> Array:
     """OpenJPH, for reversible streams only: it lets irreversible values wrap around instead of clipping them.
 
-    It swallows its own errors as unraisable exceptions of this thread: they are errors here.
+    It swallows its own errors as unraisable exceptions of this thread: they are errors here. ``out`` takes the values; a
+    stream of another shape or type is refused.
     """
     _watch_unraisable()
     _caught.errors = []
     try:
-        values = _array(imagecodecs.htj2k_decode(stream))
+        values = _array(imagecodecs.htj2k_decode(stream, out=out))
     except Exception as error:  # each codec of the library has its own error class
         raise broken("HTJ2K") from error
     finally:

@@ -1,6 +1,4 @@
-"""Decoders that may crash natively, in processes of their own: a crash costs one frame.
-
-A second opinion on streams that the fast decoders refuse, and OpenJPH, which hostile HTJ2K streams do crash.
+"""A second opinion on streams that the fast decoders refuse, in a process of its own: a crash costs one frame.
 
 Request = header, stream; answer = header, pixels.
 """
@@ -10,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -61,9 +58,6 @@ class IsolatedDecoder:
         with self._child.lock:
             return self._child.ask(send, _values, TIMEOUT_S)
 
-    def busy(self) -> bool:
-        return self._child.lock.locked()
-
     def close(self) -> None:
         with self._child.lock:
             self._child.stop()
@@ -86,7 +80,7 @@ def _serve(pipe: Connection) -> None:
     import warnings
 
     logging.disable(logging.CRITICAL)
-    _limit_memory()
+    limit_memory()
     warnings.simplefilter("ignore")
     while True:
         try:
@@ -94,7 +88,7 @@ def _serve(pipe: Connection) -> None:
             stream = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        values = _fast_htj2k(stream) if head.get("task") == "htj2k" else _opinion(head, stream)
+        values = _opinion(head, stream)
         if values is None:
             pipe.send_bytes(b"{}")
             continue
@@ -102,7 +96,7 @@ def _serve(pipe: Connection) -> None:
         pipe.send_bytes(values.tobytes())
 
 
-def _limit_memory() -> None:
+def limit_memory() -> None:
     """A stream that asks for more than any picture needs is refused by the system, in this process alone."""
     if sys.platform == "win32":
         return
@@ -110,18 +104,6 @@ def _limit_memory() -> None:
 
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_CHILD_BYTES, resource.RLIM_INFINITY))
-
-
-def _fast_htj2k(stream: bytes) -> Array | None:
-    """None where OpenJPH refuses, as it says by an exception or only on the way."""
-    from app.dicom.codecs.imagecodecs_adapter import htj2k
-
-    if not stream:
-        return None
-    try:
-        return np.ascontiguousarray(htj2k(stream))
-    except (ProblemError, MemoryError):
-        return None
 
 
 def _opinion(head: dict[str, Any], stream: bytes) -> Array | None:
@@ -153,46 +135,5 @@ def _opinion(head: dict[str, Any], stream: bytes) -> Array | None:
     return None
 
 
-class Htj2kProcesses:
-    """OpenJPH in a few processes, twice as fast as OpenJPEG on HTJ2K. Started at the first need, used when they are up."""
-
-    def __init__(self, count: int = 2) -> None:
-        self._decoders = [IsolatedDecoder() for _ in range(count)]
-        self._up = threading.Event()
-        self._starting = threading.Lock()
-        self._begun = False
-
-    def decode(self, stream: bytes) -> Array | None:
-        """None while the processes start, or where OpenJPH refuses: OpenJPEG has its say then. Raises ``ProblemError``."""
-        if expendable_already():
-            return None
-        if not self._up.is_set():
-            with self._starting:
-                if not self._begun:
-                    self._begun = True
-                    threading.Thread(target=self._start, name="htj2k-start", daemon=True).start()
-            return None
-        free = next((d for d in self._decoders if not d.busy()), self._decoders[len(stream) % len(self._decoders)])
-        return free.ask({"task": "htj2k"}, stream)
-
-    def wait_until_up(self, timeout_s: float = 30.0) -> bool:
-        """For tests and measurements."""
-        self.decode(b"")
-        return self._up.wait(timeout_s)
-
-    def close(self) -> None:
-        for decoder in self._decoders:
-            decoder.close()
-
-    def _start(self) -> None:
-        try:
-            for decoder in self._decoders:
-                decoder.ask({"task": "htj2k"}, b"")
-        except ProblemError:
-            return  # OpenJPEG decodes on
-        self._up.set()
-
-
 second_opinion = IsolatedDecoder()
 """The process's own; its child ends with it."""
-htj2k_processes = Htj2kProcesses()

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom.codecs import imagecodecs_adapter
-from app.dicom.codecs.isolated import htj2k_processes, second_opinion
+from app.dicom.codecs.fast_htj2k import htj2k_processes
+from app.dicom.codecs.isolated import second_opinion
 from app.dicom.codecs.stream_info import StreamInfo, broken, check_against, cut, jpeg2000_info, jpeg_info
 from app.dicom.native_pixels import clean_bits, frame_shape, native_frame, stored_dtype
 from app.dicom.transfer_syntaxes import name_of, syntax_of
@@ -54,7 +55,7 @@ def _fast(stream: bytes, info: StreamInfo) -> Array:
     if info.kind == "jpeg":
         return imagecodecs_adapter.jpeg(stream, info)
     if info.high_throughput and info.reversible:
-        found = htj2k_processes.decode(stream)
+        found = htj2k_processes.decode(stream, info)
         if found is not None:
             return found
     return imagecodecs_adapter.jpeg2000(stream)

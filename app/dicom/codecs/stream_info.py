@@ -127,11 +127,26 @@ def jpeg2000_info(stream: bytes) -> StreamInfo:
         components,
         (depth & 0x7F) + 1,
         signed=bool(depth & 0x80),
-        complete=_ends_with_marker(stream),
+        complete=_ends_with_marker(stream) and _tile_parts_whole(stream, pos),
         high_throughput=high_throughput,
         uses_mct=mct,
         reversible=reversible,
     )
+
+
+def _tile_parts_whole(stream: bytes, pos: int) -> bool:
+    """The lengths of the tile-parts lead from one to the next and to the end marker (ISO 15444-1 A.4.2).
+
+    An end marker alone says nothing of a middle that is missing, which decoders fill up in silence.
+    """
+    while stream[pos : pos + 2] == b"\xff\x90" and pos + 12 <= len(stream):
+        (length,) = struct.unpack_from(">I", stream, pos + 6)
+        if length == 0:  # up to the end marker
+            return True
+        if length < 14:
+            return False
+        pos += length
+    return stream[pos : pos + 2] == b"\xff\xd9"
 
 
 def _check_tiles(stream: bytes, start: int, components: int, length: int) -> None:
