@@ -27,6 +27,8 @@ def local_hms(iso_utc: str) -> str:
 def dicom_date(text: str) -> str:
     """``20261117...`` to ``17.11.2026``; what is not a date comes back as it is."""
     if len(text) >= 8 and text[:8].isdigit():
+        if text[4:6] == "00":  # 00000000: a place kept for a date
+            return ""
         return f"{text[6:8]}.{text[4:6]}.{text[:4]}"
     return text
 
@@ -51,6 +53,6 @@ def age_years(birth_date: str, at: str, stated: str = "") -> float | None:
         # 00000000 and the like are no dates; nobody is 2015 years old.
         if born >= _EARLIEST_BIRTH and then >= born:
             return float((then - born) // 10000)
-    if len(stated) == 4 and stated[:3].isdigit() and stated[3] in "DWMY":
+    if len(stated) == 4 and stated[:3].isdigit() and stated != "000Y" and stated[3] in "DWMY":
         return int(stated[:3]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[stated[3]]
     return None

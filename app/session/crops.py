@@ -72,7 +72,14 @@ def finding_crop(
     if found is None:
         return None
     view = replace(
-        pane.view, plane=Plane.STACK, frame_index=at, zoom=1.0, pan=(0.0, 0.0), fit_extent_mm=None, anchor=(0.5, 0.5)
+        pane.view,
+        plane=Plane.STACK,
+        frame_index=at,
+        zoom=1.0,
+        pan=(0.0, 0.0),
+        fit_extent_mm=None,
+        fit_box=None,
+        anchor=(0.5, 0.5),
     )
     return _centred(found, view, size, point_px=finding.location.centre_px)
 

@@ -63,6 +63,8 @@ class PaneState:
     """RENDERED: the own mark whose voxels alone are shown."""
     ai: bool = True
     """False: the second reader's marks stay off this pane."""
+    fit_exposed: bool = False
+    """The view is to fit the exposed field as soon as the picture is there."""
     true_size: bool = False
     """A millimetre of the patient was asked to be one of the screen; gone with the next zoom."""
 

@@ -15,6 +15,7 @@ from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance
 from app.session import rendered_panes
 from app.session.cine import Cine
 from app.session.curved_desk import THICKNESS_MM, CurvedDesk
+from app.session.first_sight import at_first_sight
 from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent, offsets_by_hand
@@ -57,7 +58,7 @@ from app.viewer.primitives import TextWidth, estimated_width
 from app.viewer.tool_api import Button, PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
 from app.viewer.tools.scroll import scrolled
-from app.viewer.view_state import Appearance, Plane, Size, SlabMode, ViewState, one_to_one, resolve, true_size, volume_centre
+from app.viewer.view_state import Appearance, Plane, Size, SlabMode, ViewState, one_to_one, resolve, true_size
 from app.viewer.words import Texts
 
 __all__ = ["DEFAULT_TOOL", "MarkOwner", "OpenStudy", "Overlay", "ReadingRoom"]
@@ -190,6 +191,7 @@ class ReadingRoom:
                 link=hung.link,
                 over=hung_over(hung.over),
                 ai=hung.ai,
+                fit_exposed=hung.fit_exposed,
             )
             if hung.window is not None:
                 state = replace(state, appearance=replace(state.appearance, window=hung.window))
@@ -322,14 +324,10 @@ class ReadingRoom:
         return self.content.problem(pane)
 
     def _view_ready(self, pane: PaneState, layer: ImageLayer) -> ViewState:
-        """A plane that was hung before its volume was there starts at the common point, else in the volume's middle."""
         if pane.curve and pane.view.plane is Plane.OBLIQUE:
             return self.curved.cross_section(pane.curve, pane.view)
-        if pane.view.plane is Plane.STACK or pane.view.point_mm is not None or layer.volume is None:
-            return pane.view
-        view = replace(pane.view, point_mm=self.point_mm or volume_centre(layer.volume.geometry))
-        self._panes[pane.pane_id] = replace(pane, view=view)
-        return view
+        self._panes[pane.pane_id] = at_first_sight(pane, layer, self.point_mm)
+        return self._panes[pane.pane_id].view
 
     def info(self, pane: PaneState, layer: ImageLayer | None, overlay: Overlay) -> PaneInfo:
         if self.display_set(pane) is None:

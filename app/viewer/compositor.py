@@ -95,7 +95,7 @@ def _where(view: ViewState) -> tuple[Any, ...]:
     return (
         view.plane, view.frame_index, view.point_mm, view.zoom, view.pan, view.rotation_deg, view.flip_h, view.flip_v,
         view.slab_mm, view.slab_mode, view.oblique_row, view.oblique_column, view.anchor, view.fit_extent_mm,
-        view.volume_preset, view.crop,
+        view.volume_preset, view.crop, view.fit_box,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,8 @@ class _Item:
 
 
 def _date(text: str) -> str:
+    if text[:8].isdigit() and not int(text[4:6] or 0):
+        return ""  # 00000000: a place kept for a date
     return f"{text[6:8]}.{text[4:6]}.{text[:4]}" if len(text) >= 8 and text[:8].isdigit() else text
 
 
@@ -80,6 +82,8 @@ def _date_time(text: str) -> str:
 
 
 def _age(texts: Texts, age: str) -> str:
+    if age == "000Y":
+        return ""
     if len(age) == 4 and age[:3].isdigit() and age[3] in "YMWD":
         return say(texts, f"viewer.age.{ {'Y': 'years', 'M': 'months', 'W': 'weeks', 'D': 'days'}[age[3]] }", n=int(age[:3]))
     return age
@@ -136,6 +140,8 @@ def _top_left(info: PaneInfo, texts: Texts) -> list[_Item]:
         items.append(_Item("demonstration", say(texts, "viewer.demonstration"), 0, Role.WARNING, framed=True))
     if info.prior:
         items.append(_Item("prior", say(texts, "viewer.prior"), 0, framed=True))
+    if info.side_not_stated:
+        items.append(_Item("side_not_stated", say(texts, "viewer.side_not_stated"), 0))
     return items
 
 
@@ -145,7 +151,7 @@ def _top_right(info: PaneInfo, texts: Texts) -> list[_Item]:
         _Item("plane", plane, 1),
         _Item("study_date", _date_time(info.study_datetime), 0 if info.prior else 1),
         _Item("study", info.study_description, 4),
-        _Item("series", info.series_line, 3),
+        _Item("series", info.series_line, 1),
         _Item("contrast", info.contrast, 6),
     ]
 
@@ -159,7 +165,8 @@ def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
     slab = ""
     if info.slab_mm > 0:
         slab = say(texts, f"viewer.slab.{info.slab_mode or 'max'}", value=number(texts, info.slab_mm, 1))
-    remarks = [_Item(f"remark{n}", say_problem(texts, p), 0, _role_of(p)) for n, p in enumerate(info.remarks)]
+    said = {say_problem(texts, p): _role_of(p) for p in info.remarks}  # a volume says again what its slices say
+    remarks = [_Item(f"remark{n}", text, 0, role) for n, (text, role) in enumerate(said.items())]
     if info.calibration_note:
         role = _NOTES.get(info.calibration_note, Role.WARNING)
         remarks.append(_Item("calibration", say(texts, info.calibration_note), 0, role))
@@ -206,6 +213,20 @@ def _elided(text: str, width: float, size: float, bold: bool, measure: TextWidth
     return text.rstrip() + "\u2026"
 
 
+def _wrapped(item: _Item, width: float, style: Style) -> list[_Item]:
+    """A remark that is longer than the pane is wide, in as many lines as it needs: what must be read is not cut."""
+    if not item.key.startswith("remark") or style.text_width(item.text, style.font, item.bold) <= width:
+        return [item]
+    lines: list[str] = []
+    for word in item.text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and style.text_width(longer, style.font, item.bold) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [replace(item, text=line) for line in lines]
+
+
 def _is_bright(grey: npt.NDArray[np.uint8] | None, x: float, y: float, w: float, h: float) -> bool:
     if grey is None:
         return False
@@ -230,6 +251,7 @@ def _corner(
     shown = [
         i for i in items if i.text and (style.corner_texts or i.rank == 0) and (i.rank <= 1 or w >= _ROOMY * style.scale)
     ]
+    shown = [part for item in shown for part in _wrapped(item, w - 2 * style.margin, style)]
     lines = max(1, int((h * 0.42 - style.margin) / style.line))
     while len(shown) > lines and any(i.rank > 0 for i in shown):
         worst = max(i.rank for i in shown)
@@ -264,6 +286,9 @@ def _corner(
 
 def edge_letters(resolved: ResolvedView) -> tuple[str, str, str, str] | None:
     """Patient letters at the (left, right, top, bottom) edges; None when the image does not say."""
+    plane = resolved.geometry.plane
+    if plane is not None and not plane.in_patient:
+        return None
     directions = resolved.edge_directions()
     if directions is not None:
         right, down = directions
@@ -313,14 +338,33 @@ def scale_bar_mm(mm_per_px: float, width_px: float) -> float:
     return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= limit * (1 + 1e-9))
 
 
-def _scale_bar(resolved: ResolvedView, texts: Texts, style: Style) -> list[Primitive]:
+def _bar_y(resolved: ResolvedView, half: float, label_w: float, around: Sequence[Primitive], style: Style) -> float:
+    """Where the scale bar lies: as low as it may without a text running through it."""
+    w, h = resolved.size
+    y = h - style.margin - style.line * 1.6
+    reach = max(half, label_w / 2) + 4 * style.scale
+    for text in sorted((t for t in around if isinstance(t, Text)), key=lambda t: -t.y):
+        wide = style.text_width(text.text, text.size_px, text.bold)
+        left = text.x - wide if text.anchor is Anchor.TOP_RIGHT else text.x
+        beside = left > w / 2 + reach or left + wide < w / 2 - reach
+        if not beside and text.y + style.line > y - 1.6 * style.line and text.y < y + 2 * style.scale:
+            y = text.y - 4 * style.scale
+    return y
+
+
+def _scale_bar(
+    resolved: ResolvedView,
+    texts: Texts,
+    style: Style,
+    around: Sequence[Primitive] = (),
+    grey: npt.NDArray[np.uint8] | None = None,
+) -> list[Primitive]:
     mm_per_px = resolved.mm_per_pane_px
     w, h = resolved.size
     if mm_per_px is None or w < 160 * style.scale or h < 120 * style.scale:
         return []
     bar_mm = scale_bar_mm(mm_per_px, w)
     half = bar_mm / mm_per_px / 2.0
-    y = h - style.margin - style.line * 1.6
     tick = 4.0 * style.scale
     cm = bar_mm >= 10
     label = say(
@@ -328,7 +372,15 @@ def _scale_bar(resolved: ResolvedView, texts: Texts, style: Style) -> list[Primi
         "viewer.cm" if cm else "viewer.mm",
         value=number(texts, bar_mm / 10 if cm else bar_mm, 0 if bar_mm >= 1 else 1),
     )
-    out: list[Primitive] = [Line(w / 2 - half, y, w / 2 + half, y, Role.TEXT, style.scale, key="scale_bar")]
+    label_w = style.text_width(label, style.font, False)
+    y = _bar_y(resolved, half, label_w, around, style)
+    if y < h / 2:
+        return []
+    out: list[Primitive] = []
+    reach, top = max(half, label_w / 2) + 6 * style.scale, y - 6 * style.scale - style.line
+    if _is_bright(grey, w / 2 - reach, top, 2 * reach, y - top):
+        out.append(Plate(w / 2 - reach, top, 2 * reach, y - top + 4 * style.scale, "scale_plate"))
+    out.append(Line(w / 2 - half, y, w / 2 + half, y, Role.TEXT, style.scale, key="scale_bar"))
     for n in range(6):
         x = w / 2 - half + 2 * half * n / 5
         out.append(Line(x, y - (tick if n in (0, 5) else tick / 2), x, y, Role.TEXT, style.scale, key="scale_tick"))
@@ -454,14 +506,17 @@ def decorate(
         out.extend(crosshair(resolved, point_mm, style))
     out.extend(marks)
     out.extend(_letters(resolved, style, grey))
+    corners = [
+        *_corner(_top_left(info, texts), size, False, False, style, grey),
+        *_corner(_top_right(info, texts), size, True, False, style, grey),
+        *_corner(_bottom_left(info, texts), size, False, True, style, grey),
+        *_corner(_bottom_right(info, texts, resolved), size, True, True, style, grey),
+    ]
     if style.corner_texts:
-        out.extend(_scale_bar(resolved, texts, style))
+        out.extend(_scale_bar(resolved, texts, style, corners, grey))
     if heatmap is not None:
         out.extend(_colour_bar(resolved, heatmap[0], heatmap[1], texts, style))
-    out.extend(_corner(_top_left(info, texts), size, False, False, style, grey))
-    out.extend(_corner(_top_right(info, texts), size, True, False, style, grey))
-    out.extend(_corner(_bottom_left(info, texts), size, False, True, style, grey))
-    out.extend(_corner(_bottom_right(info, texts, resolved), size, True, True, style, grey))
+    out.extend(corners)
     return tuple(out)
 
 

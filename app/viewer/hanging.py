@@ -14,13 +14,16 @@ from app.viewer.hanging_rules import (
     Rule,
     RuleResult,
     candidates,
+    documents,
     evaluate,
     is_localizer,
     set_attributes,
+    slice_plane,
     study_attributes,
 )
 from app.viewer.layouts import Cell, grid_for, layout_cells
 from app.viewer.presets import preset
+from app.viewer.upright import SECTIONS, upright
 from app.viewer.view_state import Plane, ViewState
 
 PriorStudy = tuple[Study, tuple[DisplaySet, ...]]
@@ -47,6 +50,8 @@ class HungPane:
     over: str = ""
     """Display set laid over it in colour, or empty."""
     ai: bool = True
+    fit_exposed: bool = False
+    """What zoom 1 fits is to become the exposed field, as soon as the picture is there."""
 
     @property
     def display_set_id(self) -> str:
@@ -137,7 +142,11 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, o
         slab_mm=spec.slab_mm if plane is not Plane.STACK else 0.0,
         slab_mode=spec.slab_mode,
         invert=spec.invert,
+        zoom=spec.zoom,
     )
+    shown = slice_plane(found)
+    if plane is Plane.STACK and shown is not None and found.display_set.modality in SECTIONS and not spec.right_is:
+        view = upright(view, shown)
     wanted = dict(spec.preset_by_set).get(name, spec.preset)
     chosen = preset(wanted) if wanted else None
     return HungPane(
@@ -153,7 +162,18 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, o
         name,
         over.display_set.display_set_id if over is not None and plane is not Plane.STACK else "",
         spec.ai,
+        spec.fit == "exposed",
     )
+
+
+def _aspect(found: Sequence[Candidate]) -> float:
+    """Width to height of the pictures, the middle one of all."""
+    known = []
+    for c in found:
+        pixels = c.instance.pixel_format if c.instance is not None else None
+        if pixels is not None and pixels.rows and pixels.columns:
+            known.append(pixels.columns / pixels.rows)
+    return min(4.0, max(0.25, sorted(known)[len(known) // 2])) if known else 1.0
 
 
 def _one_scale(panes: list[HungPane], specs: Sequence[PaneSpec], found: Sequence[Candidate | None]) -> list[HungPane]:
@@ -174,10 +194,9 @@ def _one_scale(panes: list[HungPane], specs: Sequence[PaneSpec], found: Sequence
 def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Sequence[Candidate]) -> tuple[HungStage, ...]:
     if protocol.grid:
         shown = sorted(current, key=is_localizer)[:MAX_GRID]
-        layout = grid_for(len(shown))
+        layout = grid_for(len(shown), _aspect(shown))
         cells = layout_cells(layout)
-        spec = PaneSpec((), link="grid", start="middle")
-        filled = [_hang_pane(spec, cell, c, "") for cell, c in zip(cells, shown, strict=False)]
+        filled = [_hang_pane(protocol.grid_pane, cell, c, "") for cell, c in zip(cells, shown, strict=False)]
         filled += [HungPane(cell, ViewState()) for cell in cells[len(filled) :]]
         return (HungStage("all", layout, tuple(filled)),)
     by_name = {s.name: s for s in protocol.selectors}
@@ -229,4 +248,11 @@ def hang(
         if stages:
             rest = tuple(c for _, c, _ in judged if c is not chosen)
             return Hanging(protocol.name, stages, score, (chosen, *rest))
-    return Hanging("", (), 0.0, tuple(c for _, c, _ in judged))
+    rest = tuple(c for _, c, _ in judged)
+    papers = documents(study, display_sets)
+    if papers and not current:  # a study of reports alone opens on its reports
+        layout = grid_for(min(2, len(papers)), 0.7)
+        cells = layout_cells(layout)
+        panes = [_hang_pane(PaneSpec(()), cell, c, "") for cell, c in zip(cells, papers, strict=False)]
+        return Hanging("documents", (HungStage("all", layout, tuple(panes)),), 0.0, rest)
+    return Hanging("", (), 0.0, rest)

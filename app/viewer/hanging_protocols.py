@@ -51,6 +51,10 @@ class PaneSpec:
     over: str = ""
     """Selector of a volume that is laid over this one in colour (PET over CT)."""
     invert: bool = False
+    zoom: float = 1.0
+    """Below 1 a margin stays around the picture: what is burned into ultrasound is not written over."""
+    fit: str = ""
+    """"exposed": what zoom 1 fits is the exposed field of a film, without its even frame."""
     ai: bool = True
     """False: the second reader's marks stay off this pane after the reveal."""
 
@@ -78,6 +82,8 @@ class HangingProtocol:
     """Added to the score: a special protocol goes before a general one."""
     grid: bool = False
     """Instead of stages: every candidate in its own pane, in the study's order."""
+    grid_pane: PaneSpec = PaneSpec((), link="grid", start="middle")
+    """How the panes of a grid look at what hangs in them."""
     example: Mapping[str, Any] | None = None
     title: str = ""
     """Of a protocol of the reader's own; shipped ones have a message."""
@@ -91,6 +97,8 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
     for wanted in (entry.get("preset", ""), *by_set.values()):
         if wanted and preset(wanted) is None:
             raise ValueError(f"unknown window preset {wanted!r}")
+    if entry.get("fit", "") not in ("", "exposed") or not 0.5 <= float(entry.get("zoom", 1.0)) <= 1.0:
+        raise ValueError('"fit" is exposed, "zoom" lies between 0.5 and 1')
     if entry.get("start", "first") not in ("first", "middle", "last"):
         raise ValueError('"start" is first, middle or last')
     anchor = entry.get("anchor", [0.5, 0.5])
@@ -109,6 +117,8 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
         tuple(by_set.items()),
         entry.get("over", ""),
         bool(entry.get("invert", False)),
+        float(entry.get("zoom", 1.0)),
+        entry.get("fit", ""),
         bool(entry.get("ai", True)),
     )
 
@@ -146,6 +156,7 @@ def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
         tuple(stages),
         float(data.get("rank", 0.0)),
         grid,
+        _pane({"link": "grid", "start": "middle", **data.get("grid_pane", {}), "set": []}, names),
         data.get("example"),
         str(data.get("title", "")),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from app.domain.geometry import PlaneGeometry
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Patient, Series, Study
 from app.domain.study_lookup import instances_by_uid, series_by_uid
 
@@ -108,6 +109,24 @@ def candidates(study: Study, display_sets: Sequence[DisplaySet], prior: bool) ->
     return out
 
 
+_READ_FIRST = ("SR", "DOC", "ECG", "KO")
+
+
+def documents(study: Study, display_sets: Sequence[DisplaySet]) -> list[Candidate]:
+    """What can be read of a study without pictures: reports first."""
+    series = series_by_uid(study)
+    found = [
+        Candidate(study, d, series.get(d.series_instance_uid), None, 0, False)
+        for d in display_sets
+        if d.kind is DisplaySetKind.DOCUMENT
+    ]
+    last = len(_READ_FIRST)
+    return sorted(
+        found,
+        key=lambda c: _READ_FIRST.index(c.display_set.modality) if c.display_set.modality in _READ_FIRST else last,
+    )
+
+
 _LOCALIZERS = ("localizer", "localiser", "scout", "topogram", "pilot", "surview", "survey")
 
 
@@ -118,13 +137,18 @@ def is_localizer(candidate: Candidate) -> bool:
     return "LOCALIZER" in image_type or any(word in description for word in _LOCALIZERS)
 
 
+def slice_plane(candidate: Candidate) -> PlaneGeometry | None:
+    """Of the picture, or of the first one of a stack."""
+    instance = candidate.instance
+    if instance is None or not candidate.display_set.frames:
+        return None
+    ref = candidate.display_set.frames[candidate.frame_index]
+    return instance.frames[ref.frame].plane if ref.frame < len(instance.frames) else None
+
+
 def plane_of(candidate: Candidate) -> str:
     """axial, coronal, sagittal, oblique, or "" without a position."""
-    instance = candidate.instance
-    ref = candidate.display_set.frames[candidate.frame_index]
-    if instance is None or ref.frame >= len(instance.frames):
-        return ""
-    plane = instance.frames[ref.frame].plane
+    plane = slice_plane(candidate)
     if plane is None:
         return ""
     normal = np.abs(np.asarray(plane.normal))

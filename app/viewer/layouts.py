@@ -55,9 +55,23 @@ def layout_names() -> tuple[str, ...]:
     return ("1x1", "1x2", "2x1", "1x3", "2x2", "2x3", "3x3", "1+2", "1+3")
 
 
-def grid_for(count: int) -> str:
-    """The smallest offered grid for so many pictures, at most 3x3."""
-    for layout in ("1x1", "1x2", "2x2", "2x3", "3x3"):
-        if len(layout_cells(layout)) >= count:
-            return layout
-    return "3x3"
+_GRIDS = ("1x1", "1x2", "2x1", "1x3", "2x2", "1x4", "2x3", "2x4", "3x3")
+_ROOM_ASPECT = 1.35
+"""Width to height of the room for panes on a wide screen with both side panels."""
+
+
+def grid_for(count: int, aspect: float = 1.0) -> str:
+    """The grid in which ``count`` pictures of this width to height are seen largest; at most 3x3.
+
+    An empty pane costs a fifth: a grid that is full is taken before one that shows its pictures only a little larger.
+    """
+    best, worth = "3x3", 0.0
+    for layout in _GRIDS:
+        cells = layout_cells(layout)
+        if len(cells) < count:
+            continue
+        width, height = cells[0][2] * _ROOM_ASPECT, cells[0][3]
+        side = min(width / aspect, height) * 0.8 ** (len(cells) - count)
+        if side > worth * 1.001:
+            best, worth = layout, side
+    return best

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem
 from app.domain.study import DisplaySet, Instance, Series, Study
+from app.viewer.image_geometry import PROJECTION
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class PaneInfo:
     """Message ids of what was done to the pane (shutter, linked by hand, true size): always drawn."""
     location_axis: str = ""
     """L, P or H before the location of a reformat; empty for acquired slices."""
+    side_not_stated: bool = False
+    """A projection whose file says neither side nor directions: letters cannot be drawn."""
 
 
 def pane_info(study: Study, series: Series | None, display_set: DisplaySet, instance: Instance | None, at: int) -> PaneInfo:
@@ -110,4 +113,7 @@ def pane_info(study: Study, series: Series | None, display_set: DisplaySet, inst
             contrast=instance.contrast_agent,
             remarks=(*info.remarks, *instance.repairs),
         )
+        told = info.laterality in ("R", "L", "B") or len(instance.patient_orientation) == 2
+        silent = not told and not any(f.plane is not None for f in instance.frames[:1])
+        info = replace(info, side_not_stated=silent and display_set.modality in PROJECTION)
     return info

@@ -139,6 +139,7 @@ def presented_view(
         pan=(0.0, 0.0),
         anchor=(0.5, 0.5),
         fit_extent_mm=None,
+        fit_box=None,
     )
     if area is None:
         return base

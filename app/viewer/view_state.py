@@ -74,6 +74,8 @@ class ViewState:
     """Which part of the image lies at the same part of the pane: (1, 0.5) puts the image's right edge at the pane's."""
     fit_extent_mm: Point2 | None = None
     """What zoom 1 fits instead of the image itself: panes with the same extent and size show one scale."""
+    fit_box: tuple[float, float, float, float] | None = None
+    """(x0, y0, x1, y1) in image px: what zoom 1 fits and places instead of the whole image. Nothing is hidden by it."""
     volume_preset: str = "bone"
     """RENDERED: a look of ``resources/volume_presets.toml``."""
     crop: tuple[float, float, float, float, float, float] = (0.0, 1.0, 0.0, 1.0, 0.0, 1.0)
@@ -235,7 +237,7 @@ class ResolvedView:
         return out[0], out[1]
 
 
-def _linear_part(view: ViewState) -> npt.NDArray[np.float64]:
+def linear_part(view: ViewState) -> npt.NDArray[np.float64]:
     """Rotation clockwise as seen (y points down), then flips."""
     quarter = round(view.rotation_deg / 90.0)
     if abs(view.rotation_deg - 90.0 * quarter) < 1e-9:  # exact for quarter turns
@@ -248,10 +250,14 @@ def _linear_part(view: ViewState) -> npt.NDArray[np.float64]:
     return np.asarray(flips @ rotation, dtype=np.float64)
 
 
+def _fitted(view: ViewState, geometry: ImageGeometry) -> tuple[float, float, float, float]:
+    return view.fit_box or (0.0, 0.0, float(geometry.columns), float(geometry.rows))
+
+
 def fit_scale(view: ViewState, size: Size, geometry: ImageGeometry) -> float:
     """Pane pixels per spacing unit at zoom 1: the image (or ``fit_extent_mm``) just fits, turned by quarters."""
-    width = geometry.columns * geometry.column_spacing
-    height = geometry.rows * geometry.row_spacing
+    x0, y0, x1, y1 = _fitted(view, geometry)
+    width, height = (x1 - x0) * geometry.column_spacing, (y1 - y0) * geometry.row_spacing
     if view.fit_extent_mm is not None and (geometry.calibrated or geometry.detector_mm):
         width, height = view.fit_extent_mm
     if round(view.rotation_deg / 90.0) % 2:
@@ -264,11 +270,10 @@ def resolve(view: ViewState, size: Size, geometry: ImageGeometry) -> ResolvedVie
     if size[0] < 1 or size[1] < 1:
         raise ValueError(f'"size" must be at least 1 x 1, it is {size}')
     scale = fit_scale(view, size, geometry) * view.zoom
-    linear = _linear_part(view) @ np.diag([geometry.column_spacing * scale, geometry.row_spacing * scale])
+    linear = linear_part(view) @ np.diag([geometry.column_spacing * scale, geometry.row_spacing * scale])
     linear[np.abs(linear) < 1e-12] = 0.0
-    corners = np.array(
-        [[0, 0], [geometry.columns, 0], [0, geometry.rows], [geometry.columns, geometry.rows]], dtype=np.float64
-    )
+    x0, y0, x1, y1 = _fitted(view, geometry)
+    corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]], dtype=np.float64)
     shown = corners @ linear.T
     low, high = shown.min(axis=0), shown.max(axis=0)
     pane = np.asarray(size, dtype=np.float64)

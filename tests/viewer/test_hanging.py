@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.domain.geometry import PlaneGeometry
@@ -14,12 +15,13 @@ from app.domain.messages import load_catalogues
 from app.domain.pixels import PixelFormat
 from app.domain.resources import resource_path
 from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, FrameRef, Instance, Patient, Series, Study
+from app.viewer.exposed import exposed_box
 from app.viewer.hanging import hang
 from app.viewer.hanging_protocols import HangingProtocol, load_protocols, protocol_from, shipped_protocols
 from app.viewer.hanging_rules import check, rule_from
 from app.viewer.layouts import grid_for, layout_cells, layout_names
 from app.viewer.presets import preset, preset_name, presets_for, window_presets
-from app.viewer.view_state import Plane
+from app.viewer.view_state import ImageGeometry, Plane, ViewState, resolve
 
 PROTOCOLS = shipped_protocols().protocols
 NAMED = {p.name: p for p in PROTOCOLS}
@@ -73,7 +75,7 @@ def test_every_protocol_hangs_its_own_example_and_no_empty_study(protocol: Hangi
     empty = hang(Study("1.9", Patient(), ()), (), protocols=(protocol,))
     assert (empty.protocol, empty.stages) == ("", ())
     documents = tuple(replace(s, kind=DisplaySetKind.DOCUMENT) for s in sets)
-    assert hang(study, documents).protocol == ""
+    assert hang(study, documents).protocol == "documents"
 
 
 def test_chest_ct_hangs_one_and_three_with_prior() -> None:
@@ -189,11 +191,68 @@ def test_why_did_it_hang_like_this_has_an_answer() -> None:
     assert len(hanging.considered) == len(PROTOCOLS)
 
 
-def test_a_grid_holds_nine_at_most() -> None:
+def test_a_grid_holds_nine_at_most_and_leaves_few_panes_empty() -> None:
     entry = {"modality": "MR", "kind": "stack", "frames": 3, "plane": "axial"}
-    for n, layout in ((1, "1x1"), (2, "1x2"), (5, "2x3"), (14, "3x3")):
+    for n, layout in ((1, "1x1"), (2, "1x2"), (3, "1x3"), (4, "2x2"), (5, "2x3"), (7, "2x4"), (14, "3x3")):
         stage = hang(*study_of({"study_description": "", "display_set": [entry] * n})).stages[0]
         assert stage.layout == layout == grid_for(n)
+    assert grid_for(3, 16 / 9) == "2x2"
+    assert grid_for(2, 3.0) == "2x1"
+    assert grid_for(3, 0.75) == "1x3"
+
+
+def test_a_slice_stored_upside_down_stands_upright_and_an_oblique_one_as_it_was() -> None:
+    study, sets = study_of(
+        {"study_description": "", "display_set": [{"modality": "CT", "kind": "stack", "frames": 5, "plane": "axial"}]}
+    )
+
+    def hung(row: tuple, column: tuple) -> tuple:
+        plane = PlaneGeometry((0.0, 0.0, 0.0), row, column, 0.7, 0.7, 64, 64, "1.9")
+        first = study.series[0]
+        turned = replace(first, instances=tuple(replace(i, frames=(FrameHeader(plane),)) for i in first.instances))
+        view = hang(replace(study, series=(turned,)), sets).stages[0].panes[0].view
+        resolved = resolve(view, (300, 300), ImageGeometry.of_plane(plane))
+        return (view.rotation_deg, view.flip_h), resolved.edge_directions()
+
+    way, (right, down) = hung((1, 0, 0), (0, -1, 0))  # feet-first of a converter: the back is at the top
+    assert way == (180.0, True)
+    assert right == pytest.approx((1, 0, 0), abs=1e-9)
+    assert down == pytest.approx((0, 1, 0), abs=1e-9)
+    way, (right, down) = hung((-1, 0, 0), (0, -1, 0))  # prone
+    assert way == (180.0, False)
+    assert down == pytest.approx((0, 1, 0), abs=1e-9)
+    way, (right, down) = hung((0, 0, 1), (0, -1, 0))  # sagittal, lying on the face
+    assert (right, down) == (pytest.approx((0, 1, 0), abs=1e-9), pytest.approx((0, 0, -1), abs=1e-9))
+    assert hung((1, 0, 0), (0, 1, 0))[0] == (0.0, False)
+    s = 0.5**0.5
+    assert hung((-1, 0, 0), (0, -s, -s))[0] == (0.0, False)
+
+
+def test_a_film_fits_its_exposed_field() -> None:
+    values = np.full((100, 200), 1023, np.uint16)
+    assert exposed_box(values) is None
+    values[20:90, 30:180] = np.arange(150) * 3
+    assert exposed_box(values) == (30.0, 20.0, 180.0, 90.0)
+    view = ViewState(fit_box=(30.0, 20.0, 180.0, 90.0))
+    resolved = resolve(view, (300, 300), ImageGeometry(200, 100))
+    assert resolved.px_to_pane(30, 20) == pytest.approx((0.0, 80.0))
+    assert resolved.px_to_pane(180, 90) == pytest.approx((300.0, 220.0))
+    assert exposed_box(np.arange(20000).reshape(100, 200)) is None
+    values[:] = 7
+    values[50, 100] = 9
+    assert exposed_box(values) is None  # a speck is no field
+
+
+def test_a_single_view_of_a_breast_hangs_with_its_chest_wall_at_the_edge() -> None:
+    entry = {"modality": "MG", "kind": "images", "frames": 1, "view_position": "MLO", "orientation": ["P", "FL"]}
+    right = hang(*study_of({"study_description": "", "display_set": [{**entry, "laterality": "R"}]})).stages[0]
+    left = hang(*study_of({"study_description": "", "display_set": [{**entry, "laterality": "L"}]})).stages[0]
+    assert (right.layout, right.panes[0].view.anchor, right.panes[0].view.flip_h) == ("1x1", (1.0, 0.5), False)
+    assert (left.panes[0].view.anchor, left.panes[0].view.flip_h) == ((0.0, 0.5), True)
+    both = [{**entry, "laterality": "R"}, {**entry, "laterality": "L", "view_position": "CC"}]
+    stage = hang(*study_of({"study_description": "", "display_set": both})).stages[0]
+    assert stage.layout == "1x2"
+    assert all(p.display_set_id for p in stage.panes)
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,8 @@ CASES: dict[str, tuple[str, list[dict[str, Any]], str, str, list[str]]] = {
     "bitewings": ("Bitewings", pictures("IO", 2), "intraoral", "1x2", ["0", "1"]),
     "cbct": ("CBCT maxilla", [stack("CT", "axial", "0.2 mm", 300, thickness=0.2)], "cbct", "2x2", ["0"] * 4),
     "ultrasound": (
-        "Abdomen", [{"modality": "US", "kind": "cine", "frames": 40}, *pictures("US", 2)], "ultrasound", "2x2",
-        ["0", "1", "2", "-"],
+        "Abdomen", [{"modality": "US", "kind": "cine", "frames": 40}, *pictures("US", 2)], "ultrasound", "1x3",
+        ["0", "1", "2"],
     ),
     "angiography": (
         "Coronary angiography",

@@ -112,6 +112,8 @@ class PaneGrid(QWidget):
         pane = self._panes.get(pane_id)
         if reading is None or pane is None or not pane.isVisible():
             return
+        if all(box.pane_id != pane_id for box in reading.layout().panes):
+            return  # painted once more between the opening of a study and its panes
         width, height = pane.device_size()
         self._pool.request(pane_id, reading.picture_request(pane_id, width, height, pane.devicePixelRatioF(), draft))
 
