@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.problem import Problem, Severity
-from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, FrameRef, Instance, Series, Study
+from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, FrameRef, Instance, Moment, Series, Study
 
 _PRESENTATION_PREFIX: Final = "1.2.840.10008.5.1.4.1.1.11."
 _DERIVED: Final = frozenset({"SEG", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG", "RWV", "M3D", "FID", "PLAN", "ANN"})
@@ -56,6 +56,8 @@ class SplitRule:
     key: Callable[[_Frame], Key]
     label: Callable[[Key], str]
     stacks_only: bool = True
+    in_time: bool = False
+    """The parts are moments of one 4D series where they lie at the same places."""
 
 
 def _plane_key(frame: _Frame) -> Key:
@@ -108,6 +110,12 @@ def _time_key(frame: _Frame) -> Key:
     return (frame.header.temporal_position,) if frame.header.temporal_position is not None else ()
 
 
+def _cardiac_key(frame: _Frame) -> Key:
+    """Nominal place in the heart's cycle, in steps that a clock's rounding does not tell apart."""
+    cardiac = frame.header.cardiac
+    return (round(cardiac[0], 1), cardiac[1]) if cardiac is not None else ()
+
+
 def _acquisition_key(frame: _Frame) -> Key:
     return (frame.instance.acquisition_number,) if frame.instance.acquisition_number is not None else ()
 
@@ -150,7 +158,8 @@ STACK_RULES: Final[tuple[SplitRule, ...]] = (
     SplitRule("split.b_value", _b_value_key, lambda k: f"b = {k[0]} s/mm²" if k else ""),
     SplitRule("split.echo", _echo_key, lambda k: f"TE {k[0]}" if k else ""),
     SplitRule("split.stack", _stack_key, lambda k: _joined(k)),
-    SplitRule("split.time", _time_key, lambda k: f"T{k[0]:g}" if k else ""),
+    SplitRule("split.time", _time_key, lambda k: f"T{k[0]:g}" if k else "", in_time=True),
+    SplitRule("split.cardiac", _cardiac_key, lambda k: f"{k[0]:g} {k[1]}" if k else "", in_time=True),
 )
 """Applied in this order. Acquisition and content time part only what still lies at the same place (see ``_by_place``)."""
 
@@ -174,8 +183,11 @@ def _of_series(study: Study, series: Series) -> Iterable[DisplaySet]:
             reason = Problem("split.multiframe", {}, Severity.NOTE)
         if kind in (DisplaySetKind.STACK, DisplaySetKind.IMAGES):
             frames = [_Frame(i, n, h) for i in instances for n, h in enumerate(i.frames)]
-            for part in _split(frames, kind, reason):
-                yield _made(study, series, part.kind, part.frames, part.label, part.reason, part.key)
+            parts = list(_split(frames, kind, reason))
+            moments = _moments(series, parts)
+            for n, part in enumerate(parts):
+                made = _made(study, series, part.kind, part.frames, part.label, part.reason, part.key)
+                yield replace(made, moment=moments[n]) if n in moments else made
             continue
         frames = [_Frame(i, n, h) for i in instances for n, h in enumerate(i.frames)]
         refs = tuple(f.ref for f in frames) or tuple(FrameRef(i.sop_instance_uid) for i in instances)
@@ -223,6 +235,29 @@ class _Part:
     label: str
     reason: Problem | None
     key: str
+    base: str = ""
+    """The key without what parts it in time."""
+    base_label: str = ""
+    times: tuple[Key, ...] = ()
+    value: str = ""
+
+
+def _moments(series: Series, parts: list[_Part]) -> dict[int, Moment]:
+    """Parts that differ only in time and lie at the same places, as the moments of one group."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for n, part in enumerate(parts):
+        if part.times and part.kind is DisplaySetKind.STACK:
+            groups[part.base].append(n)
+    found: dict[int, Moment] = {}
+    for base, members in groups.items():
+        places = {tuple(sorted(map(repr, map(_place, parts[n].frames)))) for n in members}
+        if len(members) < 2 or len(places) > 1:
+            continue
+        members.sort(key=lambda n: tuple(tuple((isinstance(v, str), v) for v in key) for key in parts[n].times))
+        name = f"{series.series_instance_uid}{base}/time"
+        for number, n in enumerate(members, 1):
+            found[n] = Moment(name, number, len(members), parts[n].base_label, parts[n].value)
+    return found
 
 
 def _split(frames: list[_Frame], kind: DisplaySetKind, reason: Problem | None) -> Iterable[_Part]:
@@ -242,6 +277,8 @@ def _applied(rule: SplitRule, part: _Part) -> list[_Part]:
         groups[rule.key(frame)].append(frame)
     if len(groups) == 1:
         return [part]
+    if rule.code == "split.cardiac" and not _same_places(groups):
+        return [part]  # delays that differ from slice to slice: their order tells the phases
     if rule.code in ("split.image_type", "split.echo", "split.stack", "split.time", "split.b_value") and not _worth(groups):
         return [part]
     why = Problem(rule.code, {"parts": len(groups)}, Severity.NOTE)
@@ -252,6 +289,10 @@ def _applied(rule: SplitRule, part: _Part) -> list[_Part]:
             " ".join(t for t in (part.label, rule.label(key)) if t),
             why,
             f"{part.key}/{rule.code.split('.')[1]}={_joined(key)}",
+            part.base if rule.in_time else f"{part.base}/{rule.code.split('.')[1]}={_joined(key)}",
+            part.base_label if rule.in_time else " ".join(t for t in (part.base_label, rule.label(key)) if t),
+            (*part.times, key) if rule.in_time else part.times,
+            " ".join(t for t in (part.value, rule.label(key)) if t) if rule.in_time else part.value,
         )
         for key, found in groups.items()
     ]
@@ -289,6 +330,10 @@ def _by_place(part: _Part) -> list[_Part]:
                 " ".join(t for t in (part.label, f"A{_joined(key)}") if t),
                 Problem("split.acquisition", {"parts": len(acquisitions)}, Severity.NOTE),
                 f"{part.key}/acquisition={_joined(key)}",
+                f"{part.base}/acquisition={_joined(key)}",
+                " ".join(t for t in (part.base_label, f"A{_joined(key)}") if t),
+                part.times,
+                part.value,
             )
             for key, found in acquisitions.items()
         ]
@@ -300,6 +345,12 @@ def _by_place(part: _Part) -> list[_Part]:
 
 def _parts_places(groups: dict[Key, list[_Frame]]) -> bool:
     return all(len({_place(f) for f in frames}) == len(frames) for frames in groups.values())
+
+
+def _same_places(groups: dict[Key, list[_Frame]]) -> bool:
+    """Every group lies at the same places, once at each."""
+    places = {tuple(sorted(map(repr, map(_place, frames)))) for frames in groups.values()}
+    return len(places) == 1 and _parts_places(groups)
 
 
 def _by_order(part: _Part, times: int) -> list[_Part]:
@@ -315,6 +366,10 @@ def _by_order(part: _Part, times: int) -> list[_Part]:
             f"{part.label} P{n + 1}".strip(),
             reason,
             f"{part.key}/phase={n + 1}",
+            part.base,
+            part.base_label,
+            (*part.times, (n + 1,)),
+            " ".join(t for t in (part.value, f"P{n + 1}") if t),
         )
         for n in range(times)
     ]

@@ -11,7 +11,8 @@ from app.dicom import tags
 from app.dicom.luts import lut_from_item
 from app.dicom.raw_items import RawDataset
 from app.dicom.text import decode
-from app.dicom.values import code, double, integer, number, numbers, text, unsigned, unsigned_many
+from app.dicom.values import code, double, doubles, integer, number, numbers, text, unsigned, unsigned_many
+from app.dicom.volume_frame import volume_frame_of
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.pixels import Lut, ModalityTransform, VoiFunction, VoiWindow
 from app.domain.problem import Problem, Severity
@@ -170,7 +171,7 @@ def classic_frames(
     temporal = number(dataset, tags.TEMPORAL_POSITION_IDENTIFIER)
     windows = windows_of(dataset)
     if count == 1:
-        return (FrameHeader(plane, transform, windows, (), temporal),)
+        return (FrameHeader(plane, transform, windows, (), temporal, cardiac=_cardiac(dataset)),)
     offsets = numbers(dataset, tags.GRID_FRAME_OFFSET_VECTOR)
     if plane is not None and modality == "RTDOSE" and len(offsets) == count:
         return tuple(FrameHeader(_shifted(plane, o - offsets[0]), transform, windows) for o in offsets)
@@ -207,6 +208,7 @@ def enhanced_frames(
     plain_orientation = numbers(dataset, tags.IMAGE_ORIENTATION_PATIENT)
     plain_spacing = numbers(dataset, tags.PIXEL_SPACING)
     plain_windows = windows_of(dataset)
+    volume = volume_frame_of(dataset)
     empty = RawDataset()
     found = []
     for n in range(count):
@@ -216,15 +218,23 @@ def enhanced_frames(
             return group.first(tag) or shared.first(tag) or empty
 
         position = numbers(item(tags.PLANE_POSITION_SEQUENCE), tags.IMAGE_POSITION_PATIENT)
+        spacing = numbers(item(tags.PIXEL_MEASURES_SEQUENCE), tags.PIXEL_SPACING) or plain_spacing
         plane = plane_from(
             position or (plain_position if count == 1 else ()),
             numbers(item(tags.PLANE_ORIENTATION_SEQUENCE), tags.IMAGE_ORIENTATION_PATIENT) or plain_orientation,
-            numbers(item(tags.PIXEL_MEASURES_SEQUENCE), tags.PIXEL_SPACING) or plain_spacing,
+            spacing,
             rows,
             columns,
             reference,
             repairs,
         )
+        if plane is None and not position:
+            place = doubles(item(tags.PLANE_POSITION_VOLUME_SEQUENCE), tags.IMAGE_POSITION_VOLUME)
+            turn = doubles(item(tags.PLANE_ORIENTATION_VOLUME_SEQUENCE), tags.IMAGE_ORIENTATION_VOLUME)
+            own = plane_from(place, turn, spacing, rows, columns, volume.uid, repairs)
+            plane = volume.placed(own) if own is not None else None
+            if plane is not None and not plane.in_patient:
+                _once(repairs, Problem("dicom.no_place_in_patient", {}, Severity.NOTE))
         values = item(tags.PIXEL_VALUE_TRANSFORMATION_SEQUENCE)
         source = values if values.values else dataset
         content = item(tags.FRAME_CONTENT_SEQUENCE)
@@ -234,18 +244,36 @@ def enhanced_frames(
                 modality_transform_of(source, modality, signed, repairs),
                 windows_of(item(tags.FRAME_VOI_LUT_SEQUENCE)) or plain_windows,
                 unsigned_many(content, tags.DIMENSION_INDEX_VALUES),
-                _temporal(content, dataset),
+                _temporal(content, item(tags.TEMPORAL_POSITION_SEQUENCE), dataset),
                 text(content, tags.STACK_ID),
                 b_value=double(item(tags.MR_DIFFUSION_SEQUENCE), tags.DIFFUSION_B_VALUE),
                 echo_time_ms=double(item(tags.MR_ECHO_SEQUENCE), tags.EFFECTIVE_ECHO_TIME),
+                cardiac=_cardiac(item(tags.CARDIAC_SYNCHRONIZATION_SEQUENCE)),
             )
         )
     return tuple(found)
 
 
-def _temporal(content: RawDataset, dataset: RawDataset) -> float | None:
+def _cardiac(dataset: RawDataset) -> tuple[float, str] | None:
+    """Percentage of the cycle, else the nominal delay after the R wave, else a classic header's Trigger Time."""
+    for tag, unit, read in (
+        (tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE, "%", double),
+        (tags.NOMINAL_CARDIAC_TRIGGER_DELAY, "ms", double),
+        (tags.TRIGGER_TIME, "ms", number),
+    ):
+        value = read(dataset, tag)
+        if value is not None and math.isfinite(value):
+            return (value, unit)
+    return None
+
+
+def _temporal(content: RawDataset, position: RawDataset, dataset: RawDataset) -> float | None:
+    """The index of the moment, else its offset in time, else the identifier of a classic header."""
     index = unsigned(content, tags.TEMPORAL_POSITION_INDEX)
     if index is not None:
         return float(index)
+    offset = double(position, tags.TEMPORAL_POSITION_TIME_OFFSET)
+    if offset is not None and math.isfinite(offset):
+        return offset
     plain = integer(dataset, tags.TEMPORAL_POSITION_IDENTIFIER)
     return None if plain is None or math.isnan(plain) else float(plain)

@@ -17,7 +17,7 @@ from app.dicom.header import read_raw_of
 from app.dicom.luts import PALETTE_TAGS, lut_from_item
 from app.dicom.overlays import OVERLAY_TAGS, overlays_by_group
 from app.dicom.raw_items import RawDataset
-from app.dicom.real_world import MAPPING_SEQUENCE, maps_of_header
+from app.dicom.real_world import FUNCTIONAL_GROUPS, MAPPING_SEQUENCE, maps_of_header, maps_only
 from app.dicom.values import code
 from app.domain.pixels import FramePixels, Lut, ModalityTransform, PixelFormat
 from app.domain.ports import ByteSource
@@ -29,6 +29,7 @@ Array = npt.NDArray[np.generic]
 _WANTED = (
     PALETTE_TAGS
     | OVERLAY_TAGS
+    | FUNCTIONAL_GROUPS
     | {tags.VOI_LUT_SEQUENCE, tags.ICC_PROFILE, tags.PRESENTATION_LUT_SHAPE, tags.SPECIFIC_CHARACTER_SET, MAPPING_SEQUENCE}
 )
 _KEPT = 64
@@ -49,6 +50,7 @@ class _Attributes:
                 self._items.move_to_end(key)
                 return found
         dataset = read_raw_of(instance, source, _WANTED).dataset
+        maps_only(dataset)
         with self._lock:
             self._items[key] = dataset
             while len(self._items) > _KEPT:
@@ -83,7 +85,7 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
         padding=padding,
         overlays=overlays,
         overlay_groups=groups,
-        real_world=maps_of_header(dataset, header.modality_transform),
+        real_world=maps_of_header(dataset, header.modality_transform, frame, fmt.signed),
     )
 
 

@@ -112,6 +112,13 @@ def us_or_ss(dataset: RawDataset, tag: int, signed: bool) -> int | None:
     return None
 
 
+def doubles(dataset: RawDataset, tag: int) -> tuple[float, ...]:
+    """All values of an FD; empty when one of them is not finite."""
+    raw = dataset.raw(tag)
+    found = struct.unpack(f"{'<' if dataset.little else '>'}{len(raw) // 8}d", raw[: len(raw) // 8 * 8])
+    return found if all(map(math.isfinite, found)) else ()
+
+
 def double(dataset: RawDataset, tag: int) -> float | None:
     """FD or FL by its length; DS text is accepted too."""
     raw = dataset.raw(tag)

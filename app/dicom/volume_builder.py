@@ -183,7 +183,8 @@ def _geometry(slices: Sequence[_Slice], check: StackCheck, shape: tuple[int, int
     def point(v: npt.NDArray[np.float64]) -> tuple[float, float, float]:
         return (float(v[0]), float(v[1]), float(v[2]))
 
-    return VolumeGeometry(plane.origin_mm, point(span), point(column), point(row), shape, plane.frame_of_reference_uid)
+    steps = (point(span), point(column), point(row))
+    return VolumeGeometry(plane.origin_mm, *steps, shape, plane.frame_of_reference_uid, plane.in_patient)
 
 
 def _shrunk(geometry: VolumeGeometry, shape: tuple[int, int, int], shrink: int) -> VolumeGeometry:

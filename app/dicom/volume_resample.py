@@ -71,6 +71,7 @@ def unshear(voxels: Array, geometry: VolumeGeometry, origins_mm: Vector, fill: f
         geometry.i_step_mm,
         (count, size_j, size_i),
         geometry.frame_of_reference_uid,
+        geometry.in_patient,
     )
     return out, made
 
@@ -104,5 +105,6 @@ def resample_steps(
         geometry.i_step_mm,
         (count, voxels.shape[1], voxels.shape[2]),
         geometry.frame_of_reference_uid,
+        geometry.in_patient,
     )
     return out, made

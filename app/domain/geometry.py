@@ -55,6 +55,8 @@ class PlaneGeometry:
     rows: int
     columns: int
     frame_of_reference_uid: str = ""
+    in_patient: bool = True
+    """False: the coordinates are those of a volume whose place in the patient nobody states; no side is known."""
 
     def __post_init__(self) -> None:
         if not (self.row_spacing_mm > 0 and self.column_spacing_mm > 0):
@@ -110,6 +112,8 @@ class VolumeGeometry:
     shape: tuple[int, int, int]
     """(slices, rows, columns)."""
     frame_of_reference_uid: str = ""
+    in_patient: bool = True
+    """See :class:`PlaneGeometry`."""
 
     def __post_init__(self) -> None:
         if any(n < 1 for n in self.shape):
@@ -179,6 +183,7 @@ class VolumeGeometry:
             self.i_step_mm,
             (sizes[0], sizes[1], sizes[2]),
             self.frame_of_reference_uid,
+            self.in_patient,
         )
 
     def plane(self, k: int) -> PlaneGeometry:
@@ -193,6 +198,7 @@ class VolumeGeometry:
             self.shape[1],
             self.shape[2],
             self.frame_of_reference_uid,
+            self.in_patient,
         )
 
 

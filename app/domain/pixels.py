@@ -61,12 +61,39 @@ class ModalityTransform:
 
 @dataclass(frozen=True)
 class RealWorldMapping:
-    """``slope * value + intercept`` in ``unit`` (UCUM); which values it takes is said where it is used."""
+    """``slope * value + intercept`` in ``unit`` (UCUM); which values it takes is said where it is used.
+
+    With a table the linear step leads to its index instead: ``table[slope * value + intercept]``, where that is a whole
+    number within it.
+    """
 
     slope: float
     intercept: float
     unit: str
     label: str = ""
+    first: float | None = None
+    last: float | None = None
+    """The values that it is made for; outside of them there is no real-world value."""
+    table: tuple[float, ...] = ()
+
+    def of(self, value: float) -> float | None:
+        """None where the value has no real-world value."""
+        found = float(self.of_many(np.asarray([value]))[0])
+        return found if np.isfinite(found) else None
+
+    def of_many(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+        """NaN where a value has no real-world value."""
+        plain = np.asarray(values, dtype=np.float64)
+        out = self.slope * plain + self.intercept
+        if self.table:
+            index = np.rint(out)
+            inside = (np.abs(out - index) < 1e-3) & (index >= 0) & (index < len(self.table))
+            out = np.where(inside, np.asarray(self.table)[np.where(inside, index, 0).astype(np.int64)], np.nan)
+        for limit, outside in ((self.first, np.less), (self.last, np.greater)):
+            if limit is not None:
+                slack = 1e-6 * max(1.0, abs(limit))
+                out = np.where(outside(plain, limit - slack if outside is np.less else limit + slack), np.nan, out)
+        return np.asarray(out, dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ class FrameHeader:
     b_value: float | None = None
     """Of this frame of an enhanced MR, s/mm2."""
     echo_time_ms: float | None = None
+    cardiac: tuple[float, str] | None = None
+    """Nominal place in the heart's cycle: (number, "ms" after the R wave or "%" of the interval)."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,20 @@ class FrameRef:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """One moment of several at the same places: the display sets of a group are one 4D series."""
+
+    group: str
+    number: int
+    """From 1, in the order of time."""
+    count: int
+    label: str = ""
+    """What the whole group is called."""
+    value: str = ""
+    """What tells this moment: "40 %", "33 ms", "T3"."""
+
+
+@dataclass(frozen=True)
 class DisplaySet:
     """Frames that are shown together, and why they were split from the rest of the series."""
 
@@ -199,3 +215,5 @@ class DisplaySet:
     split_reason: Problem | None = None
     remarks: tuple[Problem, ...] = ()
     """Missing or duplicate slices, unequal spacing, tilt: shown on the strip and in the pane."""
+    moment: Moment | None = None
+    """Of a 4D series; None for a set that stands alone."""

@@ -91,7 +91,11 @@ def side_of(layer: ImageLayer | None, point_mm: Point3 | None) -> str:
     if layer.volume is not None:
         k, j, i = layer.volume.geometry.shape
         middle = layer.volume.geometry.to_patient((k / 2, j / 2, i / 2))[0]
+        if not layer.volume.geometry.in_patient:
+            return ""
     elif layer.geometry is not None and layer.geometry.plane is not None:
         plane = layer.geometry.plane
+        if not plane.in_patient:
+            return ""
         middle = plane.to_patient(plane.rows / 2, plane.columns / 2)[0]
     return "L" if point_mm[0] > middle else "R"

@@ -17,6 +17,7 @@ from app.session.cine import Cine
 from app.session.curved_desk import THICKNESS_MM, CurvedDesk
 from app.session.first_sight import at_first_sight
 from app.session.images import Images
+from app.session.moments import Moments, once
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent, offsets_by_hand
 from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame
@@ -154,8 +155,9 @@ class ReadingRoom:
         self.saved: SavedObjects | None = None
         """What others saved with the study; set by whoever opens it."""
         self.text_width: TextWidth = estimated_width
+        self.moments = Moments(self.content, self._put_panes)
         self.hanging: Hanging = hang(
-            current.study, current.display_sets, tuple((p.study, p.display_sets) for p in self._priors), protocols
+            current.study, once(current.display_sets), tuple((p.study, once(p.display_sets)) for p in self._priors), protocols
         )
         self._stage = 0
         self._layout = "1x1"
@@ -259,7 +261,7 @@ class ReadingRoom:
         shown = [p for p in self._panes.values() if p.display_set_id][: len(places)]
         rest = [
             d
-            for d in self._current.display_sets
+            for d in once(self._current.display_sets)
             if d.display_set_id not in {p.display_set_id for p in shown} and d.kind is not DisplaySetKind.DERIVED
         ]
         states = list(shown) + [self._fresh(d) for d in rest]
@@ -335,7 +337,7 @@ class ReadingRoom:
         registered, poorly = self.second.registered(pane, self.panes())
         info = self.content.info(pane, layer, self.point_mm)
         looks = self.saved.remarks(pane, layer) if self.saved is not None else ()
-        info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane), *looks))
+        info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane), *looks, *self.moments.remark(pane)))
         states = (*info.states, *self.second.states(pane, layer), *(("viewer.registered_poorly",) if poorly else ()))
         if rendered_panes.is_rendered(pane) and (reduced := rendered_panes.remark(layer)) is not None:
             info = replace(info, remarks=(*info.remarks, reduced))
@@ -472,6 +474,8 @@ class ReadingRoom:
         if kind == "wheel" and self._panes[pane_id].curve and tool != "zoom":
             self.curved.step(self._panes[pane_id].curve, -round(event.wheel) or -1)
             self._announce(Changes(view=True))
+            return
+        if kind == "wheel" and event.alt and self.step_moment(-round(event.wheel) or -1, pane_id):
             return
         context = self.context(pane_id)
         if context is None:
@@ -645,6 +649,14 @@ class ReadingRoom:
         self._remember()
         self._panes[self.active] = replace(self._panes[self.active], only_mask=finding_id)
         self._announce(Changes(view=True))
+
+    def step_moment(self, by: int, pane_id: str = "") -> bool:
+        """Another moment of the 4D series of a pane (the active one); False where there is one only."""
+        return self.moments.step(self._panes[pane_id or self.active], self.panes(), by)
+
+    def _put_panes(self, panes: Sequence[PaneState]) -> None:
+        self._panes.update({p.pane_id: p for p in panes})
+        self._announce(Changes(view=True, layout=True))
 
     def flickers(self) -> bool:
         return any(p.over is not None and p.over.flicker for p in self._panes.values())

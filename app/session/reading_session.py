@@ -248,6 +248,9 @@ class ReadingSession:
             "last_image": lambda: room.scroll(100_000),
             "cine_play": room.cine.toggle,
             "subtract": room.toggle_subtraction,
+            "next_moment": lambda: room.step_moment(1),
+            "previous_moment": lambda: room.step_moment(-1),
+            "next_value_map": self._next_value_map,
             "cine_faster": room.cine.faster,
             "cine_slower": room.cine.slower,
             "cine_stated_rate": room.cine.as_stated,
@@ -291,6 +294,12 @@ class ReadingSession:
     def _say_if(self, problem: Problem | None) -> None:
         if problem is not None:
             self._notice(Notice(problem))
+
+    def _next_value_map(self) -> None:
+        room = self._room
+        layer = room.frame_layer(room.pane(room.active))
+        if room.saved is None or not room.saved.next_map(layer):
+            self._notice(Notice(Problem("viewer.value_map.one")))
 
     def _next_change(self) -> None:
         problem = self._room.next_change()

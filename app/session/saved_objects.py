@@ -22,7 +22,7 @@ from app.domain.measurement import Code
 from app.domain.pixels import FramePixels, RealWorldMapping
 from app.domain.ports import ByteSource
 from app.domain.presentation import PresentationState
-from app.domain.problem import Problem, ProblemError
+from app.domain.problem import Problem, ProblemError, Severity
 from app.domain.saved_overlay import SavedOverlay
 from app.domain.study import DisplaySet, Instance, Study
 from app.session.clock import dicom_date
@@ -103,6 +103,7 @@ class SavedObjects:
         self._real_world: dict[str, tuple[RealWorldMapping, ...]] = {}
         self._frames: dict[tuple[int, str, int], tuple[FramePixels, FramePixels]] = {}
         self._palettes: dict[str, npt.NDArray[np.uint8] | None] = {}
+        self._map_choice = 0
         self.screen_mm_per_px: float | None = None
         """Of the monitor, where it was measured: looks of a true size need it."""
         self.overlay_planes = True
@@ -242,22 +243,43 @@ class SavedObjects:
         return record.state if record is not None else None
 
     def remarks(self, pane: PaneState, layer: ImageLayer | None) -> tuple[Problem, ...]:
-        """What the look of a pane asks for and is not shown."""
+        """Which value map is told, and what the look of a pane asks for and is not shown."""
         state = self.state_in(pane)
-        if state is None or layer is None or not state.covers(layer.sop_instance_uid, layer.frame_number):
+        if layer is None:
             return ()
+        maps = self._map_remark(layer)
+        if state is None or not state.covers(layer.sop_instance_uid, layer.frame_number):
+            return maps
         asked = size_remark(state.area(layer.sop_instance_uid, layer.frame_number), self.screen_mm_per_px)
-        return (*state.remarks, asked) if asked is not None else state.remarks
+        return (*maps, *state.remarks, asked) if asked is not None else (*maps, *state.remarks)
 
     def measured(self, layer: ImageLayer) -> ImageLayer:
-        """The layer with the real-world value maps that refer to its image."""
+        """The layer with the real-world value maps that refer to its image, the chosen one first."""
         maps = self._real_world.get(layer.sop_instance_uid, ())
         instance = self._images.instance(layer.sop_instance_uid)
-        if not maps or instance is None or layer.frame is None:
+        if instance is None or layer.frame is None or not (maps or layer.frame.real_world):
             return layer
         transform = instance.frames[layer.frame_number].modality_transform
         own = tuple(m for found in maps if (m := on_modality_values(found, transform)) is not None)
-        return replace(layer, real_world=own)
+        return replace(layer, real_world=own, real_world_choice=self._map_choice)
+
+    def next_map(self, layer: ImageLayer | None) -> bool:
+        """The next of several real-world value maps of an image is told by the probe; False where there are not several."""
+        count = len(self.measured(layer).real_world_maps) if layer is not None else 0
+        if count < 2:
+            return False
+        self._map_choice = (self._map_choice + 1) % count
+        self._announce(Changes(view=True, layout=True))
+        return True
+
+    def _map_remark(self, layer: ImageLayer) -> tuple[Problem, ...]:
+        """Which of several maps the probe tells."""
+        maps = self.measured(layer).real_world_maps
+        if len(maps) < 2:
+            return ()
+        at = self._map_choice % len(maps) + 1
+        told = {"label": maps[0].label or "–", "unit": maps[0].unit or "–", "n": at, "of": len(maps)}
+        return (Problem("viewer.value_map", told, Severity.NOTE),)
 
     # -- how a pane looks then -------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class ImageLayer:
     """(256, 3) RGB for the grey levels, where a saved look shows them in colours."""
     real_world: tuple[RealWorldMapping, ...] = ()
     """Maps of objects that refer to the image, on modality values."""
+    real_world_choice: int = 0
+    """Which of all maps the reader wants to be told."""
 
     def __post_init__(self) -> None:
         if (self.frame is None) == (self.volume is None):
@@ -49,8 +51,10 @@ class ImageLayer:
 
     @property
     def real_world_maps(self) -> tuple[RealWorldMapping, ...]:
-        """Those of the image's own header, then those of others."""
-        return (*(self.frame.real_world if self.frame is not None else ()), *self.real_world)
+        """Those of the image's own header, then those of others; the chosen one first."""
+        found = (*(self.frame.real_world if self.frame is not None else ()), *self.real_world)
+        at = self.real_world_choice % len(found) if found else 0
+        return (*found[at:], *found[:at])
 
     @property
     def unit(self) -> str:

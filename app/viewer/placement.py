@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.domain.geometry import Point2, Point3, index_from_px, px_from_index
-from app.domain.measurement import Annotation, MarkShape, Placement
+from app.domain.measurement import Annotation, MarkShape, Measurement, Placement
+from app.domain.pixels import RealWorldMapping
 from app.domain.volume import Volume
 from app.viewer.layers import ImageLayer
 from app.viewer.measure import measure
-from app.viewer.real_world import with_real_world
+from app.viewer.real_world import mapped, with_real_world
 from app.viewer.suv import with_suv
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView
@@ -90,7 +91,12 @@ def annotation_of(
     inside = shape in _WITH_VALUES
     values = context.values() if inside else None
     found = measure(shape, points, geometry, values, context.layer.unit, context.padding())
-    measurements = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps)
+
+    def again(chosen: RealWorldMapping) -> Sequence[Measurement]:
+        own = mapped(values, chosen, points) if values is not None else None
+        return measure(shape, points, geometry, own, chosen.unit, context.padding())
+
+    measurements = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps, again)
     return Annotation(annotation_id, shape, place(points, context.layer, geometry, context.view.slab_mm), measurements, text)
 
 

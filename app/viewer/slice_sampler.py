@@ -124,6 +124,7 @@ def mpr_geometry(geometry: VolumeGeometry, view: ViewState) -> ImageGeometry:
             geometry.shape[down_axis],
             geometry.shape[right_axis],
             geometry.frame_of_reference_uid,
+            geometry.in_patient,
         )
         return ImageGeometry.of_plane(plane, interpolated=view.slab_mm > 0)
     spacing_mm = min(geometry.spacing_mm)
@@ -145,6 +146,7 @@ def mpr_geometry(geometry: VolumeGeometry, view: ViewState) -> ImageGeometry:
         rows,
         columns,
         geometry.frame_of_reference_uid,
+        geometry.in_patient,
     )
     return ImageGeometry.of_plane(plane, interpolated=True)
 

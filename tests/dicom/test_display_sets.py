@@ -193,6 +193,11 @@ RULES: dict[str, tuple[list[dict[str, Any]], set[str], list[int]]] = {
         {"T1", "T2"},
         [2, 2],
     ),
+    "split.cardiac": (
+        [{"z": n % 2, "Modality": "MR", "TriggerTime": t} for n, t in enumerate(("0", "0", "33.4", "33.4"))],
+        {"0 ms", "33.4 ms"},
+        [2, 2],
+    ),
     "split.acquisition": (
         [{"z": n % 3, "AcquisitionNumber": str(a)} for n, a in enumerate((1, 1, 1, 2, 2, 2))],
         {"A1", "A2"},
@@ -225,6 +230,44 @@ def test_each_rule_parts_its_own_phantom_and_says_so(code: str, tmp_path: Path) 
     assert sorted(len(s.frames) for s in found) == sizes
     sentence = load_catalogues(resource_path("i18n", "messages"))
     assert all(code in sentence[language] for language in ("en", "ru", "kk"))
+
+
+def moments(found: tuple[DisplaySet, ...]) -> list[tuple[int, int, str, str]]:
+    return [(m.number, m.count, m.label, m.value) for s in found if (m := s.moment) is not None]
+
+
+def test_moments_of_one_4d_series_are_a_group(tmp_path: Path) -> None:
+    # The later moment stands first in the files; order is that of time, 10 after 9.
+    for n, t in enumerate((10, 10, 9, 9)):
+        put(tmp_path / "t", n, n % 2, TemporalPositionIdentifier=str(t))
+    found = sets(tmp_path / "t")
+    assert sorted(moments(found)) == [(1, 2, "", "T9"), (2, 2, "", "T10")]
+    assert len({s.moment.group for s in found if s.moment}) == 1
+    # Trigger times that differ from slice to slice are phases in their order.
+    for n, t in enumerate(("0", "40", "80", "1", "42", "83")):
+        put(tmp_path / "c", n, n // 3, Modality="MR", TriggerTime=t, AcquisitionTime=f"10{n:02d}00")
+    found = sets(tmp_path / "c")
+    assert reasons(found) == {"split.phase"}
+    assert [m[:2] + m[3:] for m in moments(found)] == [(1, 3, "P1"), (2, 3, "P2"), (3, 3, "P3")]
+    assert [[r.sop_instance_uid[-1] for r in s.frames] for s in found] == [["0", "3"], ["1", "4"], ["2", "5"]]
+
+
+def test_moments_at_other_places_or_of_another_echo_are_no_group(tmp_path: Path) -> None:
+    for n, (t, z) in enumerate(((1, 0), (1, 1), (2, 1), (2, 2))):
+        put(tmp_path / "t", n, z, TemporalPositionIdentifier=str(t))
+    assert moments(sets(tmp_path / "t")) == []
+    for n in range(8):
+        put(
+            tmp_path / "e", n, n % 2, Modality="MR", EchoTime=str(5 + n // 4), TemporalPositionIdentifier=str(n // 2 % 2 + 1)
+        )
+    found = sets(tmp_path / "e")
+    assert sorted(moments(found)) == [
+        (1, 2, "TE 5.0", "T1"),
+        (1, 2, "TE 6.0", "T1"),
+        (2, 2, "TE 5.0", "T2"),
+        (2, 2, "TE 6.0", "T2"),
+    ]
+    assert len({s.moment.group for s in found if s.moment}) == 2
 
 
 def test_the_table_is_whole() -> None:

@@ -14,6 +14,8 @@ from app.dicom.display_sets import display_sets
 from app.dicom.scanner import scan
 from app.dicom.volume_builder import build_volume
 from app.domain.study import DisplaySetKind
+from app.session.hanging_words import series_cards
+from app.session.open_study import OpenStudy
 from tests.dicom.builders import image, save
 
 NM = "1.2.840.10008.5.1.4.1.1.20"
@@ -65,6 +67,16 @@ def test_gated_slices_are_one_volume_a_time_slot(tmp_path: Path) -> None:
     assert (first.label, second.label) == ("T1", "T2")
     assert first.split_reason is not None
     assert first.split_reason.code == "split.time"
+    assert first.moment is not None
+    assert second.moment is not None
+    assert first.moment.group == second.moment.group
+    assert [(s.moment.number, s.moment.count, s.moment.value) for s in (first, second) if s.moment] == [
+        (1, 2, "T1"), (2, 2, "T2"),
+    ]  # fmt: skip
+    (card,) = series_cards(OpenStudy(study, (first, second)), {second.display_set_id})
+    assert (card.display_set_id, card.images, card.active) == (second.display_set_id, 6, True)
+    assert card.split_reason is not None
+    assert (card.split_reason.code, dict(card.split_reason.params)) == ("split.moments", {"n": 2})
     volumes = [build_volume(study, s, FileByteSource()) for s in (first, second)]
     assert [v.voxels[:, 0, 0].tolist() for v in volumes] == [[0, 1, 2], [3, 4, 5]]
     assert volumes[0].geometry == volumes[1].geometry
