@@ -5,34 +5,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.geometry import PlaneGeometry, VolumeGeometry
 from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
 from app.viewer.fusion import blended, difference_grey, over_values
 from app.viewer.labels import sample_labels, with_labels
-from app.viewer.layers import FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, MaskLayer, OverMode
+from app.viewer.layers import FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
 from app.viewer.luts import lut
+from app.viewer.overlay_paint import heat_levels, mask_cover, with_heatmap, with_mask
+from app.viewer.picture_buffers import PictureBuffers, blacken_around
 from app.viewer.pyramid import PreparedImage, prepared
+from app.viewer.quick_zoom import moved_to, quick_zoom
 from app.viewer.slice_sampler import (
     Sampled,
     mpr_geometry,
     plane_image,
-    sample_film_grid,
-    sample_grid,
-    sample_heatmap,
     sample_image,
     sample_volume,
     visible_part,
 )
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView, Size, ViewState, resolve
 from app.viewer.voi_lut import Voi, auto_window, to_grey, voi_of_frame
+
+_EXACT, _MOVING = "image", "moving image"
+"""Slots of the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Picture:
 
     pixels: npt.NDArray[np.uint8]
     resolved: ResolvedView
+    """What is seen where; of a draft up to half a pane pixel off the view that was asked for."""
     window: VoiWindow | None
     """The window in use; None when a VOI LUT or colour is shown."""
     exact: bool
@@ -58,7 +60,13 @@ class SampleCache:
     """The last samples of one pane, so that dragging the window or the opacity does not sample again."""
 
     entries: dict[str, tuple[tuple[Any, ...], Any]] = field(default_factory=dict)
+    buffers: PictureBuffers = field(default_factory=PictureBuffers)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def holds(self, slot: str, key: tuple[Any, ...]) -> bool:
+        with self.lock:
+            kept = self.entries.get(slot)
+        return kept is not None and kept[0] == key
 
     def get(self, slot: str, key: tuple[Any, ...], make: Any) -> Any:
         """``make()`` unless the slot still holds ``key``; the objects in the key are compared by ``==``."""
@@ -118,25 +126,38 @@ def _flat_image(layer: ImageLayer, view: ViewState, cache: SampleCache) -> Prepa
     return cache.get("plane", plane, cut)  # type: ignore[no-any-return]
 
 
-def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: SampleCache) -> Sampled:
-    def make() -> Sampled:
+def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: SampleCache) -> tuple[Sampled, ResolvedView, str]:
+    """The samples, the view that they show and the cache's slot. A draft takes the exact samples where they are at hand."""
+
+    def make(coarse: bool) -> Sampled:
         if resolved.view.plane is Plane.RENDERED and layer.volume is not None:
-            return _rendered(layer, layer.volume, resolved, draft)
+            return _rendered(layer, layer.volume, resolved, coarse)
         flat = _flat_image(layer, resolved.view, cache)
         if flat is not None:
             return sample_image(flat, resolved)
         if layer.volume is None:
             raise ValueError("an image layer holds either a frame or a volume")
-        return sample_volume(layer.volume, resolved, draft)
+        return sample_volume(layer.volume, resolved, coarse)
 
     source: Any = layer.frame if layer.frame is not None else layer.volume
-    if resolved.view.plane is Plane.RENDERED:
+    rendered = resolved.view.plane is Plane.RENDERED
+    if rendered:
         from app.viewer.volume_render import is_coarse
 
         source = (layer.volume, layer.appearance.window, layer.volume is not None and is_coarse(layer.volume))
-    off_grid = layer.frame is None and resolved.view.plane is not Plane.STACK
-    key = (source, _where(resolved.view), resolved.size, resolved.geometry, draft and off_grid)
-    return cache.get("image", key, make)  # type: ignore[no-any-return]
+    key = (source, _where(resolved.view), resolved.size, resolved.geometry)
+    if not draft or cache.holds(_EXACT, key):
+        return cache.get(_EXACT, key, lambda: make(False)), resolved, _EXACT
+
+    def quick() -> tuple[Sampled, ResolvedView]:
+        flat = None if rendered else _flat_image(layer, resolved.view, cache)
+        zoom = quick_zoom(flat, resolved) if flat is not None else None
+        if flat is None or zoom is None:
+            return make(True), resolved
+        return Sampled(zoom.sample(flat), None), zoom.resolved
+
+    sampled, shown = cache.get(_MOVING, key, quick)
+    return sampled, shown, _MOVING
 
 
 def _rendered(layer: ImageLayer, volume: Volume, resolved: ResolvedView, draft: bool) -> Sampled:
@@ -161,122 +182,6 @@ def voi_of(layer: ImageLayer, cache: SampleCache | None = None) -> Voi:
         raise ValueError("an image layer holds either a frame or a volume")
     middle = volume.voxels[volume.voxels.shape[0] // 2]
     return cache.get("voi", (volume,), lambda: auto_window(middle)) if cache else auto_window(middle)
-
-
-@lru_cache(maxsize=24)
-def _overlay_table(name: str, opacity: float, first_level: int) -> npt.NDArray[np.int32]:
-    """65536 BGRX words indexed by (heat level << 8 | grey), blended in double precision."""
-    colour = lut(name).astype(np.float64)
-    grey = np.arange(256, dtype=np.float64)
-    levels = np.arange(256)
-    alpha = np.where((levels >= first_level) & (levels > 0), opacity, 0.0)
-    out = np.empty((256, 256, 4), dtype=np.uint8)
-    for channel, source in enumerate((2, 1, 0)):
-        blended = grey[None, :] * (1.0 - alpha)[:, None] + (colour[:, source] * alpha)[:, None]
-        out[..., channel] = np.floor(blended + 0.5)
-    out[..., 3] = 255
-    return out.reshape(-1).view(np.int32)
-
-
-def _blend_by_table(
-    grey: npt.NDArray[np.uint8], level: npt.NDArray[np.uint8], table: npt.NDArray[np.int32]
-) -> npt.NDArray[np.uint8]:
-    pair = np.asarray(cv2.merge([grey, level])).view(np.uint16)[..., 0]
-    words = np.asarray(cv2.LUT(pair, table))
-    return words.reshape(grey.shape).view(np.uint8).reshape(*grey.shape, 4)
-
-
-def _blend_colour(
-    base: npt.NDArray[np.uint8], rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float32]
-) -> npt.NDArray[np.uint8]:
-    """``rgb`` (h, w, 3) over BGRX ``base``; only where alpha is above 0."""
-    out = base.copy()
-    where = alpha > 0
-    if where.any():
-        a = alpha[where][:, None]
-        mixed = base[where][:, :3] * (1.0 - a) + rgb[where][:, ::-1] * a
-        out[where, :3] = np.floor(mixed + 0.5).astype(np.uint8)
-    return out
-
-
-def heat_levels(layer: HeatmapLayer, uid: str, resolved: ResolvedView, draft: bool) -> npt.NDArray[np.uint8] | None:
-    """(h, w) absolute probability in 255ths; at half the resolution while moving. None when it belongs elsewhere."""
-    target = resolved
-    w, h = resolved.size
-    if draft:
-        half = (-(-w // 2), -(-h // 2))
-        scale = np.diag([0.5, 0.5])
-        forward = scale @ resolved.pane_from_px
-        backward = resolved.px_from_pane.copy()
-        backward[:, :2] *= 2.0
-        target = ResolvedView(resolved.view, half, resolved.geometry, forward, backward)
-    values = sample_heatmap(layer.heatmap, uid, target)
-    if values is None:
-        return None
-    level = np.empty(values.shape, dtype=np.uint8)
-    cv2.addWeighted(values, 255.0, values, 0.0, 0.0, level, dtype=cv2.CV_8U)
-    if draft:
-        level = np.asarray(cv2.resize(level, (target.size[0] * 2, target.size[1] * 2), interpolation=cv2.INTER_NEAREST))[
-            :h, :w
-        ]
-    return np.ascontiguousarray(level)
-
-
-def _with_heatmap(pixels: npt.NDArray[np.uint8], layer: HeatmapLayer, level: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    look = layer.appearance
-    first = max(1, round(look.threshold * 255.0))
-    if pixels.ndim == 2:
-        return _blend_by_table(pixels, level, _overlay_table(look.lut, look.opacity, first))
-    return _blend_colour(pixels, lut(look.lut)[level], np.where(level >= first, look.opacity, 0.0).astype(np.float32))
-
-
-def _misses(grid: VolumeGeometry, plane: PlaneGeometry) -> bool:
-    """Whether the plane passes wholly beside a grid: of a hundred organs a slice meets a few."""
-    k, j, i = grid.shape
-    ends = [(a, b, c) for a in (-1.0, float(k)) for b in (-1.0, float(j)) for c in (-1.0, float(i))]
-    distances = [plane.to_index(grid.to_patient(end))[2] for end in ends]
-    return min(distances) > 0 or max(distances) < 0
-
-
-def _mask_cover(layer: MaskLayer, uid: str, resolved: ResolvedView) -> npt.NDArray[np.bool_] | None:
-    mask = layer.mask
-    if mask.geometry is None:
-        if mask.sop_instance_uid and mask.sop_instance_uid != uid:
-            return None
-        return sample_film_grid(mask, mask.values, resolved) >= 0.5
-    plane = resolved.geometry.plane
-    if plane is None:
-        return None
-    theirs, ours = mask.geometry.frame_of_reference_uid, plane.frame_of_reference_uid
-    if theirs and ours and theirs != ours:
-        return None
-    if _misses(mask.geometry, plane):
-        return None
-    return sample_grid(mask, mask.values, mask.geometry, resolved) >= 0.5
-
-
-def _with_mask(pixels: npt.NDArray[np.uint8], layer: MaskLayer, cover: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    base = pixels if pixels.ndim == 3 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGRA), dtype=np.uint8)
-    rows = np.flatnonzero(cover.any(axis=1))
-    if not rows.size:
-        return base
-    columns = np.flatnonzero(cover[rows[0] : rows[-1] + 1].any(axis=0))
-    # Only where the mask lies, with room for the erosion: a hundred small organs cost little more than a large one.
-    edge = layer.outline_px + 1
-    box = (
-        slice(max(0, int(rows[0]) - edge), int(rows[-1]) + 1 + edge),
-        slice(max(0, int(columns[0]) - edge), int(columns[-1]) + 1 + edge),
-    )
-    part = cover[box]
-    alpha = np.where(part, layer.appearance.opacity, 0.0).astype(np.float32)
-    if layer.outline_px > 0:
-        kernel = np.ones((2 * layer.outline_px + 1,) * 2, dtype=np.uint8)
-        inner = cv2.erode(part.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
-        alpha[part & (inner == 0)] = 1.0
-    rgb = np.broadcast_to(np.asarray(layer.rgb, dtype=np.uint8), (*part.shape, 3))
-    out = base.copy()
-    out[box] = _blend_colour(np.ascontiguousarray(base[box]), rgb, alpha)
-    return out
 
 
 def _draw_image(layer: ImageLayer, sampled: Sampled, voi: Voi, invert: bool) -> npt.NDArray[np.uint8]:
@@ -326,11 +231,15 @@ def render(
     part = visible_part(whole) if view.plane is not Plane.RENDERED else (whole, (0, 0))
     if part is None:
         return Picture(np.zeros((size[1], size[0]), dtype=np.uint8), whole, shown, False, draft)
-    resolved, offset = part
-    sampled = _sample(base, resolved, draft, cache)
+    asked, offset = part
+    sampled, resolved, used = _sample(base, asked, draft, cache)
+    moved = resolved is not asked
+    if moved:
+        whole = moved_to(resolved, offset, whole)
     pixels = _draw_image(base, sampled, voi, view.invert)
-    slots = {"image", "plane", "voi"}
-    uid, where = base.sop_instance_uid, (_where(view), size, whole.geometry)
+    canvas: npt.NDArray[np.uint8] | None = None
+    slots = {used, "plane", "voi"}
+    uid, where = base.sop_instance_uid, (_where(view), size, whole.geometry, moved)
     for number, layer in enumerate(layers[1:]):
         if isinstance(layer, ImageLayer):
             raise ValueError("only the first layer may be an ImageLayer")
@@ -353,11 +262,16 @@ def render(
             continue
         if isinstance(layer, HeatmapLayer):
             heat = layer
+            at = (heat.heatmap, uid, where)
+            coarse = draft and not cache.holds(slot, (*at, False))
             level = cache.get(
-                slot, (heat.heatmap, uid, where, draft), lambda heat=heat: heat_levels(heat, uid, resolved, draft)
+                slot,
+                (*at, coarse),
+                lambda heat=heat, coarse=coarse: heat_levels(heat, uid, resolved, coarse),
             )
             if level is not None:
-                pixels = _with_heatmap(pixels, layer, level)
+                canvas = cache.buffers.take(size)
+                pixels = with_heatmap(pixels, layer, level, _part(canvas, offset, resolved.size))
         elif isinstance(layer, LabelLayer):
             many = layer
             key = (many.grid, many.grid.complete, where)
@@ -366,11 +280,11 @@ def render(
                 pixels = with_labels(pixels, layer, numbers)
         else:
             shape = layer
-            cover = cache.get(slot, (shape.mask, uid, where), lambda shape=shape: _mask_cover(shape, uid, resolved))
+            cover = cache.get(slot, (shape.mask, uid, where), lambda shape=shape: mask_cover(shape, uid, resolved))
             if cover is not None:
-                pixels = _with_mask(pixels, layer, cover)
+                pixels = with_mask(pixels, layer, cover)
     cache.forget_other_than(slots)
-    pixels = _on_black(pixels, offset, size)
+    pixels = _on_black(pixels, offset, size, canvas)
     if view.shutter is not None:
         pixels = _shuttered(pixels, whole, view.shutter)
     return Picture(pixels, whole, shown, sampled.exact and not whole.interpolated, draft)
@@ -389,15 +303,29 @@ def _shuttered(
     return out
 
 
-def _on_black(pixels: npt.NDArray[np.uint8], offset: tuple[int, int], size: Size) -> npt.NDArray[np.uint8]:
+def _part(pixels: npt.NDArray[np.uint8], offset: tuple[int, int], size: Size) -> npt.NDArray[np.uint8]:
+    (x, y), (w, h) = offset, size
+    return pixels[y : y + h, x : x + w]
+
+
+def _lies_on(pixels: npt.NDArray[np.uint8], canvas: npt.NDArray[np.uint8]) -> bool:
+    return pixels.base is canvas
+
+
+def _on_black(
+    pixels: npt.NDArray[np.uint8], offset: tuple[int, int], size: Size, canvas: npt.NDArray[np.uint8] | None
+) -> npt.NDArray[np.uint8]:
+    """The visible part in the whole pane; ``canvas`` when it was painted there already."""
     h, w = pixels.shape[:2]
+    if pixels.ndim == 2 and (w, h) != size:
+        out = np.zeros((size[1], size[0]), dtype=np.uint8)
+        _part(out, offset, (w, h))[:] = pixels
+        return out
+    if canvas is not None and _lies_on(pixels, canvas):
+        blacken_around(canvas, offset, (w, h))
+        return canvas
     if (w, h) == size:
         return pixels
-    x, y = offset
-    if pixels.ndim == 2:
-        out = np.zeros((size[1], size[0]), dtype=np.uint8)
-        out[y : y + h, x : x + w] = pixels
-        return out
     words = np.full((size[1], size[0]), 0xFF000000, dtype=np.uint32)
-    words[y : y + h, x : x + w] = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+    _part(words.view(np.uint8).reshape(size[1], size[0], 4), offset, (w, h))[:] = pixels
     return words.view(np.uint8).reshape(size[1], size[0], 4)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from app.domain.pixels import FramePixels
 
 _BLOCK_ROWS = 256
-RIM = 1
+RIM = 8
+"""Pixels repeated beyond each edge: enough for interpolation, and to choose from (``quick_zoom``)."""
 
 
 def _area(values: npt.NDArray[np.generic], rows: int, columns: int) -> npt.NDArray[np.generic]:
@@ -57,7 +58,7 @@ def _row_parts(rows: int, factor: int) -> list[tuple[int, int]]:
 
 
 def _rimmed(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """One more pixel on every side, the edge repeated: OpenCV's fast constant border then never blends into the image."""
+    """The edge repeated on every side: OpenCV's fast constant border then never blends into the image."""
     return np.asarray(cv2.copyMakeBorder(values, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE))
 
 

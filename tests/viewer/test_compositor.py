@@ -134,8 +134,43 @@ def test_the_cache_never_changes_the_picture() -> None:
             for layers in ([a], [b], [a, heat], [b, heat], [a]):
                 for draft in (False, True):
                     kept = render(view, layers, size, cache, draft)
-                    fresh = render(view, layers, size, None, draft)
-                    assert np.array_equal(kept.pixels, fresh.pixels)
+                    exact = render(view, layers, size)
+                    # What was shown at rest is at hand: a draft of the same view is no coarser.
+                    assert np.array_equal(kept.pixels, exact.pixels)
+
+
+def test_a_draft_is_kept_like_the_exact_picture() -> None:
+    cache = SampleCache()
+    heat = _film_heat(RNG.random((40, 40)), opacity=0.6, threshold=0.3)
+    for zoom in (1.3, 1.7, 1.3):
+        for window in (VoiWindow(500, 1000), VoiWindow(300, 500)):
+            layers = [replace(FILM, appearance=Appearance(window)), heat]
+            kept = render(ViewState(zoom=zoom), layers, (151, 140), cache, draft=True)
+            fresh = render(ViewState(zoom=zoom), layers, (151, 140), None, draft=True)
+            assert np.array_equal(kept.pixels, fresh.pixels)
+    rested = render(ViewState(zoom=1.3), layers, (151, 140), cache)
+    assert np.array_equal(rested.pixels, render(ViewState(zoom=1.3), layers, (151, 140)).pixels)
+
+
+def test_a_held_picture_is_never_painted_over() -> None:
+    cache = SampleCache()
+    heat = _film_heat(RNG.random((40, 40)), opacity=0.6, threshold=0.3)
+    views = [ViewState(zoom=1.0 + n / 7, pan=(n / 20, 0.0)) for n in range(8)]
+    held = [render(view, [FILM, heat], (90, 60), cache, draft=n % 2 == 0) for n, view in enumerate(views)]
+    for n, (view, picture) in enumerate(zip(views, held, strict=True)):
+        assert np.array_equal(picture.pixels, render(view, [FILM, heat], (90, 60), None, draft=n % 2 == 0).pixels)
+
+
+def test_a_buffer_used_again_holds_nothing_of_the_picture_before() -> None:
+    cache = SampleCache()
+    heat = _film_heat(np.ones((8, 8)), opacity=1.0)
+    places = set()
+    for n in range(12):
+        view = ViewState(zoom=(2.0, 0.3)[n % 2], pan=(0.1 * (n % 5 - 2), 0.07 * (n % 3)))
+        picture = render(view, [FILM, heat], (90, 60), cache)
+        places.add(picture.pixels.ctypes.data)
+        assert np.array_equal(picture.pixels, render(view, [FILM, heat], (90, 60)).pixels)
+    assert len(places) <= 3
 
 
 def test_window_drag_samples_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,9 +190,11 @@ def test_draft_overlay_covers_what_the_exact_one_covers() -> None:
     heat = np.zeros((64, 64))
     heat[20:44, 20:44] = 0.9
     layers = [FILM, _film_heat(heat, opacity=0.6, threshold=0.3)]
-    plain = render(ViewState(zoom=2), [FILM], (300, 301)).rgba()
-    exact = (render(ViewState(zoom=2), layers, (300, 301)).rgba() != plain).any(axis=2)
-    draft = (render(ViewState(zoom=2), layers, (300, 301), None, True).rgba() != plain).any(axis=2)
+    found = []
+    for coarse in (False, True):
+        plain = render(ViewState(zoom=2), [FILM], (300, 301), None, coarse).rgba()
+        found.append((render(ViewState(zoom=2), layers, (300, 301), None, coarse).rgba() != plain).any(axis=2))
+    exact, draft = found
     assert (exact & draft).sum() / (exact | draft).sum() > 0.98
 
 

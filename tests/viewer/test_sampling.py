@@ -9,6 +9,7 @@ from app.domain.pixels import FramePixels
 from app.viewer.layers import ImageLayer
 from app.viewer.plane_values import plane_values
 from app.viewer.pyramid import RIM, PreparedImage, prepared, shrink
+from app.viewer.quick_zoom import moved_to, quick_zoom
 from app.viewer.slice_sampler import mpr_geometry, plane_image, sample_film_grid, sample_image, sample_volume, visible_part
 from app.viewer.view_state import ImageGeometry, Plane, SlabMode, ViewState, one_to_one, resolve
 from tests import phantoms
@@ -43,6 +44,45 @@ def test_magnified_frames_are_bilinear_in_modality_values(view: ViewState) -> No
     inside = ~sampled.outside if sampled.outside is not None else np.ones_like(px, bool)
     assert np.array_equal(inside, (px >= 0) & (px < 63) & (py >= 0) & (py < 47))
     assert np.abs(sampled.values - _bilinear(values, px, py))[inside].max() < 0.05
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(47, 63), (512, 512), (1200, 700)])
+def test_moving_frames_are_bilinear_at_the_places_they_state(rows: int, columns: int) -> None:
+    """What a draft shows is exact for its own geometry, which lies within half a pane pixel of the one asked for."""
+    values = RNG.integers(-1024, 3000, (rows, columns)).astype(np.int16)
+    image, geometry = PreparedImage(values), ImageGeometry(columns, rows, 0.7, 0.9, True)
+    quick = 0
+    for n in range(40):
+        size = ((200, 170), (331, 97), (64, 300))[n % 3]
+        whole = resolve(ViewState(zoom=0.9 + 0.11 * n, pan=(0.013 * (n % 7), -0.01 * (n % 5))), size, geometry)
+        found = visible_part(whole)
+        assert found is not None
+        part, offset = found
+        zoom = quick_zoom(image, part)
+        if zoom is None:
+            continue
+        quick += 1
+        w, h = part.size
+        shown, asked = moved_to(zoom.resolved, offset, whole), whole
+        for x, y in ((0, 0), (w, 0), (0, h), (w, h)):
+            place = shown.pane_to_px(x + offset[0], y + offset[1])
+            assert np.abs(np.subtract(asked.px_to_pane(*place), (x + offset[0], y + offset[1]))).max() < 0.51
+            assert shown.px_to_pane(*place) == pytest.approx((x + offset[0], y + offset[1]), abs=1e-6)
+        x2, y2 = np.meshgrid(np.arange(w) + 0.5 + offset[0], np.arange(h) + 0.5 + offset[1])
+        m, factor = shown.px_from_pane, 2**zoom.level
+        px, py = m[0, 0] * x2 + m[0, 2], m[1, 1] * y2 + m[1, 2]
+        level = image.level(zoom.level)[RIM:-RIM, RIM:-RIM]
+        expected = _bilinear(level, px / factor, py / factor)
+        assert np.abs(zoom.sample(image) - expected).max() < 0.01
+    assert quick >= 36
+
+
+def test_turned_mirrored_and_stored_pixels_are_never_hurried() -> None:
+    image, geometry = PreparedImage(np.zeros((60, 50), np.int16)), ImageGeometry(50, 60, 1.0, 1.0, True)
+    for view in (ViewState(rotation_deg=90), ViewState(rotation_deg=3), ViewState(flip_h=True), ViewState(flip_v=True)):
+        assert quick_zoom(image, resolve(view, (200, 170), geometry)) is None
+    stored = resolve(one_to_one(ViewState(), (30, 30), geometry), (30, 30), geometry)
+    assert quick_zoom(image, stored) is None
 
 
 def test_the_visible_part_is_the_same_picture() -> None:
