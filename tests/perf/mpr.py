@@ -2,7 +2,8 @@
 
 ``python -m tests.perf.mpr [--quick]``. Everything from the new view to the grey picture, in one process, against
 SimpleITK's ResampleImageFilter on the same oblique plane. Bars: oblique draft >= 25 frames/s, exact at rest <= 150 ms,
-20 mm slab MIP <= 100 ms, four linked 1024 x 1024 panes scrolling >= 30 frames/s (the median frame).
+20 mm slab MIP <= 100 ms, four linked 1024 x 1024 panes scrolling >= 30 frames/s (the median frame), made one after another
+on one thread; the window makes them on three. The processor time of all threads is told beside, for machines not idle.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ def volume() -> Volume:
     return Volume(voxels, VolumeGeometry.axial(SHAPE, (1.0, 0.7, 0.7), (-180.0, -170.0, -1300.0), "1.2.3"), "HU")
 
 
-def _times(call: Callable[[int], object], n: int) -> list[float]:
+def _times(call: Callable[[int], object], n: int) -> list[tuple[float, float]]:
+    """(ms on the clock, ms of the processor by all threads) of each call."""
     out = []
     for k in range(n):
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         call(k)
-        out.append((time.perf_counter() - start) * 1e3)
+        out.append(((time.perf_counter() - start) * 1e3, (time.process_time() - cpu) * 1e3))
     return out
 
 
@@ -94,6 +96,10 @@ def simpleitk_plane(data: Volume) -> Callable[[int], object]:
     return run
 
 
+def _verdict(value: float, bar: float | None) -> str:
+    return "" if bar is None else "yes" if value <= bar else "NO"
+
+
 def main() -> int:
     arguments = _bench.arguments(__doc__ or "")
     n = 12 if arguments.quick else 40
@@ -134,21 +140,27 @@ def main() -> int:
         "oblique_draft_ms": draft, "oblique_exact_ms": exact, "slab_mip_draft_ms": slab_draft, "slab_mip_ms": slab,
         "four_panes_scroll_ms": linked, "simpleitk_oblique_ms": peer,
     }  # fmt: skip
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for call in calls.values():
         call(0)
     for r in range(4):
         for name, call in calls.items():
             times[name] += _times(lambda k, r=r, call=call: call(1 + r * (n // 4) + k), n // 4)  # type: ignore[misc]
-    median = {name: statistics.median(t) for name, t in times.items()}
-    p95 = {name: float(np.percentile(t, 95)) for name, t in times.items()}
+    median = {name: statistics.median(clock for clock, _ in t) for name, t in times.items()}
+    p95 = {name: float(np.percentile([clock for clock, _ in t], 95)) for name, t in times.items()}
+    cpu = {name: statistics.median(used for _, used in t) for name, t in times.items()}
     _bench.table(
-        [[name, median[name], p95[name], BARS.get(name, "")] for name in calls], ["what", "median ms", "p95 ms", "bar ms"]
+        [
+            [name, median[name], p95[name], cpu[name], BARS.get(name, ""), _verdict(median[name], BARS.get(name))]
+            for name in calls
+        ],
+        ["what", "median ms", "p95 ms", "processor ms", "bar ms", "within"],
     )
     passed = all(median[name] <= bar for name, bar in BARS.items())
     details = {
         "median_ms": {k: round(v, 2) for k, v in median.items()},
         "p95_ms": {k: round(v, 2) for k, v in p95.items()},
+        "processor_ms": {k: round(v, 2) for k, v in cpu.items()},
         "bars_ms": BARS,
     }
     ratio = median["simpleitk_oblique_ms"] / median["oblique_exact_ms"]
