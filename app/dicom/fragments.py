@@ -12,6 +12,8 @@ from app.domain.problem import ProblemError, fail
 _ITEM = b"\xfe\xff\x00\xe0"
 _END = b"\xfe\xff\xdd\xe0"
 _MAX_FRAGMENTS = 4_000_000
+_NO_TABLE = 1
+"""No offset of a frame is odd."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def index_frames(
         if grouped is not None:
             return FrameIndex(grouped, note)
         note = "dicom.repaired.offset_table"
+    elif extended is not None:
+        note = "dicom.repaired.offset_table"
     if frames == 1:
         return FrameIndex((tuple(fragments),), note)
     if table and len(table) == frames:
@@ -49,11 +53,15 @@ def index_frames(
             return FrameIndex(grouped, note)
     if table:
         note = "dicom.repaired.offset_table"
+    if len(fragments) != frames:
+        fragments = [f for f in fragments if f[1]]
     if len(fragments) == frames:
         return FrameIndex(tuple((f,) for f in fragments), note)
     grouped = _by_markers(fetch, fragments, frames)
     if grouped is None:
         raise fail("dicom.frames_unclear", kept_safe="kept.original", frames=frames, fragments=len(fragments))
+    if len(grouped) > frames:
+        return FrameIndex(grouped[:frames], "dicom.repaired.more_frames")
     return FrameIndex(grouped, note)
 
 
@@ -68,9 +76,14 @@ def _fragments(fetch: Fetch, size: int, offset: int) -> tuple[list[tuple[int, in
     if offset + 8 + n > size:
         raise truncated()
     raw = fetch(offset + 8, n)
-    table = list(struct.unpack(f"<{len(raw) // 4}I", raw[: len(raw) // 4 * 4]))
     pos = offset + 8 + n
     found: list[tuple[int, int]] = []
+    if any(starts(raw[:8]) for starts in _STARTS):
+        # No item for the table, which must be there even when it is empty: this is the first frame already.
+        found.append((offset + 8, n))
+        table = [_NO_TABLE]
+    else:
+        table = list(struct.unpack(f"<{len(raw) // 4}I", raw[: len(raw) // 4 * 4]))
     while pos + 8 <= size:
         head = fetch(pos, 8)
         if head[:4] == _END:
@@ -110,11 +123,11 @@ _STARTS: tuple[Callable[[bytes], bool], ...] = (
 def _by_markers(
     fetch: Fetch, fragments: list[tuple[int, int]], frames: int
 ) -> tuple[tuple[tuple[int, int], ...], ...] | None:
-    """Groups that begin with a start marker of the codec, when there are as many as frames."""
+    """Groups that begin with a start marker of the codec, when there are as many as frames or more."""
     heads = [fetch(o, min(n, 8)) for o, n in fragments]
     for starts in _STARTS:
         places = [n for n, head in enumerate(heads) if starts(head)]
-        if places and places[0] == 0 and len(places) == frames:
+        if places and places[0] == 0 and len(places) >= frames:
             bounds = [*places, len(fragments)]
             return tuple(tuple(fragments[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
     return None

@@ -270,7 +270,7 @@ def _open(instance: Instance, source: ByteSource) -> _Opened:
 
 def _index(raw: RawFile, instance: Instance, fetch: Fetch, size: int) -> FrameIndex | None:
     pixel = raw.pixel
-    if pixel is None or pixel.length is not None or raw.inflated is not None:
+    if pixel is None or raw.inflated is not None or (pixel.length is not None and is_native(raw.transfer_syntax_uid)):
         return None
     if is_video(instance.transfer_syntax_uid):
         return index_frames(fetch, size, pixel.offset, 1)

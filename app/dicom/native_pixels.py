@@ -49,8 +49,12 @@ def clean_bits(values: Array, fmt: PixelFormat) -> Array:
 
 
 def swaps_pairs(fmt: PixelFormat, little: bool, vr: str) -> bool:
-    """8-bit pixels in OW are pairs, swapped in big endian files (PS3.5 A.3): frames are cut after swapping the whole."""
-    return not little and fmt.bits_allocated == 8 and vr == "OW"
+    """Cells of 8 bits or 1 in OW lie in words, swapped in big endian files (PS3.5 A.3); frames are cut after that."""
+    return not little and fmt.bits_allocated in (1, 8) and vr == "OW"
+
+
+def _swapped_pairs(raw: bytes) -> bytes:
+    return np.frombuffer(raw, np.uint8, len(raw) // 2 * 2).reshape(-1, 2)[:, ::-1].tobytes()
 
 
 def stored_count(fmt: PixelFormat) -> int:
@@ -66,7 +70,7 @@ def native_frame(raw: bytes, fmt: PixelFormat, frame_in_raw: int, little: bool, 
     Shapes: (rows, columns) or (rows, columns, samples); planar 1 is turned to 0, YBR_FULL_422 is spread to 444.
     """
     if fmt.bits_allocated == 1:
-        return _bits(raw, fmt, frame_in_raw)
+        return _bits(_swapped_pairs(raw) if swaps_pairs(fmt, little, vr) else raw, fmt, frame_in_raw)
     if fmt.bits_allocated == 12:
         return _packed12(raw, fmt, frame_in_raw)
     if fmt.bits_allocated % 8 or fmt.bits_allocated not in (8, 16, 32, 64):
@@ -75,9 +79,8 @@ def native_frame(raw: bytes, fmt: PixelFormat, frame_in_raw: int, little: bool, 
     if fmt.bits_allocated != dtype.itemsize * 8:  # float pixels with another width than theirs
         raise fail("dicom.bits_unsupported", kept_safe="kept.original", bits=fmt.bits_allocated)
     if swaps_pairs(fmt, little, vr):
-        pairs = np.frombuffer(raw, np.uint8, len(raw) // 2 * 2).reshape(-1, 2)[:, ::-1]
         count = stored_count(fmt)
-        raw = pairs.tobytes()[frame_in_raw * count : (frame_in_raw + 1) * count]
+        raw = _swapped_pairs(raw)[frame_in_raw * count : (frame_in_raw + 1) * count]
         if len(raw) < count:
             raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
     values = np.frombuffer(raw, dtype.newbyteorder("<" if little else ">")).astype(dtype)

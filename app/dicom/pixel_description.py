@@ -94,6 +94,8 @@ def checked_length(raw: RawFile, fmt: PixelFormat, repairs: list[Problem]) -> Pi
             raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
         return fmt
     if not is_native(raw.transfer_syntax_uid):
+        # Fragments in an element that states a length: it must not (PS3.5 A.4), yet they are all there.
+        repairs.append(repaired("dicom.repaired.structure"))
         return fmt
     if pixel.offset + pixel.length > raw.size:
         missing = pixel.offset + pixel.length - raw.size

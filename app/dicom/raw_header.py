@@ -89,7 +89,10 @@ def _walk(fetch: Fetch, size: int, start: int, layout: Layout, wanted: frozenset
                 (n,) = unpack_length.unpack_from(data, pos + 8)
                 value = pos + 12
             else:
-                raise OddHeader("unknown VR")
+                value, n = _unknown_vr(fetch, base + pos, size, layout)
+                value, vr = value - base, b"UN"
+                if "dicom.repaired.structure" not in found.notes:
+                    found.notes.append("dicom.repaired.structure")
         else:
             key, n = plain(data, pos)
             vr = b""
@@ -138,6 +141,28 @@ def _walk(fetch: Fetch, size: int, start: int, layout: Layout, wanted: frozenset
             if tag == tags.SPECIFIC_CHARACTER_SET:
                 dataset.charsets = charset_terms(data[value:stop])
         pos = stop
+
+
+def _unknown_vr(fetch: Fetch, start: int, size: int, layout: Layout) -> tuple[int, int]:
+    """Where the value of an element of an unknown VR begins and its length: the way of counting that leads to a known one.
+
+    Two capitals may be a VR of a later edition, with a long length (PS3.5 6.2); others are blanks of careless writers.
+    """
+    head = fetch(start, 12)
+    ways = []
+    if len(head) == 12:
+        (count,) = layout.length.unpack_from(head, 8)
+        ways.append((start + 12, count))
+    ways.append((start + 8, int.from_bytes(head[6:8], "little" if layout.little else "big")))
+    key = layout.head.unpack_from(head)[0]
+    for value, count in ways if head[4:6].isalpha() and head[4:6].isupper() else ways[::-1]:
+        following = fetch(value + count, 8) if value + count <= size else b""
+        if len(following) == 8:
+            after, vr, _ = layout.head.unpack_from(following)
+            later = swapped(after) > swapped(key) if layout.little else after > key
+            if later and (vr in SHORT_VRS or vr in LONG_VRS):
+                return value, count
+    raise OddHeader("unknown VR")
 
 
 def _read_meta(data: bytes, pos: int) -> tuple[dict[int, bytes], int]:
@@ -217,6 +242,16 @@ BIG_ENDIAN_UID = "1.2.840.10008.1.2.2"
 DEFLATED_UIDS = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1")
 
 
+def _other_syntax(head: bytes, syntax: str) -> str:
+    """What the first element says where it cannot be what an uncompressed file states; empty where the two agree."""
+    if syntax not in (IMPLICIT_UID, EXPLICIT_UID, BIG_ENDIAN_UID, DEFLATED_UIDS[0]):
+        return ""
+    layout = guess_layout(head)
+    if layout is EXPLICIT_LITTLE and syntax != EXPLICIT_UID:
+        return EXPLICIT_UID
+    return BIG_ENDIAN_UID if layout is EXPLICIT_BIG and syntax != BIG_ENDIAN_UID else ""
+
+
 def read_raw(
     fetch: Fetch, size: int, wanted: frozenset[int] = tags.HEADER_TAGS, inflate: Callable[[bytes], bytes] | None = None
 ) -> RawFile:
@@ -252,6 +287,10 @@ def read_raw(
         found.transfer_syntax_uid = uid
         found.notes.append("dicom.repaired.transfer_syntax" if has_preamble else "dicom.repaired.no_preamble")
     else:
+        really = _other_syntax(first[start : start + 16], syntax)
+        if really:
+            found.notes.append("dicom.repaired.wrong_syntax")
+            found.transfer_syntax_uid = syntax = really
         layout = _SYNTAX_LAYOUT.get(syntax, EXPLICIT_LITTLE)
         if syntax in DEFLATED_UIDS[:1]:
             if inflate is None:
