@@ -21,7 +21,7 @@ from app.dicom.native_pixels import clean_bits, stored_dtype
 from app.dicom.raw_items import RawDataset
 from app.dicom.values import code, text, unsigned
 from app.domain.geometry import Point3, VolumeGeometry
-from app.domain.label_grid import Labels
+from app.domain.label_grid import LabelGrid, Labels
 from app.domain.pixels import PixelFormat
 from app.domain.ports import ByteSource, Progress, SilentProgress
 from app.domain.problem import fail
@@ -94,6 +94,7 @@ class LabelPlanes:
         self._by_slice: dict[int, list[int]] = {}
         for n, slot in enumerate(slots):
             self._by_slice.setdefault(slot.k, []).append(n)
+        self._under: _Under | None = None
         self._done = np.zeros(geometry.shape[0], bool)
         self._lock = threading.Lock()
         self._overlap = False
@@ -112,6 +113,14 @@ class LabelPlanes:
     @property
     def complete(self) -> bool:
         return bool(self._done.all())
+
+    @property
+    def halved(self) -> bool:
+        """Fractions are shown from half of their maximum on."""
+        return self._threshold > 1
+
+    def under(self) -> LabelGrid | None:
+        return self._under
 
     @property
     def nbytes(self) -> int:
@@ -199,23 +208,58 @@ class LabelPlanes:
             columns = np.flatnonzero(packed.any(axis=0))
             packed = packed[:, columns[0] : columns[-1] + 1]
             bits = np.unpackbits(packed, axis=1, bitorder="little")
-            self._merge(target[rows[0] : rows[-1] + 1, columns[0] * 8 : (columns[-1] + 1) * 8], bits, slot.value)
+            box = (slot.k, slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]) * 8, (int(columns[-1]) + 1) * 8))
+            self._merge(box, bits, slot.value)
             return
         if isinstance(frame, memoryview):
             frame = clean_bits(np.frombuffer(frame, stored_dtype(fmt).newbyteorder("<")).copy(), fmt)
             frame = frame.reshape(fmt.rows, fmt.columns)
         if slot.value:
-            self._merge(target, np.greater_equal(frame, self._threshold).astype(np.uint8), slot.value)
+            whole = (slot.k, slice(None), slice(None))
+            self._merge(whole, np.greater_equal(frame, self._threshold).astype(np.uint8), slot.value)
             return
         assert self._numbers is not None
         np.copyto(target, self._numbers[np.minimum(frame.astype(np.int64), len(self._numbers) - 1)], casting="unsafe")
 
-    def _merge(self, target: Labels, bits: npt.NDArray[np.uint8], value: int) -> None:
-        """The higher place wins, in whatever order frames come."""
-        if not self._overlap:
-            there = target[bits != 0] if value else target[:0]
-            self._overlap = bool(((there != 0) & (there != value)).any())
-        np.maximum(target, np.multiply(bits, value, dtype=target.dtype), out=target)
+    def _merge(self, box: tuple[int, slice, slice], bits: npt.NDArray[np.uint8], value: int) -> None:
+        """The higher place wins and the one it covers goes below, in whatever order frames come."""
+        target = self._labels[box]
+        made = np.multiply(bits, value, dtype=target.dtype)
+        shared = (target != 0) & (made != 0) & (target != value)
+        if shared.any():
+            self._overlap = True
+            if self._under is None:
+                self._under = _Under(self, np.zeros_like(self._labels))
+            below = self._under.labels[box]
+            np.maximum(below, np.where(shared, np.minimum(target, made), 0), out=below, casting="unsafe")
+        np.maximum(target, made, out=target)
+
+
+class _Under:
+    """The segments below: made together with those on top."""
+
+    def __init__(self, top: LabelPlanes, labels: Labels) -> None:
+        self._top, self.labels = top, labels
+
+    @property
+    def geometry(self) -> VolumeGeometry:
+        return self._top.geometry
+
+    @property
+    def complete(self) -> bool:
+        return self._top.complete
+
+    def plane(self, k: int) -> Labels:
+        self._top.plane(k)
+        found: Labels = self.labels[k]
+        return found
+
+    def whole(self) -> Labels:
+        self._top.whole()
+        return self.labels
+
+    def under(self) -> LabelGrid | None:
+        return None
 
 
 def is_large(instance: Instance) -> bool:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from app.dicom import grids
 from app.dicom.lab_colour import rgb_of_lab
 from app.domain.finding import SegmentMask
+from app.domain.geometry import VolumeGeometry
 from app.domain.problem import Problem, ProblemError, Severity, fail
-from app.domain.saved_overlay import Contour, OverlayKind, OverlayPart, Rgb, SavedOverlay, ValueMap
+from app.domain.saved_overlay import Contour, Fraction, OverlayKind, OverlayPart, Rgb, SavedOverlay, ValueMap
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -85,23 +86,28 @@ def _segmentation(ds: Any, label_map: bool) -> SavedOverlay:
     frames = _Frames(ds)
     groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
     fractional = not label_map and str(ds.get("SegmentationType", "")) == "FRACTIONAL"
-    least = int(ds.MaximumFractionalValue) / 2 if fractional else 1
+    most = int(ds.MaximumFractionalValue) if fractional else 1
+    if most < 1:
+        raise fail("overlay.unreadable", error="maximum")
     by_segment = _labels_by_frame(frames) if label_map else _frames_by_segment(groups, len(frames))
     parts = []
     for item in items:
         number = int(item.SegmentNumber)
         # Frames that name no segment belong to each of them.
         mine = by_segment.get(number, [] if label_map else by_segment.get(0, []))
-        cut = _cut(frames, mine, _chooser(number if label_map else None, least))
+        cut = _cut(frames, mine, _chooser(number if label_map else None))
         if cut is None:
             continue
+        masks = () if fractional else tuple(_masks(ds, groups, cut, str(number)))
+        fractions = tuple(_fractions(ds, groups, _with_values(cut, frames, most))) if fractional else ()
         parts.append(
             OverlayPart(
                 number,
                 str(item.get("SegmentLabel", "") or number),
                 _meaning(item, "SegmentedPropertyTypeCodeSequence"),
                 _colour(item, number),
-                tuple(_masks(ds, groups, cut, str(number))),
+                masks,
+                fractions=fractions,
             )
         )
     return SavedOverlay(
@@ -112,14 +118,22 @@ def _segmentation(ds: Any, label_map: bool) -> SavedOverlay:
         frame_of_reference_uid=str(ds.get("FrameOfReferenceUID", "")),
         source_sop_instance_uids=_sources(ds),
         fractional=fractional,
+        remarks=(_fraction_of(ds),) if fractional else (),
     )
 
 
-def _chooser(label: int | None, least: float) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]:
-    """Which stored values belong to a segment: those of its label, or those that reach ``least``."""
+def _fraction_of(ds: Any) -> Problem:
+    """Segmentation Fractional Type (0062,0010): what the numbers mean."""
+    kind = str(ds.get("SegmentationFractionalType", ""))
+    known = {"PROBABILITY": "overlay.probability", "OCCUPANCY": "overlay.occupancy"}
+    return Problem(known.get(kind, "overlay.fraction"), {}, Severity.NOTE)
+
+
+def _chooser(label: int | None) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]:
+    """Which stored values belong to a segment: those of its label, or all above zero."""
     if label is not None:
         return lambda frame: np.asarray(frame == label)
-    return lambda frame: np.asarray(frame >= least)
+    return lambda frame: np.asarray(frame > 0)
 
 
 def _labels_by_frame(frames: _Frames) -> dict[int, list[int]]:
@@ -180,8 +194,8 @@ class _Cut:
     """The frames of a segment that hold something, cut to their common box."""
 
     numbers: list[int]
-    values: npt.NDArray[np.bool_]
-    """(n, h, w)."""
+    values: npt.NDArray[Any]
+    """(n, h, w): what belongs to it, or how much of it."""
     top: int
     left: int
 
@@ -208,6 +222,14 @@ def _cut(
     return _Cut([n for n, _, _ in kept], values, top, left)
 
 
+def _with_values(cut: _Cut, frames: _Frames, most: int) -> _Cut:
+    """The same cut with the fractions that are stored there, 0..1."""
+    _, height, width = cut.values.shape
+    box = (slice(cut.top, cut.top + height), slice(cut.left, cut.left + width))
+    values = np.stack([np.asarray(frames[n])[box].astype(np.float32) / np.float32(most) for n in cut.numbers])
+    return replace(cut, values=np.minimum(values, np.float32(1.0)).astype(np.float16))
+
+
 class _Smaller:
     """A data set that says the rows and columns of the cut frames."""
 
@@ -219,19 +241,30 @@ class _Smaller:
 
 
 def _masks(ds: Any, groups: list[Any], cut: _Cut, name: str) -> Iterator[SegmentMask]:
+    for values, geometry, uid in _placed(ds, groups, cut):
+        yield SegmentMask(name, values, geometry, uid)
+
+
+def _fractions(ds: Any, groups: list[Any], cut: _Cut) -> Iterator[Fraction]:
+    for values, geometry, uid in _placed(ds, groups, cut):
+        yield Fraction(values, geometry, uid)
+
+
+def _placed(ds: Any, groups: list[Any], cut: _Cut) -> Iterator[tuple[npt.NDArray[Any], VolumeGeometry | None, str]]:
+    """(values, their grid or None, the image that they cover whole)."""
     own = [groups[n] for n in cut.numbers] if groups else []
     smaller = _Smaller(ds, *cut.values.shape[1:])
     geometry, values = grids.stack_frames(smaller, own, range(len(cut.numbers)), cut.values)
     if geometry is not None:
         moved = geometry.to_patient((0.0, float(cut.top), float(cut.left)))
-        yield SegmentMask(name, values, replace(geometry, origin_mm=moved))
+        yield values, replace(geometry, origin_mm=moved), ""
         return
     uids = _frame_sources(ds, own, len(cut.numbers))
     rows, columns = int(ds.Rows), int(ds.Columns)
     for n, part in enumerate(cut.values):
-        whole = np.zeros((rows, columns), dtype=np.bool_)
+        whole = np.zeros((rows, columns), dtype=cut.values.dtype)
         whole[cut.top : cut.top + part.shape[0], cut.left : cut.left + part.shape[1]] = part
-        yield SegmentMask(name, whole, None, uids[n] if n < len(uids) else "")
+        yield whole, None, uids[n] if n < len(uids) else ""
 
 
 def _frame_sources(ds: Any, groups: list[Any], count: int) -> list[str]:

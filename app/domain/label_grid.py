@@ -30,3 +30,7 @@ class LabelGrid(Protocol):
     def whole(self) -> Labels:
         """``[k, j, i]``, all slices made. Any thread."""
         ...
+
+    def under(self) -> LabelGrid | None:
+        """The segments right below those on top; None while none was met. Of three at one place the lowest is not seen."""
+        ...

@@ -31,6 +31,16 @@ class Contour:
 
 
 @dataclass(frozen=True, eq=False)
+class Fraction:
+    """How much of each voxel belongs to a segment, or how likely it does: 0..1."""
+
+    values: npt.NDArray[np.float16]
+    """``[k, j, i]`` on ``geometry``, or (rows, columns) over the whole source image."""
+    geometry: VolumeGeometry | None = None
+    sop_instance_uid: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class OverlayPart:
     """A segment or a structure."""
 
@@ -40,6 +50,8 @@ class OverlayPart:
     rgb: Rgb
     masks: tuple[SegmentMask, ...] = ()
     contours: tuple[Contour, ...] = ()
+    fractions: tuple[Fraction, ...] = ()
+    """Instead of masks, where the object tells more than yes and no."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,5 +78,5 @@ class SavedOverlay:
     frame_of_reference_uid: str = ""
     source_sop_instance_uids: tuple[str, ...] = ()
     fractional: bool = False
-    """Masks show where at least half of the maximum is reached."""
+    """The parts are fractions; a remark says of what."""
     remarks: tuple[Problem, ...] = ()

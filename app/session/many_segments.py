@@ -42,7 +42,7 @@ def read_many(
     parts = tuple(
         OverlayPart(s.number, s.label, s.meaning, _rgb(s, place)) for place, s in enumerate(planes.segments, start=1)
     )
-    remarks = (Problem("overlay.one_on_top", {}, Severity.NOTE),)
+    remarks = (Problem("overlay.half_of_maximum", {}, Severity.NOTE),) if planes.halved else ()
     overlay = SavedOverlay(
         instance.sop_instance_uid,
         OverlayKind.SEGMENTATION,

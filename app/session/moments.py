@@ -52,5 +52,5 @@ class Moments:
         moment = chosen.moment if chosen is not None else None
         if moment is None:
             return ()
-        told = {"n": moment.number, "of": moment.count, "value": moment.value}
+        told: dict[str, str | int | float] = {"n": moment.number, "of": moment.count, "value": moment.value}
         return (Problem("viewer.moment", told, Severity.NOTE),)

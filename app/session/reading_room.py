@@ -157,7 +157,10 @@ class ReadingRoom:
         self.text_width: TextWidth = estimated_width
         self.moments = Moments(self.content, self._put_panes)
         self.hanging: Hanging = hang(
-            current.study, once(current.display_sets), tuple((p.study, once(p.display_sets)) for p in self._priors), protocols
+            current.study,
+            once(current.display_sets),
+            tuple((p.study, once(p.display_sets)) for p in self._priors),
+            protocols,
         )
         self._stage = 0
         self._layout = "1x1"

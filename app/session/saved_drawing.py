@@ -10,7 +10,7 @@ from app.domain.finding import SegmentMask
 from app.domain.presentation import PresentationState
 from app.domain.saved_overlay import OverlayPart, SavedOverlay, ValueMap
 from app.viewer.decorations import Style
-from app.viewer.layers import ImageLayer, MaskLayer
+from app.viewer.layers import FractionLayer, ImageLayer, MaskLayer
 from app.viewer.presentation import shutter_mask
 from app.viewer.primitives import Anchor, ColourBar, Polyline, Primitive, Role, Text
 from app.viewer.view_state import Appearance, ResolvedView
@@ -24,6 +24,12 @@ def masks_of(overlay: SavedOverlay) -> Iterator[MaskLayer]:
     for part in overlay.parts:
         for mask in part.masks:
             yield MaskLayer(mask, part.rgb, Appearance(opacity=0.35), 1)
+
+
+def fractions_of(overlay: SavedOverlay) -> Iterator[FractionLayer]:
+    for part in overlay.parts:
+        for fraction in part.fractions:
+            yield FractionLayer(fraction, part.rgb)
 
 
 def overlays_of(layer: ImageLayer, state: PresentationState | None) -> tuple[MaskLayer, ...]:

@@ -33,6 +33,7 @@ from app.session.pane_content import PaneContent
 from app.session.panes import PaneState
 from app.session.picture import Drawer
 from app.session.saved_drawing import (
+    fractions_of,
     legend,
     map_legend,
     masks_of,
@@ -247,7 +248,8 @@ class SavedObjects:
         state = self.state_in(pane)
         if layer is None:
             return ()
-        maps = self._map_remark(layer)
+        overlays = {p.code: p for r in self._records.values() if r.on and r.overlay is not None for p in r.overlay.remarks}
+        maps = (*self._map_remark(layer), *overlays.values())
         if state is None or not state.covers(layer.sop_instance_uid, layer.frame_number):
             return maps
         asked = size_remark(state.area(layer.sop_instance_uid, layer.frame_number), self.screen_mm_per_px)
@@ -278,7 +280,12 @@ class SavedObjects:
         if len(maps) < 2:
             return ()
         at = self._map_choice % len(maps) + 1
-        told = {"label": maps[0].label or "–", "unit": maps[0].unit or "–", "n": at, "of": len(maps)}
+        told: dict[str, str | int | float] = {
+            "label": maps[0].label or "–",
+            "unit": maps[0].unit or "–",
+            "n": at,
+            "of": len(maps),
+        }
         return (Problem("viewer.value_map", told, Severity.NOTE),)
 
     # -- how a pane looks then -------------------------------------------------------------------------------------
@@ -381,7 +388,7 @@ def _checked(state: PresentationState, study: Study) -> PresentationState:
 
 def _layers(overlay: SavedOverlay) -> list[Layer]:
     if overlay.value_map is None:
-        return list(masks_of(overlay))
+        return [*masks_of(overlay), *fractions_of(overlay)]
     found = overlay.value_map
     scaled = np.clip((found.values - found.low) / (found.high - found.low), 0.0, 1.0).astype(np.float16)
     heat = Heatmap(Code("map", "99EKINSHI", found.quantity), scaled, found.geometry, found.sop_instance_uid, False)

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
 from app.viewer.fusion import blended, difference_grey, over_values
-from app.viewer.labels import sample_labels, with_labels
-from app.viewer.layers import FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
+from app.viewer.labels import sample_labels, with_labels, with_labels_below
+from app.viewer.layers import FractionLayer, FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
 from app.viewer.luts import lut
-from app.viewer.overlay_paint import heat_levels, mask_cover, with_heatmap, with_mask
+from app.viewer.overlay_paint import fraction_cover, heat_levels, mask_cover, with_fraction, with_heatmap, with_mask
 from app.viewer.picture_buffers import PictureBuffers, blacken_around
 from app.viewer.pyramid import PreparedImage, prepared
 from app.viewer.quick_zoom import moved_to, quick_zoom
@@ -278,6 +278,19 @@ def render(
             numbers = cache.get(slot, key, lambda many=many: sample_labels(many.grid, resolved))
             if numbers is not None:
                 pixels = with_labels(pixels, layer, numbers)
+            under = many.grid.under()
+            if under is not None:
+                slots.add(f"{slot}under")
+                key = (under, many.grid.complete, where)
+                below = cache.get(f"{slot}under", key, lambda under=under: sample_labels(under, resolved))
+                pixels = pixels if below is None else with_labels_below(pixels, layer, below)
+        elif isinstance(layer, FractionLayer):
+            part_of = layer
+            share = cache.get(
+                slot, (part_of.fraction, uid, where), lambda part_of=part_of: fraction_cover(part_of, uid, resolved)
+            )
+            if share is not None:
+                pixels = with_fraction(pixels, layer, share)
         else:
             shape = layer
             cover = cache.get(slot, (shape.mask, uid, where), lambda shape=shape: mask_cover(shape, uid, resolved))

@@ -15,6 +15,7 @@ from app.viewer.view_state import ResolvedView
 
 U8 = npt.NDArray[np.uint8]
 _BLOCK_ROWS = 128
+_HATCH_PX = 6
 
 
 def sample_labels(grid: LabelGrid, resolved: ResolvedView) -> npt.NDArray[np.generic] | None:
@@ -121,4 +122,19 @@ def with_labels(pixels: U8, layer: LabelLayer, labels: npt.NDArray[np.generic]) 
     if layer.outline_px > 0:
         edge = edges_of(numbers, layer.outline_px)
         out[edge, :3] = layer.rgb[numbers[edge]][:, ::-1]
+    return out
+
+
+def with_labels_below(pixels: U8, layer: LabelLayer, labels: npt.NDArray[np.generic]) -> U8:
+    """Segments that lie under others where they share voxels: outlined and hatched in their own colour."""
+    if not labels.any():
+        return pixels
+    numbers = as_bytes(labels)
+    out = pixels.copy() if pixels.ndim == 3 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGRA), dtype=np.uint8)
+    y, x = np.nonzero(numbers)
+    striped = (x + y) % _HATCH_PX < _HATCH_PX // 3
+    y, x = y[striped], x[striped]
+    out[y, x, :3] = layer.rgb[numbers[y, x]][:, ::-1]
+    edge = edges_of(numbers, max(1, layer.outline_px))
+    out[edge, :3] = layer.rgb[numbers[edge]][:, ::-1]
     return out

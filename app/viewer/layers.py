@@ -12,6 +12,7 @@ from app.domain.finding import Heatmap, SegmentMask
 from app.domain.geometry import VolumeGeometry
 from app.domain.label_grid import LabelGrid
 from app.domain.pixels import FramePixels, RealWorldMapping
+from app.domain.saved_overlay import Fraction
 from app.domain.volume import Volume
 from app.viewer.view_state import Appearance, ImageGeometry
 
@@ -82,6 +83,16 @@ class MaskLayer:
     """Width of the outline in pane pixels; 0 for none."""
 
 
+@dataclass(frozen=True, eq=False)
+class FractionLayer:
+    """A segment that is more or less there: its colour is the denser, the larger its fraction."""
+
+    fraction: Fraction
+    rgb: tuple[int, int, int]
+    appearance: Appearance = Appearance(opacity=0.75)
+    """Opacity of a fraction of one."""
+
+
 class OverMode(StrEnum):
     """How a second volume is shown with the first."""
 
@@ -118,4 +129,4 @@ class LabelLayer:
     outline_px: int = 1
 
 
-Layer = ImageLayer | HeatmapLayer | MaskLayer | FusionLayer | LabelLayer
+Layer = ImageLayer | HeatmapLayer | MaskLayer | FractionLayer | FusionLayer | LabelLayer

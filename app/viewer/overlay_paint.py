@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.finding import SegmentMask
 from app.domain.geometry import PlaneGeometry, VolumeGeometry
-from app.viewer.layers import HeatmapLayer, MaskLayer
+from app.domain.saved_overlay import Fraction
+from app.viewer.layers import FractionLayer, HeatmapLayer, MaskLayer
 from app.viewer.luts import lut
 from app.viewer.picture_buffers import words
 from app.viewer.slice_sampler import sample_film_grid, sample_grid, sample_heatmap
@@ -123,12 +125,12 @@ def _misses(grid: VolumeGeometry, plane: PlaneGeometry) -> bool:
     return min(distances) > 0 or max(distances) < 0
 
 
-def mask_cover(layer: MaskLayer, uid: str, resolved: ResolvedView) -> npt.NDArray[np.bool_] | None:
-    mask = layer.mask
+def _on_pane(mask: SegmentMask | Fraction, uid: str, resolved: ResolvedView) -> npt.NDArray[np.float32] | None:
+    """(h, w) 0..1 of what covers an image or lies in its frame of reference; None when it belongs elsewhere."""
     if mask.geometry is None:
         if mask.sop_instance_uid and mask.sop_instance_uid != uid:
             return None
-        return sample_film_grid(mask, mask.values, resolved) >= 0.5
+        return sample_film_grid(mask, mask.values, resolved)
     plane = resolved.geometry.plane
     if plane is None:
         return None
@@ -137,7 +139,23 @@ def mask_cover(layer: MaskLayer, uid: str, resolved: ResolvedView) -> npt.NDArra
         return None
     if _misses(mask.geometry, plane):
         return None
-    return sample_grid(mask, mask.values, mask.geometry, resolved) >= 0.5
+    return sample_grid(mask, mask.values, mask.geometry, resolved)
+
+
+def mask_cover(layer: MaskLayer, uid: str, resolved: ResolvedView) -> npt.NDArray[np.bool_] | None:
+    values = _on_pane(layer.mask, uid, resolved)
+    return None if values is None else values >= 0.5
+
+
+def fraction_cover(layer: FractionLayer, uid: str, resolved: ResolvedView) -> npt.NDArray[np.float32] | None:
+    return _on_pane(layer.fraction, uid, resolved)
+
+
+def with_fraction(pixels: U8, layer: FractionLayer, values: npt.NDArray[np.float32]) -> U8:
+    """The segment's colour over ``pixels``, as opaque as the fraction says."""
+    base = pixels if pixels.ndim == 3 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGRA), dtype=np.uint8)
+    alpha = (np.clip(values, 0.0, 1.0) * layer.appearance.opacity).astype(np.float32)
+    return _blend_colour(base, np.broadcast_to(np.asarray(layer.rgb, dtype=np.uint8), (*alpha.shape, 3)), alpha)
 
 
 def with_mask(pixels: U8, layer: MaskLayer, cover: npt.NDArray[np.bool_]) -> U8:

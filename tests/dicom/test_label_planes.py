@@ -10,8 +10,12 @@ from pydicom.dataset import Dataset
 
 from app.dicom.byte_source import FileByteSource
 from app.dicom.label_planes import LabelPlanes, is_large, open_label_planes
+from app.dicom.saved_overlays import PALETTE
 from app.dicom.scanner import scan
 from app.domain.problem import ProblemError
+from app.domain.saved_overlay import OverlayPart
+from app.session.many_segments import layer_of
+from app.viewer.labels import with_labels, with_labels_below
 from tests import phantoms
 from tests.perf.seg_objects import label_volume, write_binary, write_label_map
 
@@ -73,6 +77,44 @@ def test_the_later_segment_is_on_top_where_two_overlap(tmp_path: Path) -> None:
     planes.whole()
     assert planes.overlap
     assert len(labels)
+
+
+def test_what_lies_below_is_kept_and_drawn(tmp_path: Path) -> None:
+    """Three segments of one slice set to: left half, right three quarters, all; every pair that meets is told."""
+    import pydicom
+
+    written(tmp_path, 32, False)
+    d = pydicom.dcmread(tmp_path / "seg.dcm")
+    groups = d.PerFrameFunctionalGroupsSequence
+    numbers = [int(g.SegmentIdentificationSequence[0].ReferencedSegmentNumber) for g in groups]
+    places = [float(g.PlanePositionSequence[0].ImagePositionPatient[2]) for g in groups]
+    z = next(p for p in places if places.count(p) >= 3)
+    frames = sorted((n, f) for f, (n, p) in enumerate(zip(numbers, places, strict=True)) if p == z)
+    bits = np.zeros((len(places), 24, 32), np.uint8)
+    (a, first), (b, second), (c, third) = frames[0], frames[1], frames[2]
+    bits[first, :, :16], bits[second, :, 8:], bits[third, :4] = 1, 1, 1
+    d.PixelData = np.packbits(bits.reshape(-1), bitorder="little").tobytes()
+    d.save_as(tmp_path / "three.dcm")
+    planes = open_label_planes(scan([tmp_path / "three.dcm"]).studies[0].series[0].instances[0], FileByteSource())
+    assert planes.under() is None
+    k = round((z - planes.geometry.origin_mm[2]) / planes.geometry.spacing_mm[0])
+    top = planes.plane(k)
+    under = planes.under()
+    assert under is not None
+    below = under.plane(k)
+    assert (top[0, 0], below[0, 0]) == (c, a)
+    assert (top[0, 10], below[0, 10]) == (c, b)  # a, b and c meet: the lowest is not seen
+    assert (top[9, 10], below[9, 10]) == (b, a)
+    assert (top[9, 0], below[9, 0]) == (a, 0)
+    assert (top[9, 20], below[9, 20]) == (b, 0)
+    layer = layer_of(
+        planes, tuple(OverlayPart(s.number, s.label, "", PALETTE[n % 10]) for n, s in enumerate(planes.segments))
+    )
+    drawn = with_labels_below(with_labels(np.zeros((24, 32), np.uint8), layer, top), layer, below)
+    colours = {tuple(int(v) for v in p) for p in drawn[6:22, 9:15, 2::-1].reshape(-1, 3)}
+    assert PALETTE[(a - 1) % 10] in colours
+    alone = {tuple(int(v) for v in p) for p in drawn[6:22, 20:30, 2::-1].reshape(-1, 3)}
+    assert PALETTE[(a - 1) % 10] not in alone
 
 
 def test_what_has_no_common_grid_is_refused(tmp_path: Path) -> None:

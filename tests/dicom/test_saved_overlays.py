@@ -7,13 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.dicom.grids import paste, plane_arguments
+from app.dicom.object_header import evidence_of, finished
 from app.dicom.saved_overlays import read_overlay
 from app.domain.geometry import PlaneGeometry, VolumeGeometry
+from app.domain.pixels import FramePixels, VoiWindow
 from app.domain.problem import ProblemError
-from app.domain.saved_overlay import OverlayKind
+from app.domain.saved_overlay import Fraction, OverlayKind
+from app.viewer.compositor import render
+from app.viewer.layers import FractionLayer, ImageLayer
 from app.viewer.primitives import Polyline
 from app.viewer.structures import structure_primitives
-from app.viewer.view_state import ImageGeometry, ViewState, resolve
+from app.viewer.view_state import Appearance, ImageGeometry, ViewState, resolve
 from tests.dicom.objects_phantom import GEOMETRY, ai_finding, ai_result, ct_study, header
 from tests.dicom.saved_phantom import FRAME_OF_REFERENCE, IMAGE, item, plain_object, structure_set
 from tests.dicom.test_shared_data import ROOT
@@ -171,15 +176,78 @@ def test_label_maps_and_fractions_lie_in_their_place() -> None:
         fractions,
         "1.2.840.10008.5.1.4.1.1.66.4",
         SegmentationType="FRACTIONAL",
+        SegmentationFractionalType="OCCUPANCY",
         MaximumFractionalValue=200,
         PerFrameFunctionalGroupsSequence=groups,
     )
     overlay = read_overlay(data)
     assert overlay.fractional
-    assert [p.label for p in overlay.parts] == ["one"]
-    assert overlay.parts[0].masks[0].values.tolist() == [[[True] * 4]]
+    assert [p.code for p in overlay.remarks] == ["overlay.occupancy"]
+    (part,) = overlay.parts
+    assert (part.label, part.masks) == ("one", ())
+    (fraction,) = part.fractions
+    assert np.allclose(fraction.values, [[[0.495, 0.5, 0.505, 0.995, 1.0, 0.005]]], atol=5e-4)
+    assert fraction.geometry is not None
+    assert np.allclose(fraction.geometry.origin_mm, (-123.5 + 0.8, -310.25, -742.0))
     with pytest.raises(ProblemError, match="overlay.unreadable"):
         read_overlay(_labels(values, PixelData=b"\0" * 16))
+
+
+def test_fractions_are_as_opaque_as_they_are_large() -> None:
+    values = np.array([[0.0, 0.2, 0.5], [1.0, 0.0, 0.0]], np.float16)
+    frame = FramePixels(np.full((2, 3), 100, np.uint8), windows=(VoiWindow(127.5, 256.0),))
+    image = ImageLayer(frame=frame, geometry=ImageGeometry(3, 2, 1.0, 1.0), sop_instance_uid=IMAGE)
+    over = FractionLayer(Fraction(values, None, IMAGE), (200, 0, 100), Appearance(opacity=0.5))
+    shown = render(ViewState("x"), (image, over), (3, 2)).pixels.astype(int)
+    base = int(render(ViewState("x"), (image,), (3, 2)).pixels[0, 0])
+    # Opacity 0.5 times 0.2, 0.5 and 1: blue, green, red.
+    for (row, column), alpha in {(0, 1): 0.1, (0, 2): 0.25, (1, 0): 0.5, (0, 0): 0.0, (1, 2): 0.0}.items():
+        expected = [base + (c - base) * alpha for c in (100, 0, 200)]
+        assert np.abs(shown[row, column, :3] - expected).max() <= 1, (row, column)
+    elsewhere = render(ViewState("x"), (image, replace(over, fraction=Fraction(values, None, "2.25.9"))), (3, 2)).pixels
+    assert (elsewhere == base).all()
+
+
+def test_fractions_and_overlapping_segments_come_back() -> None:
+    """Written by highdicom over the slices of a study, read by us: the same numbers at the same places, both segments."""
+    import highdicom as hd
+
+    rng = np.random.default_rng(7)
+    fractions = np.zeros((*GEOMETRY.shape, 2), np.float32)
+    fractions[2:4, 5:9, 6:12, 0] = rng.uniform(0.01, 1.0, (2, 4, 6))
+    fractions[3:5, 7:11, 8:14, 1] = rng.uniform(0.01, 1.0, (2, 4, 6))
+    overlap = (fractions > 0).all(axis=-1)
+    assert overlap.sum() == 1 * 2 * 4
+    study = ct_study()
+    uids = [i.sop_instance_uid for i in study.series[0].instances]
+    algorithm = hd.AlgorithmIdentificationSequence(
+        name="x", family=hd.sr.CodedConcept("123109", "DCM", "Artificial Intelligence"), version="1"
+    )
+    organ = hd.sr.CodedConcept("10200004", "SCT", "Liver")
+    described = [
+        hd.seg.SegmentDescription(n, f"part {n}", hd.sr.CodedConcept("123037004", "SCT", "Anatomical Structure"), organ,
+                                  "AUTOMATIC", algorithm)
+        for n in (1, 2)
+    ]  # fmt: skip
+    for kind in ("FRACTIONAL", "BINARY"):
+        own = header(f"seg {kind}")
+        ds = hd.seg.Segmentation(
+            source_images=evidence_of(study, uids), pixel_array=fractions if kind == "FRACTIONAL" else fractions > 0,
+            segmentation_type=kind, segment_descriptions=described, series_instance_uid=own.series_instance_uid,
+            series_number=9, sop_instance_uid=own.sop_instance_uid, instance_number=1, manufacturer="x",
+            manufacturer_model_name="x", software_versions="1", device_serial_number="1",
+            **({"fractional_type": "PROBABILITY"} if kind == "FRACTIONAL" else {}),
+            **plane_arguments(GEOMETRY),
+        )  # fmt: skip
+        overlay = read_overlay(finished(ds, study, own))
+        assert [p.code for p in overlay.remarks] == (["overlay.probability"] if kind == "FRACTIONAL" else [])
+        for n, part in enumerate(overlay.parts):
+            (found,) = part.fractions if kind == "FRACTIONAL" else part.masks
+            assert found.geometry is not None
+            whole = np.zeros(GEOMETRY.shape, np.float32)
+            assert paste(whole, GEOMETRY, found.values, found.geometry) is not None
+            wanted = fractions[..., n] if kind == "FRACTIONAL" else fractions[..., n] > 0
+            assert np.abs(whole - wanted).max() <= 0.5 / 255 + 1e-3
 
 
 def test_what_is_no_overlay_is_refused() -> None:
