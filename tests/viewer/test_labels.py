@@ -25,6 +25,9 @@ class Grid:
     def plane(self, k: int) -> Any:
         return self.labels[k]
 
+    def under(self) -> None:
+        return None
+
     def whole(self) -> Any:
         return self.labels
 
