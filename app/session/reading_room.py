@@ -405,7 +405,7 @@ class ReadingRoom:
             point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
             lens=self.extras.lens_in(pane_id),
-            drawers=(*drawers, *self.curved.drawers(pane)),
+            drawers=(*drawers, *self.curved.drawers(pane), *self.extras.pane_drawers(pane)),
             starred=layer is not None and (layer.sop_instance_uid, layer.frame_number) in self._owner.starred(),
             cross_references=self._cross_references(pane) if self.linked else (),
             draft=draft,
@@ -553,6 +553,12 @@ class ReadingRoom:
     def move(self, pane_id: str, view: ViewState) -> None:
         """A pane's new view with what is linked to it; the caller announces."""
         self._set_view(pane_id, view)
+
+    def look_at(self, views: Mapping[str, ViewState]) -> None:
+        """New views of several panes at once; nothing else follows them."""
+        self._remember()
+        self._take(views)
+        self._announce(Changes(view=True, layout=True))
 
     def _set_view(self, pane_id: str, view: ViewState) -> None:
         before = self._panes[pane_id]

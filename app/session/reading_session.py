@@ -30,6 +30,7 @@ from app.session.paint import role_rgb
 from app.session.panes import LayoutView
 from app.session.people import banner_line
 from app.session.picture import PictureRequest
+from app.session.quadrant_walk import QuadrantWalk
 from app.session.reading_room import ReadingRoom
 from app.session.recheck_desk import Rechecks
 from app.session.report_desk import ReportDesk
@@ -105,6 +106,7 @@ class ReadingSession:
         """Numbers and chart of a dental film."""
         self.saved: SavedDesk | None = None
         """Looks, overlays and documents; set by whoever opens the study."""
+        self.quadrants = QuadrantWalk(room, announce)
         rechecks = Rechecks(images, desk.doubt)
         self._masks = OwnMasks(
             images, desk.mark, desk.keep, desk.select, desk.selected_id, desk.doubt, announce, notice, role_rgb(Role.MINE)
@@ -262,6 +264,8 @@ class ReadingSession:
             "toggle_ai": lambda: self._desk.set_heatmap(visible=not self._desk.ai_visible),
             "cancel_gesture": room.cancel_gesture,
             "next_stage": self.next_stage,
+            "next_quadrant": self.quadrants.next,
+            "previous_quadrant": self.quadrants.previous,
             "previous_stage": self.previous_stage,
         }
         verbs[name]()
@@ -419,6 +423,7 @@ class ReadingSession:
     def commit(self, overall: Overall, quality: ImageQuality = ImageQuality.DIAGNOSTIC) -> None:
         """Raises ``ProblemError`` when the opinion contradicts the marks or was given already."""
         self._desk.commit(overall, quality)
+        self._say_if(self.quadrants.unseen())
         if self.hangings is not None:
             self.hangings.notice_habit()
         self._reports.findings_changed()

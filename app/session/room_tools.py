@@ -9,6 +9,8 @@ from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape
 from app.domain.problem import fail
 from app.domain.study import DisplaySet
+from app.session.panes import PaneState
+from app.session.picture import Drawer
 from app.viewer.edits import AskText, BrushMask, Edit, GrowMask, OpenCurve, PutAnnotation, ShowBand, ShowLens
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ResolvedView
@@ -37,6 +39,8 @@ class RoomTools:
         self.asked: Asked | None = None
         self.curve_drawn: Callable[[str, str], None] = lambda pane_id, annotation_id: None
         self.painted: Paint = lambda edit, chosen, resolved: None
+        self.pane_drawers: Callable[[PaneState], tuple[Drawer, ...]] = lambda pane: ()
+        """What else lies over a pane (the quadrant walk's map)."""
         self.drawn: Callable[[Annotation, ToolContext], None] = lambda annotation, context: None
 
     def take(self, pane_id: str, edit: Edit, context: ToolContext | None, chosen: DisplaySet | None) -> bool:

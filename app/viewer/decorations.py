@@ -215,7 +215,10 @@ def _elided(text: str, width: float, size: float, bold: bool, measure: TextWidth
 
 def _wrapped(item: _Item, width: float, style: Style) -> list[_Item]:
     """A remark that is longer than the pane is wide, in as many lines as it needs: what must be read is not cut."""
-    if not item.key.startswith("remark") or style.text_width(item.text, style.font, item.bold) <= width:
+    if (
+        not item.key.startswith(("remark", "calibration", "state"))
+        or style.text_width(item.text, style.font, item.bold) <= width
+    ):
         return [item]
     lines: list[str] = []
     for word in item.text.split():

@@ -157,12 +157,12 @@ MAMMO = {
 def test_mammography_hangs_chest_wall_to_chest_wall_at_one_scale() -> None:
     study, sets = study_of(MAMMO)
     hanging = hang(study, sets, [study_of(MAMMO, "1.3")])
-    panes = hanging.stages[0].panes
+    panes = hanging.stages[1].panes
     assert [p.display_set_id for p in panes] == ["1.2.1", "1.2.3", "1.2.2", "1.2.0"]
     assert [p.view.anchor[0] for p in panes] == [1.0, 0.0, 1.0, 0.0]
     assert [p.view.flip_h for p in panes] == [False, True, False, False]  # only the L CC was stored the other way
     assert {p.view.fit_extent_mm for p in panes} == {(64 * 0.1, 64 * 0.1)}
-    rows = hanging.stages[1]
+    rows = hanging.stages[0]
     assert (rows.layout, [p.prior for p in rows.panes]) == ("2x4", [False] * 4 + [True] * 4)
 
 

@@ -13,6 +13,7 @@ from app.ui.i18n import tr
 from app.ui.icons import has_icon, icon
 from app.ui.reading.cine_buttons import CineButtons
 from app.ui.reading.hanging_menu import add_hanging_actions
+from app.ui.reading.quadrant_buttons import QuadrantButtons
 from app.ui.reading.volume_menu import add_volume_actions
 from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Line, Surface, clear, row
@@ -85,6 +86,8 @@ class ToolsRow(Surface):
         lay.addWidget(self._more)
         self.cine = CineButtons(workstation)
         lay.addWidget(self.cine)
+        self.quadrants = QuadrantButtons(workstation)
+        lay.addWidget(self.quadrants)
         lay.addSpacing(6)
         lay.addWidget(Line(vertical=True, length=20))
         lay.addSpacing(6)
@@ -159,6 +162,7 @@ class ToolsRow(Surface):
         else:
             self._more.say(Words("ui.reading.more"), icon="dots-three")
         self.cine.refresh()
+        self.quadrants.refresh()
         self._preset.say(self._preset_words())
         presets = reading.window_presets()
         self._preset.setEnabled(bool(presets) or bool(reading.room.volume_looks()))
