@@ -31,6 +31,8 @@ class ConfiguredTarget:
     kind: str
     title: str
     settings: Mapping[str, str]
+    password_in_file: bool = False
+    """The site's file holds it in the open."""
 
 
 def targets_of(home: Path, box: SecretsBox) -> tuple[ConfiguredTarget, ...]:
@@ -49,17 +51,28 @@ def targets_of(home: Path, box: SecretsBox) -> tuple[ConfiguredTarget, ...]:
         out = []
         for entry in entries:
             settings = {k: str(v) for k, v in entry.items() if k not in ("name", "kind", "title")}
+            in_file = "password" in settings
             password = box.get(_PASSWORD.format(name=entry["name"]))
             if password is not None:
                 settings["password"] = password.decode()
-            out.append(ConfiguredTarget(str(entry["name"]), str(entry["kind"]), str(entry.get("title", "")), settings))
+            out.append(
+                ConfiguredTarget(str(entry["name"]), str(entry["kind"]), str(entry.get("title", "")), settings, in_file)
+            )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise fail("site.damaged", kept_safe="safe.in_outbox", next_step="next.configure_target", file=SITE_FILE) from error
     return tuple(out)
 
 
 def keep_password(box: SecretsBox, target: str, password: str) -> None:
-    box.put(_PASSWORD.format(name=target), password.encode())
+    """Into the box; an empty one is taken out of it."""
+    if password:
+        box.put(_PASSWORD.format(name=target), password.encode())
+    else:
+        box.remove(_PASSWORD.format(name=target))
+
+
+def password_kept(box: SecretsBox, target: str) -> bool:
+    return box.get(_PASSWORD.format(name=target)) is not None
 
 
 class SyncService:
@@ -78,6 +91,25 @@ class SyncService:
             except ProblemError as error:
                 self._problems[target.name] = error.problem
         self._worker = SyncWorker(StoreOutbox(library), self._targets, clock, on_change=self._told)
+
+    @property
+    def configured(self) -> tuple[ConfiguredTarget, ...]:
+        return self._configured
+
+    def where(self, name: str) -> str:
+        return next((_where(t) for t in self._configured if t.name == name), "")
+
+    def use_password(self, name: str, password: str) -> None:
+        """The target is made again with another password and what waits for it is tried. Raises as ``make_target``."""
+        wanted = next(t for t in self._configured if t.name == name)
+        settings = {k: v for k, v in wanted.settings.items() if k != "password"}
+        target = make_target(
+            wanted.name, wanted.kind, {**settings, "password": password} if password else settings, self._clock
+        )
+        self._targets[name] = target
+        self._problems.pop(name, None)
+        self._worker.replace(name, target)
+        self._worker.wake()
 
     def start(self, changed: Callable[[], None]) -> None:
         self._changed = changed

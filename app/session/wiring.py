@@ -18,6 +18,7 @@ from app.session import memory
 from app.session.clock import SystemClock
 from app.session.homes import cache_folder, model_folders, trust_lists
 from app.session.signers import DEMO_PIN, BoxSigner
+from app.session.site_rules import site_rules
 from app.session.sync_service import SyncService, targets_of
 from app.session.workstation import Parts, Workstation
 from app.store.library import Library
@@ -74,6 +75,7 @@ def open_workstation(options: Options, loop: MainLoop, clock: Clock | None = Non
     memory.configure(options.home)
     library = Library.open(options.home, options.keys, clock, demo=options.demo)
     try:
+        memory.follow(library)
         box = open_box(options.home, options.keys)
         pair = seal_keys(box)
         signer = BoxSigner(box)
@@ -103,7 +105,10 @@ def open_workstation(options: Options, loop: MainLoop, clock: Clock | None = Non
                 sync=sync,
                 key_place=options.keys.describe(),
                 samples_folder=cache_folder() / "samples",
-                language=options.language or str(library.settings.get("language", "en")),
+                language=options.language
+                or site_rules(options.home).language
+                or str(library.settings.get("language", "en")),
+                box=box,
             )
         )
     except BaseException:

@@ -13,9 +13,11 @@ from app.domain.event import EventKind
 from app.domain.messages import templates
 from app.domain.person import Person
 from app.domain.ports import Clock, MainLoop, Progress
+from app.domain.problem import Problem
 from app.domain.study import Study
 from app.samples.catalogue import write_samples
 from app.security.redaction import REDACTOR
+from app.security.secrets_box import SecretsBox
 from app.session import this_pc
 from app.session.calibration_desk import CalibrationDesk
 from app.session.chain_check import ChainCheck
@@ -39,6 +41,7 @@ from app.session.report_desk import ReportDesk, Signer
 from app.session.saved_desk import SavedDesk
 from app.session.saved_objects import SavedObjects
 from app.session.second_read import SealKeys, SecondReads
+from app.session.settings_desk import SettingsDesk
 from app.session.signal import Signal
 from app.session.study_headers import StudyHeaders
 from app.session.sync_service import SyncService
@@ -88,6 +91,8 @@ class Parts:
     """Message id of where the library's key lies."""
     samples_folder: Path
     language: str = "en"
+    box: SecretsBox | None = None
+    """Small secrets: passwords of storages."""
 
 
 class Workstation:
@@ -119,6 +124,7 @@ class Workstation:
         self._thumbnails = Thumbnails(
             parts.library, self._headers, self._pictures, lambda: self._announce(Changes(images=True))
         )
+        self.settings = SettingsDesk(parts.library, lambda: self.person.person_id, parts.box, parts.sync, parts.key_place)
         self._chain = ChainCheck(parts.library, self._pictures, self._announce, self._say)
         self._list = ListDesk(
             parts.library, self._reads, self._headers, lambda: self.person, self._unanswered, self._chain.intact
@@ -191,6 +197,9 @@ class Workstation:
         self._announce(Changes(worklist=True, second_read=True))
 
     def set_language(self, code: str) -> None:
+        if self.settings.language_fixed and code != self.settings.site.language:
+            self._say(Notice(Problem("settings.fixed")))
+            return
         self.language = code
         person = self.person.person_id
         self._library.write_async(lambda tx: self._library.settings.set(tx, "language", code, person))

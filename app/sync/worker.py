@@ -125,6 +125,10 @@ class SyncWorker:
         self._thread: threading.Thread | None = None
         self._draining = threading.Lock()
 
+    def replace(self, name: str, target: StorageTarget) -> None:
+        """Another target under a name, from the next item on: its password has changed."""
+        self._targets = {**self._targets, name: target}
+
     def start(self) -> None:
         """Starts the thread; does nothing when it runs."""
         if self._thread is None or not self._thread.is_alive():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEvent, QProcess, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QProcess, QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
@@ -16,6 +16,7 @@ from app.domain.problem import Problem, ProblemError
 from app.session.views import Changes, Notice, Words
 from app.ui import i18n
 from app.ui.icons import application_icon
+from app.ui.mouse import use_mouse
 from app.ui.pictures import Thumbnails
 from app.ui.shortcut_sheet import ShortcutSheet
 from app.ui.shortcuts import command_for, use_own_keys
@@ -51,12 +52,17 @@ class AppWindow(QWidget):
         self._imports: set[str] = set()
         self._built: dict[str, QWidget] = {}
         self._pending: Changes | None = None
+        self.again = False
+        """Closed for another one of another size."""
         keys = getattr(workstation, "keys", None)
         use_own_keys(keys.own() if keys is not None else {})
+        settings = getattr(workstation, "settings", None)
+        use_mouse(settings.mouse.table() if settings is not None else {})
         i18n.set_language(workstation.language)
         self.setWindowTitle("Ekinshi")
         self.setWindowIcon(application_icon())
-        self.setMinimumSize(1100, 640)
+        # At 200 % a screen of 1920 x 1080 has 960 x 540: the window must not become larger than the screen.
+        self.setMinimumSize(QSize(1100, 640).boundedTo(self.screen().availableSize()).expandedTo(QSize(640, 400)))
         self.resize(1920, 1080)
         self.setAcceptDrops(True)
         lay = column(self)
@@ -66,6 +72,7 @@ class AppWindow(QWidget):
         self.top_bar.chosen.connect(self.go)
         self.top_bar.language_chosen.connect(workstation.set_language)
         self.top_bar.keys_wanted.connect(self.show_keys)
+        self.top_bar.settings_wanted.connect(self.show_settings)
         lay.addWidget(self.top_bar)
         self._stack = QStackedWidget()
         lay.addWidget(self._stack, 1)
@@ -285,6 +292,20 @@ class AppWindow(QWidget):
         sheet.closed.connect(sheet.deleteLater)
         sheet.open()
 
+    def show_settings(self) -> None:
+        from app.ui.settings.sheet import SettingsSheet
+
+        sheet = SettingsSheet(self._workstation, self)
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.command.connect(self._run_command)
+        sheet.resized.connect(self.begin_again)
+        sheet.open()
+
+    def begin_again(self) -> None:
+        """Another size of the interface: this window goes, the next one stands where it stood."""
+        self.again = True
+        self.close()
+
     def show_keys(self) -> None:
         if self._keys is None:
             self._keys = ShortcutSheet(self, getattr(self._workstation, "keys", None))
@@ -318,6 +339,8 @@ class AppWindow(QWidget):
             self.go(command.removeprefix("go_"))
         elif command == "keys":
             self.show_keys()
+        elif command == "settings":
+            self.show_settings()
         elif command == "display_check":
             self.show_display_check()
         elif command == "patient_window":

@@ -10,6 +10,7 @@ from app.domain.problem import ProblemError
 from app.session.key_table import KeyTable
 from app.session.views import Words
 from app.ui.i18n import tr
+from app.ui.mouse import bindings, gesture_words, tool_words
 from app.ui.shortcuts import Shortcut, cap, key_name, shipped, shortcuts, use_own_keys
 from app.ui.widgets.boxes import VScroll, column
 from app.ui.widgets.buttons import OUTLINE, Button
@@ -93,6 +94,26 @@ class _Line(QWidget):
         painter.end()
 
 
+class _Gesture(QWidget):
+    """A gesture of the mouse and its tool; it is changed in the settings."""
+
+    def __init__(self, name: str, tool: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name, self._tool = name, tool
+        self.setFixedHeight(28)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(f"{tr(gesture_words(name))}: {tr(tool_words(tool))}")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        right = float(self.width())
+        used = paint_text(
+            painter, QRectF(right / 2, 0, right / 2, 28), tr(gesture_words(self._name)), "secondary", align=RIGHT
+        )
+        paint_text(painter, QRectF(0, 0, right - used - 10, 28), tr(tool_words(self._tool)), "text", "body")
+        painter.end()
+
+
 class ShortcutSheet(Sheet):
     changed = Signal()
 
@@ -159,6 +180,12 @@ class ShortcutSheet(Sheet):
                     line.chosen.connect(self._choose)
                     lay.addWidget(line)
                 lay.addSpacing(8)
+            if number == 0:
+                title = heading(Words("settings.mouse"))
+                title.setContentsMargins(0, 8, 0, 6)
+                lay.addWidget(title)
+                for name, tool in bindings().items():
+                    lay.addWidget(_Gesture(name, tool))
             lay.addStretch(1)
             grid.addLayout(lay, 0, number)
             grid.setColumnStretch(number, 1)

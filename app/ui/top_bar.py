@@ -21,6 +21,8 @@ from app.ui.widgets.text import Text, coloured
 HEIGHT = 48
 LEFT_COLUMN = 220
 NARROW = 1720
+TIGHT = 1400
+"""Large text or a small screen: only what names the patient and what waits keeps its words."""
 
 
 class _Logo(QWidget):
@@ -147,6 +149,13 @@ class _Queue(QWidget):
             if self._state is not None:
                 self.show_state(*self._state)
 
+    def set_tight(self, tight: bool) -> None:
+        """Where nothing waits, the icon alone says so."""
+        quiet = self._state is None or not (self._state[0] or self._state[2])
+        self._text.setVisible(not (tight and quiet))
+        self.setToolTip(tr("ui.top.nothing_queued") if tight and quiet else "")
+        self.setAccessibleName(self._text.text())
+
     def show_state(self, waiting: int, proven: int, down: bool) -> None:
         self._icon = "cloud-slash" if down else "cloud-arrow-up"
         queued = tr("ui.top.queued", n=waiting) if waiting else tr("ui.top.nothing_queued")
@@ -172,12 +181,14 @@ class TopBar(QWidget):
     chosen = Signal(str)
     language_chosen = Signal(str)
     keys_wanted = Signal()
+    settings_wanted = Signal()
 
     def __init__(self, screens: Sequence[tuple[str, Words]], person: str, demo: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedHeight(HEIGHT)
         lay = row(self, (0, 0, 16, 0), 0)
-        lay.addWidget(_Logo())
+        self._logo = _Logo()
+        lay.addWidget(self._logo)
         self._tabs: dict[str, Tab] = {}
         for name, words in screens:
             tab = Tab(words)
@@ -210,6 +221,9 @@ class TopBar(QWidget):
         keys = Button(NOTHING, TOOL, "keyboard", tip=Words("ui.top.keys"), key="F1")
         keys.clicked.connect(self.keys_wanted)
         lay.addWidget(keys)
+        settings = Button(NOTHING, TOOL, "sliders-horizontal", tip=Words("ui.key.settings"), key="Ctrl+,")
+        settings.clicked.connect(self.settings_wanted)
+        lay.addWidget(settings)
         lay.addSpacing(12)
         self._person = _Person(person)
         lay.addWidget(self._person)
@@ -254,6 +268,10 @@ class TopBar(QWidget):
         narrow = self.width() < NARROW and bool(self._patient.text())
         self._person.set_narrow(narrow)
         self._queue.set_narrow(narrow)
+        tight = self.width() < TIGHT and bool(self._patient.text())
+        self._queue.set_tight(tight)
+        self._logo.setFixedWidth(120 if tight else LEFT_COLUMN)
+        self._facts.setToolTip(self._facts.text())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

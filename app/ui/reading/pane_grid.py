@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.session.views import Changes
+from app.ui.mouse import meant
 from app.ui.reading.cine_timer import CineTimer
 from app.ui.reading.document_panes import DocumentPanes
 from app.ui.reading.flicker import FlickerTimer
@@ -16,15 +17,13 @@ from app.ui.reading.render_pool import RenderPool
 from app.ui.reading.viewport import Viewport
 from app.ui.reading.words_editor import WordsEditor
 from app.ui.theme import colour
-from app.viewer.tool_api import Button, PointerEvent
+from app.viewer.tool_api import PointerEvent
 from app.viewer.tools.registry import discover
 
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
 GAP = 4
-_BY_BUTTON = {Button.MIDDLE: "pan", Button.RIGHT: "window"}
-"""Whatever the tool: the middle button moves the image, the right one sets the window."""
 _HOVERING = frozenset(t.name for t in discover().tools if t.hovers)
 
 
@@ -37,6 +36,7 @@ class PaneGrid(QWidget):
         self._panes: dict[str, Viewport] = {}
         self._boxes: tuple[Any, ...] = ()
         self._alone = ""
+        self._held = ""
         self.flicker = FlickerTimer(workstation, self)
         self.words = WordsEditor(self)
         self.words.noticed.connect(workstation.notice.emit)
@@ -132,10 +132,16 @@ class PaneGrid(QWidget):
             return
         if kind == "hover" and reading.active_tool not in _HOVERING:
             return
-        tool = _BY_BUTTON.get(event.button, "") if kind in ("press", "drag", "release") else ""
-        if kind == "wheel" and event.control:
-            tool = "zoom"
-        reading.pointer(pane_id, kind, event, tool)
+        reading.pointer(pane_id, kind, *self._meant(kind, event))
+
+    def _meant(self, kind: str, event: PointerEvent) -> tuple[PointerEvent, str]:
+        """A drag stays the tool's that its press chose, whatever becomes of the keys."""
+        if kind == "press":
+            self._held = meant(kind, event)[0]
+        if kind in ("press", "wheel"):
+            tool, event = meant(kind, event)
+            return event, tool
+        return event, self._held if kind in ("drag", "release") else ""
 
     def _put(self, pane_id: str, display_set_id: str) -> None:
         if self._workstation.reading is not None:

@@ -23,6 +23,9 @@ from app.ui.widgets.boxes import column, row
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
+_WINDOWS = ("keys", "settings", "import_files", "full_screen", "display_check", "patient_window")
+"""Commands that are the window's, not this screen's."""
+
 
 class ReadingScreen(QWidget):
     to_worklist = Signal()
@@ -147,7 +150,7 @@ class ReadingScreen(QWidget):
             self._step_pane(1 if name == "next_pane" else -1)
         elif self.findings.command(name):
             return True
-        elif name.startswith("go_") or name in ("keys", "import_files", "full_screen", "display_check", "patient_window"):
+        elif name.startswith("go_") or name in _WINDOWS:
             return False
         elif name == "back":
             reading.command("cancel_gesture")
