@@ -148,6 +148,11 @@ def rle_frame(frame: Array, runs: bool = False) -> bytes:
     return struct.pack("<16I", len(segments), *offsets, *[0] * (15 - len(offsets))) + b"".join(segments)
 
 
+def _cells(values: Array, form: Form) -> Array:
+    """As they lie in the file: shifted to the high bit, the unused ones full."""
+    return np.frombuffer(raw.packed(values, form, dirt=~0), f"<u{form.allocated // 8}").reshape(values.shape)
+
+
 def _jpegls(values: Array, form: Form) -> bytes:
     return bytes(imagecodecs.jpegls_encode(values))
 
@@ -191,8 +196,8 @@ def _deflated(values: Array, form: Form) -> bytes:
 Encoder = Callable[[Array, Form], bytes]
 GREY = ((8, 8, False), (16, 16, False), (16, 12, False), (16, 10, False), (16, 16, True), (16, 12, True), (8, 8, True))
 LOSSLESS: tuple[tuple[str, str, Encoder, str], ...] = (
-    ("rle", RLE, lambda v, f: rle_frame(v), "gswc"),
-    ("rle with pauses", RLE, lambda v, f: rle_frame(v, True), "gswc"),
+    ("rle", RLE, lambda v, f: rle_frame(_cells(v, f)), "gswc"),
+    ("rle with pauses", RLE, lambda v, f: rle_frame(_cells(v, f), True), "gswc"),
     *((f"jpeg lossless {p}", SYNTAX + "57", _lossless(p), "gsc" if p in (1, 7) else "g") for p in range(1, 8)),
     ("jpeg lossless first", SYNTAX + "70", _lossless(1), "gsc"),
     ("jpeg-ls", SYNTAX + "80", _jpegls, "gc"),
@@ -217,6 +222,9 @@ def forms_for(kinds: str) -> Iterator[Form]:
             if "g" in kinds and (not signed or "s" in kinds):
                 yield Form(19, 23, frames, 1, "MONOCHROME2", allocated, stored, None, signed)
         if "w" in kinds:
+            for signed in (False, True):
+                yield Form(19, 23, frames, 1, "MONOCHROME2", 16, 12, 15, signed)
+                yield Form(19, 23, frames, 1, "MONOCHROME2", 16, 10, 11, signed)
             yield Form(19, 23, frames, 1, "MONOCHROME2", 32, 32)
             yield Form(19, 23, frames, 1, "MONOCHROME2", 32, 32, None, True)
         if "c" in kinds:
@@ -359,6 +367,11 @@ def fragments() -> Iterator[Variant]:
     yield Variant("empty fragment last", file(raw.sequence_of([raw.even(streams[0]), b""]), one), first)
     yield Variant("empty fragments between", file(raw.sequence_of([p for f in flat for p in (f, b"")])), values)
     yield Variant("padded fragments", file(raw.sequence_of([f + bytes(64) for f in flat])), values)
+    yield Variant(
+        "padded by one byte of anything",
+        file(raw.sequence_of([s if len(s) % 2 == 0 else s + b"_" for s in streams])),
+        values,
+    )
     yield Variant("padded by ones", file(raw.sequence_of([f + b"\xff" * 64 for f in flat])), values)
     yield Variant("no end", file(raw.sequence_of(flat, b"", b"")), values, state="repaired", reason="sequence_end")
     yield Variant("end with a length", file(raw.sequence_of(flat, b"", raw.delimiter(length=8))), values)

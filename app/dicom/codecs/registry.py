@@ -31,7 +31,7 @@ def decode_stream(stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> 
     if family in ("uncompressed", "deflated_frame"):
         return _plain(stream, fmt, family)
     if family == "rle":
-        return finished(_rle(stream, fmt), fmt)
+        return clean_bits(_signed(_rle(stream, fmt), fmt), fmt)
     if family == "jpegxl":
         return finished(imagecodecs_adapter.jpegxl(stream), fmt)
     info = jpeg2000_info(stream) if family in ("jpeg2000", "htj2k") else _jpeg_or_other(stream)
@@ -94,6 +94,13 @@ def _rle(stream: bytes, fmt: PixelFormat) -> Array:
     if offsets[0] != 64 or any(b <= a for a, b in zip(offsets, offsets[1:], strict=False)) or offsets[-1] >= len(stream):
         raise broken("segment offsets")
     return imagecodecs_adapter.rle(stream, fmt)
+
+
+def _signed(values: Array, fmt: PixelFormat) -> Array:
+    """RLE packs whole cells, unused bits and all (PS3.5 G): they are read as native ones."""
+    if values.dtype.itemsize != stored_dtype(fmt).itemsize:
+        raise broken("size of the decoded picture")
+    return (values if values.flags.writeable else values.copy()).view(stored_dtype(fmt))
 
 
 def finished(values: Array, fmt: PixelFormat, info: StreamInfo | None = None) -> Array:

@@ -41,9 +41,9 @@ def cut() -> ProblemError:
 
 
 def _ends_with_marker(stream: bytes) -> bool:
-    """EOI or EOC, with nothing but padding after it."""
+    """EOI or EOC, then nothing but padding; the one byte that makes a fragment even may be anything (DCMTK's is)."""
     at = stream.rfind(b"\xff\xd9")
-    return at >= 0 and not stream[at + 2 :].strip(b"\0\xff ")
+    return at >= 0 and (at + 3 >= len(stream) or not stream[at + 2 :].strip(b"\0\xff "))
 
 
 _SOF = frozenset((0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF))
