@@ -85,3 +85,8 @@ def centre_mm(mask: Mask, geometry: VolumeGeometry) -> Point3 | None:
         return None
     k, j, i = (float(v) for v in index.mean(axis=0))
     return geometry.to_patient((k, j, i))
+
+
+def label_boxes(labels: npt.NDArray[np.generic]) -> tuple[tuple[slice, slice, slice] | None, ...]:
+    """The box of each number 1, 2, ... in a grid of labels; None for one that is not there."""
+    return tuple(ndimage.find_objects(labels))

@@ -60,7 +60,7 @@ def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: 
     info = request.info if identified else without_identity(request.info, say(room.texts, "viewer.deidentified"))
     marks = request.marks if identified else tuple(replace(m, finding=replace(m.finding, comment="")) for m in request.marks)
     style = Style(request.style.scale, text_width, True)
-    done = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None)()
+    done = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, finest=True)()
     if done.pixels is None:
         raise fail("capture.no_picture") if done.problem is None else _as_error(done.problem)
     return painted(done)

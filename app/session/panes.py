@@ -60,7 +60,9 @@ class PaneState:
     curve: str = ""
     """CURVED: the mark that it follows. OBLIQUE: the mark that it cuts across."""
     only_mask: str = ""
-    """RENDERED: the own mark whose voxels alone are shown."""
+    """RENDERED: the mask whose voxels alone are shown: an own mark's id, or ``<SOP Instance UID>#<number>`` of a segment."""
+    hide_mask: bool = False
+    """RENDERED: the mask's voxels are left out instead."""
     ai: bool = True
     """False: the second reader's marks stay off this pane."""
     fit_exposed: bool = False

@@ -13,7 +13,7 @@ from app.domain.finding import Finding
 from app.domain.geometry import PlaneGeometry, Point2, Point3
 from app.domain.measurement import Measurement
 from app.domain.problem import Problem, ProblemError
-from app.viewer.compositor import SampleCache, render
+from app.viewer.compositor import Picture, SampleCache, render
 from app.viewer.decorations import Style, decorate
 from app.viewer.gesture_marks import gesture_primitives, with_lens
 from app.viewer.layers import HeatmapLayer, ImageLayer, Layer
@@ -21,8 +21,9 @@ from app.viewer.marks import MarkLook, finding_primitives, probe_primitives
 from app.viewer.pane_info import PaneInfo
 from app.viewer.presets import preset_name
 from app.viewer.primitives import Primitive
+from app.viewer.solid_view import render_solid
 from app.viewer.view_state import Plane, ResolvedView, Size, ViewState
-from app.viewer.volume_render import is_coarse
+from app.viewer.volume_parts import VolumeCut
 from app.viewer.words import Texts
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,10 @@ class PictureRequest:
     """What saved objects draw over the image, under the marks."""
     starred: bool = False
     """The image shown is a key image."""
+    cut: VolumeCut | None = None
+    """RENDERED: a mask whose voxels alone are shown, or hidden."""
+    finest: bool = False
+    """RENDERED: waits for the finest picture; for what leaves the screen."""
     draft: bool = False
     loading: bool = False
     fraction: float = 0.0
@@ -93,15 +98,15 @@ class PictureRequest:
             _log.exception("a pane could not be drawn")
             return PanePicture(self.pane_id, None, problem=Problem("viewer.render_failed", {"kind": type(error).__name__}))
 
-    def _is_coarse(self) -> bool:
-        """The first picture of a rendering: a better one is to be asked for."""
-        base = self.layers[0]
-        volume = base.volume if isinstance(base, ImageLayer) else None
-        return self.view.plane is Plane.RENDERED and volume is not None and is_coarse(volume)
-
     def _drawn(self) -> PanePicture:
-        coarse = self._is_coarse()
-        picture = render(self.view, self.layers, self.size, self.cache, self.draft)
+        notes: tuple[Problem, ...] = ()
+        coarse = False
+        picture: Picture
+        if self.view.plane is Plane.RENDERED:
+            solid = render_solid(self.view, self.layers, self.size, self.cache, self.draft, self.cut, self.finest)
+            picture, notes, coarse = solid, solid.notes, solid.coarse
+        else:
+            picture = render(self.view, self.layers, self.size, self.cache, self.draft)
         if self.lens is not None:
             picture = with_lens(picture, self.layers, self.lens, self.style.scale)
         base = self.layers[0]
@@ -121,6 +126,7 @@ class PictureRequest:
         info = replace(
             self.info,
             window=picture.window,
+            remarks=(*self.info.remarks, *notes),
             suv=base.suv,
             preset=self.texts.get(f"preset.{name}", name) if name else "",
             calibration_note=resolved.geometry.spacing_source,

@@ -154,6 +154,7 @@ class ReadingRoom:
         self.texts: Texts = {}
         self.saved: SavedObjects | None = None
         """What others saved with the study; set by whoever opens it."""
+        self.solid = rendered_panes.SolidDesk(owner.mark, lambda: self.saved)
         self.text_width: TextWidth = estimated_width
         self.moments = Moments(self.content, self._put_panes)
         self.hanging: Hanging = hang(
@@ -342,8 +343,6 @@ class ReadingRoom:
         looks = self.saved.remarks(pane, layer) if self.saved is not None else ()
         info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane), *looks, *self.moments.remark(pane)))
         states = (*info.states, *self.second.states(pane, layer), *(("viewer.registered_poorly",) if poorly else ()))
-        if rendered_panes.is_rendered(pane) and (reduced := rendered_panes.remark(layer)) is not None:
-            info = replace(info, remarks=(*info.remarks, reduced))
         return replace(
             info,
             states=states,
@@ -379,10 +378,8 @@ class ReadingRoom:
                 drawers = (*drawers, *self.labels.drawers(layer.sop_instance_uid))
             cover = self.content.angio.cover_layer(layer)
             saved = (cover, *saved) if cover is not None else saved
-            if rendered_panes.is_rendered(pane):
-                layer = self._only_masked(pane, layer)
-                if draft:
-                    rendered_panes.something_moves()
+            if rendered_panes.is_rendered(pane) and draft:
+                rendered_panes.something_moves()
             over = self.second.layer(pane, layer)
             shown = () if pane.prior or not pane.ai else overlay.layers
             layers = [layer, *((over,) if over is not None else ()), *saved, *shown]
@@ -405,7 +402,13 @@ class ReadingRoom:
             point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
             lens=self.extras.lens_in(pane_id),
-            drawers=(*drawers, *self.curved.drawers(pane), *self.extras.pane_drawers(pane)),
+            drawers=(
+                *drawers,
+                *self.curved.drawers(pane),
+                *self.extras.pane_drawers(pane),
+                *self.solid.drawers(pane, layer),
+            ),
+            cut=self.solid.cut(pane) if rendered_panes.is_rendered(pane) else None,
             starred=layer is not None and (layer.sop_instance_uid, layer.frame_number) in self._owner.starred(),
             cross_references=self._cross_references(pane) if self.linked else (),
             draft=draft,
@@ -627,12 +630,6 @@ class ReadingRoom:
         self._caches.clear()
         self._announce(Changes(layout=True, view=True))
 
-    def _only_masked(self, pane: PaneState, layer: ImageLayer) -> ImageLayer:
-        mark = self._owner.mark(pane.only_mask) if pane.only_mask else None
-        if mark is None or mark.mask is None or layer.volume is None:
-            return layer
-        return replace(layer, volume=rendered_panes.only(layer.volume, mark.mask))
-
     def volume_view(self) -> Problem | None:
         """The active pane's volume from outside, and back; says why there is none."""
         pane = self._panes[self.active]
@@ -653,10 +650,10 @@ class ReadingRoom:
             return ()
         return rendered_panes.looks(self.image_layer(pane), pane.view)
 
-    def show_only(self, finding_id: str) -> None:
-        """The rendering of the active pane shows a mark's voxels alone; "" shows all."""
+    def show_only(self, part_id: str, hide: bool = False) -> None:
+        """The 3D view of the active pane shows a mask's voxels alone, or without them; "" shows all."""
         self._remember()
-        self._panes[self.active] = replace(self._panes[self.active], only_mask=finding_id)
+        self._panes[self.active] = replace(self._panes[self.active], only_mask=part_id, hide_mask=hide)
         self._announce(Changes(view=True))
 
     def step_moment(self, by: int, pane_id: str = "") -> bool:

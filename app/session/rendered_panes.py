@@ -1,22 +1,31 @@
-"""Panes that show a volume from outside: which tools turn them, what was reduced, cut and masked."""
+"""Panes that show a volume from outside: what turns them, where they look from, what is cut, masked and drawn there."""
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 
-from app.domain.finding import PackedMask
-from app.domain.problem import Problem, Severity
-from app.domain.volume import Volume
-from app.imaging.packed import box_in
+from app.domain.finding import Finding
+from app.domain.geometry import Point3, VolumeGeometry
+from app.imaging.masks import Mask
+from app.imaging.packed import unpack
 from app.session.panes import PaneState
-from app.viewer.layers import ImageLayer
+from app.session.views import Words
+from app.viewer import crop_box
+from app.viewer.layers import ImageLayer, LabelLayer
+from app.viewer.orientation_cube import cube_primitives
 from app.viewer.view_state import Plane, ViewState, volume_centre
+from app.viewer.volume_parts import WHOLE, Crop, VolumeCut
 from app.viewer.volume_presets import volume_preset, volume_presets_for
-from app.viewer.volume_render import MOST_VOXELS, WHOLE, Crop, moved, reduction
+from app.viewer.volume_render import make_ready, moved
+
+if TYPE_CHECKING:
+    from app.session.picture import Drawer
+    from app.session.saved_objects import SavedObjects
 
 TOOLS = frozenset({"turn", "zoom", "pan"})
 LOOKS = frozenset({"zoom", "pan", "window", "probe", "magnifier", "zoom_region", "scroll"})
@@ -29,6 +38,15 @@ CROPS: Mapping[str, Crop] = {
     "head_off": (0.0, 1.0, 0.0, 1.0, 0.0, 0.5),
 }
 """Message ids ``crop.<name>``. Halves of the patient-aligned box: x grows to the left, y to the back, z to the head."""
+SIGHTS: Mapping[str, tuple[Point3, Point3]] = {
+    "front": ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0)),
+    "back": ((-1.0, 0.0, 0.0), (0.0, 0.0, -1.0)),
+    "right": ((0.0, -1.0, 0.0), (0.0, 0.0, -1.0)),
+    "left": ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0)),
+    "head": ((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+    "feet": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+}
+"""Message ids ``sight.<name>``: (right, down) of a pane that looks from there, the patient upright or his front above."""
 
 
 def is_rendered(pane: PaneState) -> bool:
@@ -50,15 +68,12 @@ def toggled(pane: PaneState, layer: ImageLayer | None) -> PaneState:
     """The pane from outside, seen from the front; and back to its frames."""
     if is_rendered(pane):
         return replace(pane, view=ViewState(pane.display_set_id, frame_index=pane.view.frame_index))
+    make_ready()
     volume = layer.volume if layer is not None else None
     centre = volume_centre(volume.geometry) if volume is not None else None
+    row, column = SIGHTS["front"]
     view = ViewState(
-        pane.display_set_id,
-        Plane.RENDERED,
-        pane.view.frame_index,
-        centre,
-        oblique_row=(1.0, 0.0, 0.0),
-        oblique_column=(0.0, 0.0, -1.0),
+        pane.display_set_id, Plane.RENDERED, pane.view.frame_index, centre, oblique_row=row, oblique_column=column
     )
     return replace(pane, view=view, over=None)
 
@@ -70,30 +85,84 @@ def looks(layer: ImageLayer | None, view: ViewState) -> tuple[tuple[str, bool], 
     return tuple((p.name, p.name == chosen) for p in volume_presets_for(unit))
 
 
-def remark(layer: ImageLayer | None) -> Problem | None:
-    """What was left out to be quick enough without a graphics card."""
-    if layer is None or layer.volume is None:
-        return None
-    n = reduction(layer.volume.geometry.shape, MOST_VOXELS)
-    return Problem("viewer.volume.reduced", {"n": n}, severity=Severity.NOTE) if n > 1 else None
-
-
 def something_moves() -> None:
     moved()
 
 
-_masked: weakref.WeakKeyDictionary[Volume, tuple[bytes, Volume]] = weakref.WeakKeyDictionary()
+@dataclass(frozen=True)
+class SolidPart:
+    """A mask that a 3D view can show alone or leave out."""
+
+    part_id: str
+    title: Words | str
+    rgb: tuple[int, int, int] | None = None
 
 
-def only(volume: Volume, mask: PackedMask) -> Volume:
-    """The volume with everything outside the mask at its lowest value; kept while the volume is."""
-    kept = _masked.get(volume)
-    if kept is not None and kept[0] == mask.bits:
+class SolidDesk:
+    """Masks, cuts and what is drawn over 3D panes. Main thread."""
+
+    def __init__(self, mark: Callable[[str], Finding | None], saved: Callable[[], SavedObjects | None]) -> None:
+        self._mark, self._saved = mark, saved
+        self._cuts: dict[tuple[str, bool], tuple[object, VolumeCut]] = {}
+
+    def parts(self, pane: PaneState, marks: Sequence[Finding]) -> tuple[SolidPart, ...]:
+        """The reader's own voxels on the pane's images, then the segments that are switched on."""
+        own = [m for m in marks if m.mask is not None and m.mask.display_set_id == pane.display_set_id]
+        out = [SolidPart(m.finding_id, Words("volume.own", {"n": n})) for n, m in enumerate(own, 1)]
+        saved = self._saved()
+        if saved is not None:
+            for uid, overlay, _ in saved.segmentations():
+                out += [
+                    SolidPart(f"{uid}#{n}", part.label or part.meaning, part.rgb) for n, part in enumerate(overlay.parts)
+                ]
+        return tuple(out)
+
+    def cut(self, pane: PaneState) -> VolumeCut | None:
+        """What the pane's mask does to its volume; kept while the mask is the same."""
+        if not pane.only_mask:
+            return None
+        found = self._source(pane.only_mask)
+        if found is None:
+            return None
+        source, make = found
+        key = (pane.only_mask, pane.hide_mask)
+        kept = self._cuts.get(key)
+        if kept is None or kept[0] is not source:
+            values, geometry = make()
+            # New voxels have a new name: what was rendered of the old ones is not taken for them.
+            kept = self._cuts[key] = (source, VolumeCut(values, geometry, pane.hide_mask, uuid4().hex[:12]))
         return kept[1]
-    box = box_in(mask, volume.geometry)
-    voxels = np.full_like(volume.voxels, volume.voxels.min())
-    k, j, i = (slice(a, b) for a, b in zip(box.start, box.stop, strict=True))
-    voxels[k, j, i] = np.where(box.values, volume.voxels[k, j, i], voxels[k, j, i])
-    made = Volume(voxels, volume.geometry, volume.unit)
-    _masked[volume] = (mask.bits, made)
-    return made
+
+    def _source(self, part_id: str) -> tuple[object, Callable[[], tuple[Mask, VolumeGeometry]]] | None:
+        """What a mask is made of, and how; the same object as long as it has not changed."""
+        mark = self._mark(part_id)
+        if mark is not None and mark.mask is not None:
+            packed = mark.mask
+            return packed.bits, lambda: (unpack(packed), packed.geometry)
+        uid, _, number = part_id.partition("#")
+        saved = self._saved()
+        shown = saved.segmentations() if saved is not None and number else ()
+        found = next(((o, layers) for u, o, layers in shown if u == uid and int(number) < len(o.parts)), None)
+        if found is None:
+            return None
+        overlay, layers = found
+        labels = next((x for x in layers if isinstance(x, LabelLayer) and x.grid.complete), None)
+        if labels is not None:
+            grid, place = labels.grid, int(number) + 1
+            return grid, lambda: (np.asarray(grid.whole() == place), grid.geometry)
+        mask = next((m for m in overlay.parts[int(number)].masks if m.geometry is not None), None)
+        if mask is None or mask.geometry is None:
+            return None
+        values, geometry = mask.values, mask.geometry
+        return mask, lambda: (values, geometry)
+
+    @staticmethod
+    def drawers(pane: PaneState, layer: ImageLayer | None) -> tuple[Drawer, ...]:
+        """The cube, and the crop box where it is wanted."""
+        if not is_rendered(pane) or layer is None or layer.volume is None:
+            return ()
+        geometry, crop = layer.volume.geometry, pane.view.crop
+        cube: Drawer = cube_primitives
+        if not pane.view.crop_box:
+            return (cube,)
+        return (lambda r, s: crop_box.box_primitives(r, geometry, crop, s), cube)

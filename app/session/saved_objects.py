@@ -255,6 +255,14 @@ class SavedObjects:
         asked = size_remark(state.area(layer.sop_instance_uid, layer.frame_number), self.screen_mm_per_px)
         return (*maps, *state.remarks, asked) if asked is not None else (*maps, *state.remarks)
 
+    def segmentations(self) -> tuple[tuple[str, SavedOverlay, tuple[Layer, ...]], ...]:
+        """(SOP Instance UID, what it says, its layers) of those that are switched on and read."""
+        return tuple(
+            (r.instance.sop_instance_uid, r.overlay, r.layers)
+            for r in self._records.values()
+            if r.on and r.overlay is not None and r.kind == "segmentation"
+        )
+
     def measured(self, layer: ImageLayer) -> ImageLayer:
         """The layer with the real-world value maps that refer to its image, the chosen one first."""
         maps = self._real_world.get(layer.sop_instance_uid, ())

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.pixels import VoiWindow
-from app.domain.volume import Volume
 from app.viewer.fusion import blended, difference_grey, over_values
 from app.viewer.labels import sample_labels, with_labels, with_labels_below
 from app.viewer.layers import FractionLayer, FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
@@ -130,8 +129,6 @@ def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: Sampl
     """The samples, the view that they show and the cache's slot. A draft takes the exact samples where they are at hand."""
 
     def make(coarse: bool) -> Sampled:
-        if resolved.view.plane is Plane.RENDERED and layer.volume is not None:
-            return _rendered(layer, layer.volume, resolved, coarse)
         flat = _flat_image(layer, resolved.view, cache)
         if flat is not None:
             return sample_image(flat, resolved)
@@ -140,17 +137,12 @@ def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: Sampl
         return sample_volume(layer.volume, resolved, coarse)
 
     source: Any = layer.frame if layer.frame is not None else layer.volume
-    rendered = resolved.view.plane is Plane.RENDERED
-    if rendered:
-        from app.viewer.volume_render import is_coarse
-
-        source = (layer.volume, layer.appearance.window, layer.volume is not None and is_coarse(layer.volume))
     key = (source, _where(resolved.view), resolved.size, resolved.geometry)
     if not draft or cache.holds(_EXACT, key):
         return cache.get(_EXACT, key, lambda: make(False)), resolved, _EXACT
 
     def quick() -> tuple[Sampled, ResolvedView]:
-        flat = None if rendered else _flat_image(layer, resolved.view, cache)
+        flat = _flat_image(layer, resolved.view, cache)
         zoom = quick_zoom(flat, resolved) if flat is not None else None
         if flat is None or zoom is None:
             return make(True), resolved
@@ -158,16 +150,6 @@ def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: Sampl
 
     sampled, shown = cache.get(_MOVING, key, quick)
     return sampled, shown, _MOVING
-
-
-def _rendered(layer: ImageLayer, volume: Volume, resolved: ResolvedView, draft: bool) -> Sampled:
-    from app.viewer.volume_presets import volume_preset
-    from app.viewer.volume_render import render_volume
-
-    view, level = resolved.view, voi_of(layer)
-    preset = volume_preset(view.volume_preset, volume.unit)
-    window = level if isinstance(level, VoiWindow) else auto_window(volume.voxels[volume.voxels.shape[0] // 2])
-    return Sampled(render_volume(volume, resolved, preset, window, view.crop, draft), None)
 
 
 def voi_of(layer: ImageLayer, cache: SampleCache | None = None) -> Voi:
@@ -219,16 +201,18 @@ def render(
     """One pane's picture of ``size``. The first layer is the image; heatmaps and masks follow in drawing order.
 
     ``draft`` while something moves: overlays and oblique planes at half resolution; at rest ask again without it.
-    Raises ``ValueError`` when there is no image layer.
+    Raises ``ValueError`` when there is no image layer, and for RENDERED views: those are ``solid_view.render_solid``'s.
     """
     if not layers or not isinstance(layers[0], ImageLayer):
         raise ValueError("the first layer must be an ImageLayer")
+    if view.plane is Plane.RENDERED:
+        raise ValueError("a view from outside is no section")
     base = layers[0]
     cache = cache or SampleCache()
     whole = resolve(view, size, geometry_of(base, view))
     voi: Voi = VoiWindow(127.5, 256.0) if _is_colour(base) else voi_of(base, cache)
     shown = voi if isinstance(voi, VoiWindow) and not _is_colour(base) else None
-    part = visible_part(whole) if view.plane is not Plane.RENDERED else (whole, (0, 0))
+    part = visible_part(whole)
     if part is None:
         return Picture(np.zeros((size[1], size[0]), dtype=np.uint8), whole, shown, False, draft)
     asked, offset = part

@@ -79,7 +79,9 @@ class ViewState:
     volume_preset: str = "bone"
     """RENDERED: a look of ``resources/volume_presets.toml``."""
     crop: tuple[float, float, float, float, float, float] = (0.0, 1.0, 0.0, 1.0, 0.0, 1.0)
-    """RENDERED: what is kept of the patient-aligned box, (left, right, front, back, feet, head) in parts."""
+    """RENDERED: what is kept of the patient-aligned box, (right, left, front, back, feet, head) in parts."""
+    crop_box: bool = False
+    """RENDERED: the box is drawn, with a handle on each side."""
     shutter: tuple[float, float, float, float] | None = None
     """(x0, y0, x1, y1) in image px: what lies outside is painted black and the pane says so."""
 

@@ -1,19 +1,17 @@
-"""Volume rendering on the CPU: VTK's fixed-point ray caster into an off-screen window, parallel projection.
+"""The 3D view on the CPU: a volume from outside and surfaces, parallel projection, in processes of their own.
 
 The camera is the pane's own plane: its axes, its scale, its middle. So letters, scale bar, zoom and pan are a slice's.
-VTK's windows belong to one thread each, the only ones that touch them; callers wait on theirs. While something moves, and
-for the first picture, a coarse volume is cast; at rest a finer one on the other thread, given up as soon as something moves.
-Large volumes are rendered from fewer voxels (``reduction``: how many times fewer along each axis), told on the pane.
+While something moves, and for the first picture, a coarse volume is cast with few rays; at rest a finer one in the other
+process, given up as soon as something moves. What was left out to be quick enough is told with every picture.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -21,26 +19,42 @@ import numpy.typing as npt
 
 from app.domain.geometry import VolumeGeometry
 from app.domain.pixels import VoiWindow
+from app.domain.problem import Problem, Severity
 from app.domain.volume import Volume
+from app.viewer.mesh import Mesh
+from app.viewer.solid_masks import SolidMask, mask_mesh, value_mesh
 from app.viewer.view_state import ResolvedView
+from app.viewer.volume_engine import Engine, GivenUp, fine, make_ready, quick
+from app.viewer.volume_parts import (
+    WHOLE,
+    Box,
+    Crop,
+    Fewer,
+    VolumeCut,
+    box_mm,
+    crop_mm,
+    cut_box,
+    fewer,
+    kept_box,
+    opaque_box,
+    part_of,
+    value_range,
+)
 from app.viewer.volume_presets import VolumePreset
 
-MOST_VOXELS = 24_000_000
-"""At rest: more than this takes many seconds to prepare on two cores."""
+__all__ = ["WHOLE", "Crop", "Rendering", "SolidMask", "VolumeCut", "make_ready", "moved", "render_volume"]
+
+RESTING_VOXELS = 24_000_000
+"""More than this takes many seconds to prepare on two cores."""
 MOVING_VOXELS = 4_000_000
-MOVING_STEP = 4.0
-"""Screen pixels per ray while turning."""
 RESTING_STEP = 1.0
-Crop = tuple[float, float, float, float, float, float]
-"""(left, right, front, back, feet, head) in parts 0..1 of the patient-aligned box: what is kept."""
-WHOLE: Crop = (0.0, 1.0, 0.0, 1.0, 0.0, 1.0)
+"""Screen pixels per ray."""
+_STEPS = (2.0, 3.0, 4.0, 6.0, 8.0)
+"""While turning: as fine as the last picture's time allows."""
+_SLOW_MS, _QUICK_MS = 70.0, 30.0
 
-_threads = {moving: ThreadPoolExecutor(1, thread_name_prefix="ekinshi-3d") for moving in (True, False)}
 _moves = 0
-
-
-class GivenUp(Exception):
-    """Something moved while a resting picture was being cast."""
+_step = 4.0
 
 
 def moved() -> None:
@@ -49,223 +63,36 @@ def moved() -> None:
     _moves += 1
 
 
-def reduction(shape: tuple[int, int, int], most: int = MOST_VOXELS) -> int:
-    """How many times fewer voxels along each axis are rendered."""
-    factor = 1
-    while np.prod([-(-n // factor) for n in shape], dtype=np.int64) > most:
-        factor += 1
-    return factor
-
-
-def reduced(volume: Volume, most: int = MOST_VOXELS) -> Volume:
-    """Every n-th slice with its pixels averaged n x n; the volume itself when it is small enough."""
-    n = reduction(volume.geometry.shape, most)
-    voxels, g = volume.voxels, volume.geometry
-    if n == 1:
-        return volume
-    k, j, i = g.shape
-    rows, columns = j // n, i // n
-    picked = voxels[n // 2 :: n]
-    kind = np.int16 if voxels.dtype.kind in "iub" else np.float32
-    out = np.empty((len(picked), rows, columns), dtype=kind)
-    for at, plane in enumerate(picked):
-        whole = np.ascontiguousarray(plane[: rows * n, : columns * n])
-        flat = whole.astype(np.float32) if whole.dtype not in (np.int16, np.uint16, np.float32) else whole
-        out[at] = cv2.resize(flat, (columns, rows), interpolation=cv2.INTER_AREA)
-    middle = (n - 1) / 2.0
-
-    def times(step: tuple[float, float, float]) -> tuple[float, float, float]:
-        return (step[0] * n, step[1] * n, step[2] * n)
-
-    geometry = VolumeGeometry(
-        g.to_patient((float(n // 2), middle, middle)), times(g.k_step_mm), times(g.j_step_mm), times(g.i_step_mm),
-        (len(picked), rows, columns), g.frame_of_reference_uid,
-    )  # fmt: skip
-    return Volume(out, geometry, volume.unit, interpolated=True)
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    pixels: npt.NDArray[np.uint8]
+    """(h, w, 3) RGB, black where nothing is."""
+    coarse: bool
+    """A finer one is to be asked for at rest."""
+    notes: tuple[Problem, ...] = ()
+    """What was reduced, and how surfaces were made."""
 
 
 @dataclass
-class _Scene:
-    """VTK's objects of one volume; touched on the rendering thread only."""
+class _Known:
+    """What has been found out about one volume; any thread."""
 
-    window: Any
-    renderer: Any
-    mapper: Any
-    actor: Any
-    geometry: VolumeGeometry
-    keep: Any
-    look: str = ""
-    window_level: tuple[float, float] | None = None
-    crop: Crop = WHOLE
-    started_at: int = 0
+    key: str = field(default_factory=lambda: uuid4().hex[:12])
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    boxes: dict[tuple[Box, float], Box | None] = field(default_factory=dict)
+    range: tuple[float, float] | None = None
+    meshes: dict[str, Mesh] = field(default_factory=dict)
+    rested: set[str] = field(default_factory=set)
+    """Looks and parts that have been on the screen finely."""
 
 
-_scenes: dict[bool, weakref.WeakKeyDictionary[Volume, _Scene]] = {
-    moving: weakref.WeakKeyDictionary() for moving in (True, False)
-}
+_known: weakref.WeakKeyDictionary[Volume, _Known] = weakref.WeakKeyDictionary()
+_first = threading.Lock()
 
 
-def _scene(volume: Volume, moving: bool) -> _Scene:
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkCommonMath import vtkMatrix4x4
-    from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkVolume
-    from vtkmodules.vtkRenderingVolume import vtkFixedPointVolumeRayCastMapper
-
-    _register()
-    found = _scenes[moving].get(volume)
-    if found is not None:
-        return found
-    small = reduced(volume, MOVING_VOXELS if moving else MOST_VOXELS)
-    kind = small.voxels.dtype if small.voxels.dtype in (np.int16, np.uint16, np.float32, np.uint8) else np.float32
-    voxels = np.ascontiguousarray(small.voxels, dtype=kind)
-    k, j, i = small.geometry.spacing_mm
-    image = vtkImageData()
-    image.SetDimensions(voxels.shape[2], voxels.shape[1], voxels.shape[0])
-    image.SetSpacing(i, j, k)
-    image.GetPointData().SetScalars(numpy_to_vtk(voxels.ravel(), deep=0))
-    mapper = vtkFixedPointVolumeRayCastMapper()
-    mapper.SetInputData(image)
-    mapper.AutoAdjustSampleDistancesOff()
-    mapper.SetSampleDistance(float(min(i, j, k)) * 0.9)
-    mapper.SetInteractiveSampleDistance(float(min(i, j, k)) * 1.6)
-    matrix = vtkMatrix4x4()
-    g = small.geometry
-    for column, (step, length) in enumerate(((g.i_step_mm, i), (g.j_step_mm, j), (g.k_step_mm, k))):
-        for row in range(3):
-            matrix.SetElement(row, column, step[row] / length)
-    for row in range(3):
-        matrix.SetElement(row, 3, g.origin_mm[row])
-    actor = vtkVolume()
-    actor.SetMapper(mapper)
-    actor.SetUserMatrix(matrix)
-    renderer = vtkRenderer()
-    renderer.SetBackground(0.0, 0.0, 0.0)
-    renderer.AddVolume(actor)
-    window = vtkRenderWindow()
-    window.SetMultiSamples(0)
-    window.SetOffScreenRendering(1)
-    window.AddRenderer(renderer)
-    made = _Scene(window, renderer, mapper, actor, small.geometry, (image, voxels))
-    if not moving:
-
-        def check(*_: object) -> None:
-            if made.started_at != _moves:
-                window.SetAbortRender(1)
-
-        window.AddObserver("AbortCheckEvent", check)
-    _scenes[moving][volume] = made
-    return made
-
-
-def _register() -> None:
-    """The factories that a bare ``vtkmodules`` import leaves out. Without a display Mesa's EGL is asked for at once."""
-    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-    import vtkmodules.vtkRenderingFreeType
-    import vtkmodules.vtkRenderingOpenGL2
-    import vtkmodules.vtkRenderingVolumeOpenGL2  # noqa: F401 - imported for its factory
-
-
-def _look(scene: _Scene, preset: VolumePreset, level: VoiWindow) -> None:
-    from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
-    from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolumeProperty
-
-    wanted = (level.center, level.width)
-    if scene.look == preset.name and (not preset.is_mip or scene.window_level == wanted):
-        return
-    scene.look, scene.window_level = preset.name, wanted
-    opacity, colour = vtkPiecewiseFunction(), vtkColorTransferFunction()
-    if preset.is_mip:
-        low, high = level.center - level.width / 2, level.center + level.width / 2
-        for value, grey in ((low, 0.0), (high, 1.0)):
-            opacity.AddPoint(value, grey)
-            colour.AddRGBPoint(value, grey, grey, grey)
-        scene.mapper.SetBlendModeToMaximumIntensity()
-    else:
-        for value, part in preset.opacity:
-            opacity.AddPoint(value, part)
-        for value, red, green, blue in preset.colour:
-            colour.AddRGBPoint(value, red, green, blue)
-        scene.mapper.SetBlendModeToComposite()
-    look = vtkVolumeProperty()
-    look.SetScalarOpacity(opacity)
-    look.SetColor(colour)
-    look.SetInterpolationTypeToLinear()
-    look.SetScalarOpacityUnitDistance(1.0)
-    if not preset.is_mip:
-        look.ShadeOn()
-        look.SetAmbient(0.25)
-        look.SetDiffuse(0.75)
-        look.SetSpecular(0.15)
-        look.SetSpecularPower(12.0)
-    scene.actor.SetProperty(look)
-
-
-def _cut(scene: _Scene, crop: Crop) -> None:
-    """Clipping planes in patient space: the box's sides as far as they are cut."""
-    from vtkmodules.vtkCommonDataModel import vtkPlane
-
-    if scene.crop == crop:
-        return
-    scene.crop = crop
-    scene.mapper.RemoveAllClippingPlanes()
-    ends = np.array([[-0.5, n - 0.5] for n in scene.geometry.shape])
-    corners = scene.geometry.to_patient_many(np.array(np.meshgrid(*ends)).reshape(3, -1).T)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    for axis in range(3):
-        first, last = crop[2 * axis], crop[2 * axis + 1]
-        for part, sign, cut in ((first, 1.0, first > 0.0), (last, -1.0, last < 1.0)):
-            if cut:
-                plane = vtkPlane()
-                at, normal = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
-                at[axis] = float(low[axis] + part * (high[axis] - low[axis]))
-                normal[axis] = sign
-                plane.SetOrigin(*at)
-                plane.SetNormal(*normal)
-                scene.mapper.AddClippingPlane(plane)
-
-
-def _camera(scene: _Scene, resolved: ResolvedView) -> None:
-    w, h = resolved.size
-    middle = resolved.pane_to_patient(w / 2, h / 2)
-    directions = resolved.edge_directions()
-    mm = resolved.mm_per_pane_px
-    if middle is None or directions is None or mm is None:
-        raise ValueError("a rendering needs a plane in the patient")
-    right, down = np.asarray(directions[0]), np.asarray(directions[1])
-    away = np.cross(right, down)
-    extent = float(np.linalg.norm(np.asarray(scene.geometry.shape) * np.asarray(scene.geometry.spacing_mm)))
-    camera = scene.renderer.GetActiveCamera()
-    camera.ParallelProjectionOn()
-    camera.SetParallelScale(h * mm / 2)
-    camera.SetFocalPoint(*middle)
-    camera.SetPosition(*(np.asarray(middle) - away * extent * 2))
-    camera.SetViewUp(*(-down))
-    camera.SetClippingRange(extent * 0.2, extent * 4.2)
-
-
-def _render(volume: Volume, resolved: ResolvedView, preset: VolumePreset, level: VoiWindow, crop: Crop, moving: bool) -> Any:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-    from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
-
-    began = _moves
-    scene = _scene(volume, moving)
-    scene.started_at = began
-    w, h = resolved.size
-    scene.window.SetSize(w, h)
-    _look(scene, preset, level)
-    _cut(scene, crop)
-    _camera(scene, resolved)
-    scene.mapper.SetImageSampleDistance(MOVING_STEP if moving else RESTING_STEP)
-    scene.window.SetAbortRender(0)
-    scene.window.Render()
-    if not moving and began != _moves:
-        raise GivenUp
-    out = vtkUnsignedCharArray()
-    scene.window.GetRGBACharPixelData(0, 0, w - 1, h - 1, 0, out)
-    pixels = vtk_to_numpy(out).reshape(h, w, 4)
-    return np.ascontiguousarray(pixels[::-1, :, :3])
+def _of(volume: Volume) -> _Known:
+    with _first:
+        return _known.setdefault(volume, _Known())
 
 
 def render_volume(
@@ -275,27 +102,205 @@ def render_volume(
     level: VoiWindow,
     crop: Crop = WHOLE,
     moving: bool = False,
-) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) RGB, black where nothing is. Waits for the rendering thread; call it on a thread of your own.
+    solids: Sequence[SolidMask] = (),
+    cut: VolumeCut | None = None,
+    finest: bool = False,
+) -> Rendering:
+    """Waits for a rendering process; call it on a thread of your own. Raises ``viewer.volume.renderer_died``.
 
-    The first picture of a volume is a coarse one, so that there is one; a resting picture that is given up is one too.
+    The first picture of a volume is a coarse one, so that there is one, unless only the ``finest`` will do; a resting
+    picture that is given up is a coarse one too.
     """
-    coarse = moving or volume not in _scenes[True]
-    if not coarse:
+    known = _of(volume)
+    with known.lock:
+        if preset.relative and known.range is None:
+            known.range = value_range(volume)
+    if preset.relative and known.range is not None:
+        preset = preset.over(*known.range)
+    job = _Job(volume, known, resolved, preset, level, crop, tuple(solids), cut)
+    if not moving and (finest or job.has_been_seen()):
+        began = _moves
         try:
-            return _asked(volume, resolved, preset, level, crop, False)
+            return job.run(fine, False, (lambda: False) if finest else (lambda: began != _moves))
         except GivenUp:
             pass
-    return _asked(volume, resolved, preset, level, crop, True)
+    return job.run(quick, True, lambda: False)
 
 
-def is_coarse(volume: Volume) -> bool:
-    """True while the volume has no picture yet: the first one is coarse, a finer one must be asked for."""
-    return volume not in _scenes[True]
+def _whole_box(volume: Volume) -> Box:
+    return kept_box(volume.geometry, WHOLE)
 
 
-def _asked(
-    volume: Volume, resolved: ResolvedView, preset: VolumePreset, level: VoiWindow, crop: Crop, moving: bool
-) -> npt.NDArray[np.uint8]:
-    job = _threads[moving].submit(_render, volume, resolved, preset, level, crop, moving)
-    return np.asarray(job.result(), dtype=np.uint8)
+def _part_key(known: _Known, box: Box, highest: bool, cut: VolumeCut | None, moving: bool) -> str:
+    return f"{known.key}/{int(moving)}/{box}/{int(highest)}/{cut.key if cut is not None else ''}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    volume: Volume
+    known: _Known
+    resolved: ResolvedView
+    preset: VolumePreset
+    level: VoiWindow
+    crop: Crop
+    solids: tuple[SolidMask, ...]
+    cut: VolumeCut | None
+
+    def has_been_seen(self) -> bool:
+        """A coarse picture of this look and these surfaces was already made."""
+        return self._sight() in self.known.rested
+
+    def _sight(self) -> str:
+        return "/".join([self.preset.name, self.cut.key if self.cut is not None else "", *(s.key for s in self.solids)])
+
+    def run(self, engine: Engine, moving: bool, overtaken: Callable[[], bool]) -> Rendering:
+        global _step
+        notes: list[Problem] = []
+        volume: tuple[str, Callable[[], Volume]] | None = None
+        if not self.preset.segments_only and self.preset.surface is None:
+            volume = self._volume(moving, notes)
+        meshes = self._meshes(engine, moving, notes)
+        if overtaken():
+            raise GivenUp
+        size = self.resolved.size
+        if moving and meshes:  # triangles are painted pixel by pixel: half of the pane's width and height will do
+            size = (max(1, size[0] // 2), max(1, size[1] // 2))
+        head = {
+            "do": "picture",
+            "size": size,
+            "camera": self._camera(),
+            "planes": self._planes(),
+            "volume": volume[0] if volume is not None else "",
+            "look": self._look(),
+            "surfaces": [(key, rgb) for key, (_, rgb) in meshes.items()],
+            "step": _step if moving else RESTING_STEP,
+        }
+        pixels, ms = engine.picture(head, volume, {key: mesh for key, (mesh, _) in meshes.items()}, overtaken)
+        if size != self.resolved.size:
+            pixels = np.asarray(cv2.resize(pixels, self.resolved.size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+        if moving:
+            _step = _next_step(_step, ms)
+            self.known.rested.add(self._sight())
+            notes.append(Problem("viewer.volume.coarse", {}, Severity.NOTE))
+        return Rendering(pixels, moving, tuple(notes))
+
+    # -- the volume ------------------------------------------------------------------------------------------------
+
+    def _box(self, moving: bool, cropped: bool) -> Box | None:
+        """The part that is shown. While something moves it is the whole, so that a cut that is dragged costs nothing."""
+        whole = _whole_box(self.volume)
+        if moving:
+            return whole if self.cut is None or self.cut.hide else cut_box(self.cut, self.volume.geometry, whole)
+        box: Box | None = kept_box(self.volume.geometry, self.crop) if cropped else whole
+        if self.cut is not None and not self.cut.hide and box is not None:
+            box = cut_box(self.cut, self.volume.geometry, box)
+        lowest = self.preset.lowest_shown
+        if box is None or lowest is None:
+            return box
+        with self.known.lock:
+            if (box, lowest) not in self.known.boxes:
+                self.known.boxes[(box, lowest)] = opaque_box(self.volume.voxels, box, lowest)
+            return self.known.boxes[(box, lowest)]
+
+    def _volume(self, moving: bool, notes: list[Problem]) -> tuple[str, Callable[[], Volume]] | None:
+        box = self._box(moving, True)
+        if box is None:
+            return None
+        most = MOVING_VOXELS if moving else RESTING_VOXELS
+        highest = self.preset.is_mip
+        self._tell_fewer(box, most, notes)
+        key = _part_key(self.known, box, highest, self.cut, moving)
+        return key, lambda: part_of(self.volume, box, most, highest, self.cut)[0]
+
+    def _tell_fewer(self, box: Box, most: int, notes: list[Problem]) -> None:
+        spacing = self.volume.geometry.spacing_mm
+        n = fewer(tuple(b - a for a, b in box), spacing, most)
+        if n != (1, 1, 1):
+            notes.append(_fewer_voxels(spacing, n))
+
+    def _look(self) -> dict[str, object]:
+        if not self.preset.is_mip:
+            return {"mip": False, "opacity": self.preset.opacity, "colour": self.preset.colour}
+        low, high = self.level.center - self.level.width / 2, self.level.center + self.level.width / 2
+        return {"mip": True, "opacity": [(low, 0.0), (high, 1.0)], "colour": [(low, 0.0, 0.0, 0.0), (high, 1.0, 1.0, 1.0)]}
+
+    # -- surfaces --------------------------------------------------------------------------------------------------
+
+    def _meshes(self, engine: Engine, moving: bool, notes: list[Problem]) -> dict[str, tuple[Mesh, tuple[int, int, int]]]:
+        out: dict[str, tuple[Mesh, tuple[int, int, int]]] = {}
+        look = self.preset.surface
+        if look is not None and (box := self._box(moving, False)) is not None:
+            most = MOVING_VOXELS if moving else RESTING_VOXELS
+            self._tell_fewer(box, most, notes)
+            key = f"{_part_key(self.known, box, False, self.cut, moving)}/{self.preset.name}"
+            mesh = self.known.meshes.get(key)
+            if mesh is None:
+                part, _ = part_of(self.volume, box, most, False, self.cut)
+                mesh = self.known.meshes[key] = value_mesh(engine, part, look, moving)
+                while len(self.known.meshes) > 6:
+                    self.known.meshes.pop(next(iter(self.known.meshes)))
+            out[key] = (mesh, look.rgb)
+            value = look.lowest if look.lowest is not None else look.highest
+            named = "viewer.surface.from" if look.lowest is not None else "viewer.surface.up_to"
+            notes.append(Problem(named, {"value": round(value or 0.0)}, Severity.NOTE))
+        for solid in self.solids:
+            out[f"{solid.key}/{int(moving)}"] = (mask_mesh(engine, solid, moving), solid.rgb)
+        if out:
+            notes.append(Problem("viewer.surface.smoothed", {}, Severity.NOTE))
+        made, shown = sum(m.made for m, _ in out.values()), sum(m.triangles for m, _ in out.values())
+        if made > shown:
+            notes.append(Problem("viewer.surface.fewer", {"shown": shown, "made": made}, Severity.NOTE))
+        return out
+
+    # -- where from ------------------------------------------------------------------------------------------------
+
+    def _planes(self) -> list[tuple[list[float], list[float]]]:
+        """(point, normal to what is kept) of each side that is cut, in LPS mm."""
+        low, high = crop_mm(self.volume.geometry, self.crop)
+        out = []
+        for axis in range(3):
+            for end, sign, at in ((low, 1.0, self.crop[2 * axis] > 0.0), (high, -1.0, self.crop[2 * axis + 1] < 1.0)):
+                if at:
+                    normal = [0.0, 0.0, 0.0]
+                    normal[axis] = sign
+                    out.append(([float(v) for v in end], normal))
+        return out
+
+    def _camera(self) -> dict[str, object]:
+        return camera_of(self.resolved, self.volume.geometry)
+
+
+def camera_of(resolved: ResolvedView, geometry: VolumeGeometry) -> dict[str, object]:
+    """Looks along the pane's normal at its middle. Raises ``ValueError`` for a pane without a place in the patient."""
+    w, h = resolved.size
+    middle = resolved.pane_to_patient(w / 2, h / 2)
+    directions = resolved.edge_directions()
+    mm = resolved.mm_per_pane_px
+    if middle is None or directions is None or mm is None:
+        raise ValueError("a rendering needs a plane in the patient")
+    right, down = np.asarray(directions[0]), np.asarray(directions[1])
+    low, high = box_mm(geometry)
+    # From wherever the pane's middle was moved to, the whole box must lie between the clipping planes.
+    reach = float(np.linalg.norm(high - low)) + float(np.linalg.norm((low + high) / 2 - np.asarray(middle)))
+    return {
+        "middle": middle,
+        "from": [float(v) for v in np.asarray(middle) - np.cross(right, down) * reach * 2],
+        "up": [float(-v) for v in down],
+        "half_height_mm": h * mm / 2,
+        "range": (reach * 0.5, reach * 3.5),
+    }
+
+
+def _next_step(step: float, ms: float) -> float:
+    at = _STEPS.index(step)
+    if ms > _SLOW_MS:
+        return _STEPS[min(at + 1, len(_STEPS) - 1)]
+    return _STEPS[max(at - 1, 0)] if ms < _QUICK_MS else step
+
+
+def _fewer_voxels(spacing_mm: tuple[float, float, float], n: Fewer) -> Problem:
+    """Columns x rows x slices."""
+    shown = [round(s * by, 2) for s, by in zip(spacing_mm, n, strict=True)]
+    stored = [round(s, 2) for s in spacing_mm]
+    params = {"x": shown[2], "y": shown[1], "z": shown[0], "sx": stored[2], "sy": stored[1], "sz": stored[0]}
+    return Problem("viewer.volume.reduced", params, Severity.NOTE)

@@ -1,41 +1,74 @@
-"""Looks, cuts and masks of a volume rendering, in the menu of window presets."""
+"""The 3D view's own menu, in the place of the window presets: looks, where from, crop box, what masks show or hide."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidgetAction
 
-from app.session.rendered_panes import CROPS
+from app.session.rendered_panes import CROPS, SIGHTS, SolidPart
+from app.session.views import Words
 from app.ui.i18n import tr
+from app.ui.reading.crop_panel import CropPanel
 
 if TYPE_CHECKING:
+    from app.session.reading_room import ReadingRoom
     from app.session.reading_session import ReadingSession
 
 
 def add_volume_actions(menu: QMenu, reading: ReadingSession) -> bool:
-    """True when the active pane is a rendering and the menu is its own."""
+    """True when the active pane is a 3D view and the menu is its own."""
     room = reading.room
     looks = room.volume_looks()
     if not looks:
         return False
-    for name, chosen in looks:
-        action = menu.addAction(tr(f"volume.{name}"))
-        action.setCheckable(True)
-        action.setChecked(chosen)
-        action.triggered.connect(lambda _=False, n=name: room.change_view(volume_preset=n))
-    menu.addSeparator()
-    shown = room.pane(room.active)
-    for name, crop in CROPS.items():
-        action = menu.addAction(tr(f"crop.{name}"))
-        action.setCheckable(True)
-        action.setChecked(shown.view.crop == crop)
-        action.triggered.connect(lambda _=False, c=crop: room.change_view(crop=c))
-    masks = [m for m in reading.desk.marks if m.mask is not None and m.mask.display_set_id == shown.display_set_id]
-    if masks:
+    for surfaces in (False, True):
+        for name, chosen in looks:
+            if name.startswith("surface_") == surfaces:
+                action = menu.addAction(tr(f"volume.{name}"))
+                action.setCheckable(True)
+                action.setChecked(chosen)
+                action.triggered.connect(lambda _=False, n=name: room.change_view(volume_preset=n))
         menu.addSeparator()
-        menu.addAction(tr("volume.all")).triggered.connect(lambda: room.show_only(""))
-        for number, mark in enumerate(masks, 1):
-            title = tr("volume.only", n=number)
-            menu.addAction(title).triggered.connect(lambda _=False, i=mark.finding_id: room.show_only(i))
+    sights = menu.addMenu(tr("sight.title"))
+    for name, (right, down) in SIGHTS.items():
+        action = sights.addAction(tr(f"sight.{name}"))
+        action.triggered.connect(lambda _=False, r=right, d=down: room.change_view(oblique_row=r, oblique_column=d))
+    _add_crops(menu, room)
+    _add_parts(menu, room, room.solid.parts(room.pane(room.active), reading.desk.marks))
     return True
+
+
+def _add_crops(menu: QMenu, room: ReadingRoom) -> None:
+    view = room.pane(room.active).view
+    crops = menu.addMenu(tr("crop.title"))
+    box = crops.addAction(tr("crop.box"))
+    box.setCheckable(True)
+    box.setChecked(view.crop_box)
+    box.triggered.connect(lambda: room.change_view(crop_box=not view.crop_box))
+    numbers = QWidgetAction(crops)
+    numbers.setDefaultWidget(CropPanel(room))
+    crops.addAction(numbers)
+    crops.addSeparator()
+    for name, crop in CROPS.items():
+        action = crops.addAction(tr(f"crop.{name}"))
+        action.setCheckable(True)
+        action.setChecked(view.crop == crop)
+        action.triggered.connect(lambda _=False, c=crop: room.change_view(crop=c))
+
+
+def _add_parts(menu: QMenu, room: ReadingRoom, parts: tuple[SolidPart, ...]) -> None:
+    if not parts:
+        return
+    pane = room.pane(room.active)
+    for title, hide in (("volume.show_only", False), ("volume.hide", True)):
+        listed = menu.addMenu(tr(title))
+        for part in parts:
+            text = tr(part.title) if isinstance(part.title, Words) else part.title
+            action = listed.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(pane.only_mask == part.part_id and pane.hide_mask == hide)
+            action.triggered.connect(lambda _=False, i=part.part_id, h=hide: room.show_only(i, h))
+    everything = menu.addAction(tr("volume.all"))
+    everything.setEnabled(bool(pane.only_mask))
+    everything.triggered.connect(lambda: room.show_only(""))

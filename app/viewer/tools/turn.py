@@ -1,4 +1,4 @@
-"""Turn: a drag turns the volume rendering, or tilts the plane of a reformat about its crosshair (then oblique)."""
+"""Turn: a drag turns the 3D view or moves a side of its crop box, or tilts a reformat about its crosshair (then oblique)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.geometry import Point3
+from app.viewer.crop_box import dragged, hit
 from app.viewer.edits import Edits, SetView
 from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
 from app.viewer.view_state import Plane, ViewState, plane_axes, volume_centre
@@ -43,16 +44,25 @@ def turned(view: ViewState, right_deg: float, down_deg: float, centre: Point3 | 
 class TurnTool(QuietTool):
     def __init__(self) -> None:
         self._start: tuple[PointerEvent, ViewState] | None = None
+        self._side: int | None = None
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         reformat = context.layer.volume is not None and context.view.plane is not Plane.STACK
         self._start = (event, context.view) if reformat else None
+        self._side = None
+        if context.layer.volume is not None and context.view.plane is Plane.RENDERED and context.view.crop_box:
+            geometry, resolved = context.layer.volume.geometry, context.resolved
+            self._side = hit(resolved, geometry, context.view.crop, (event.x, event.y))
         return ()
 
     def drag(self, event: PointerEvent, context: ToolContext) -> Edits:
         if self._start is None or context.layer.volume is None:
             return ()
         pressed, view = self._start
+        if self._side is not None:
+            by = (event.x - pressed.x, event.y - pressed.y)
+            crop = dragged(context.resolved, context.layer.volume.geometry, view.crop, self._side, by)
+            return (SetView(replace(view, crop=crop)),)
         w, h = context.resolved.size
         centre = volume_centre(context.layer.volume.geometry)
         right, down = (event.x - pressed.x) / w * PER_PANE_DEG, (event.y - pressed.y) / h * PER_PANE_DEG
