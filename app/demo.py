@@ -47,11 +47,13 @@ class Demo:
 
     def pump(self, seconds: float = 0.0) -> None:
         """Lets the window live for a while."""
-        from PySide6.QtCore import QCoreApplication, QEventLoop
+        from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop
 
         end = time.monotonic() + seconds
         while True:
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            # Outside of exec() Qt keeps what is to be deleted; a window that is used for long would grow.
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
             if time.monotonic() >= end:
                 return
             time.sleep(0.005)

@@ -12,6 +12,7 @@ from app.domain.geometry import Point3, VolumeGeometry
 from app.domain.ports import Cancelled, Progress, SilentProgress
 from app.domain.problem import fail
 from app.domain.volume import Volume
+from app.imaging.loading import map_quietly
 from app.imaging.resample import isotropic_geometry, resample_to
 
 
@@ -85,6 +86,7 @@ def register_rigid(
     Deterministic (regular sampling, one thread of randomness excluded). Raises ``Cancelled``, or ``ProblemError``
     imaging.registration_failed when no overlap makes sense.
     """
+    map_quietly("SimpleITK")
     import SimpleITK as sitk  # noqa: N813 - the field's own short name
 
     watch = progress or SilentProgress()

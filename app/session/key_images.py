@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from app.domain.finding import Finding
 from app.domain.problem import ProblemError
@@ -25,18 +25,18 @@ SIZE: Size = (672, 444)
 SHOWN_MM = 110.0
 
 
-def key_image(
-    room: ReadingRoom,
-    images: Images,
-    finding: Finding,
-    label: str,
-    texts: Texts,
-    size: Size = SIZE,
-) -> tuple[bytes, str, int] | None:
-    """(PNG, SOP instance UID, frame) of a finding's key image; None when nothing that is loaded can show it.
+@dataclass(frozen=True)
+class Place:
+    """The acquired frame that shows a finding, and the pane that it would hang in."""
 
-    A frame that no pane has shown yet is decoded on this thread: one slice a finding.
-    """
+    pane: PaneState
+    chosen: DisplaySet
+    ref: FrameRef
+    instance: Instance
+
+
+def place_of(room: ReadingRoom, images: Images, finding: Finding) -> Place | None:
+    """Main thread. None when nothing that is loaded can show the finding."""
     for pane in room.panes():
         if pane.prior or not pane.display_set_id:
             continue
@@ -54,40 +54,70 @@ def key_image(
         if instance is None:
             continue
         shown = replace(pane, view=ViewState(chosen.display_set_id, Plane.STACK, frame_index=frame))
-        layer = room.frame_layer(shown) or _decoded(images, instance, ref, chosen, shown)
-        if layer is None:
-            return None
-        view = framed(layer, shown.view, finding, size)
-        request = PictureRequest(
-            pane_id="key-image",
-            view=view,
-            layers=(layer,),
-            size=size,
-            info=room.info(shown, layer, room.plain_overlay()),
-            texts=texts,
-            style=Style(1.5, text_width, corner_texts=False),
-            cache=SampleCache(),
-            marks=(ShownMark(finding, MarkLook(label, lines=(" ",))),),
-        )
-        picture = request()
-        if picture.pixels is None:
-            return None
-        return png(painted(picture)), ref.sop_instance_uid, ref.frame
+        return Place(shown, chosen, ref, instance)
     return None
 
 
-def _decoded(images: Images, instance: Instance, ref: FrameRef, chosen: DisplaySet, shown: PaneState) -> ImageLayer | None:
-    """A frame that no pane has asked for yet, decoded here and now: a report must not be signed without its key images."""
+def request_for(
+    room: ReadingRoom, place: Place, layer: ImageLayer, finding: Finding, label: str, texts: Texts, size: Size = SIZE
+) -> PictureRequest:
+    """Main thread, cheap: everything that any thread needs to draw the key image."""
+    return PictureRequest(
+        pane_id="key-image",
+        view=framed(layer, place.pane.view, finding, size),
+        layers=(layer,),
+        size=size,
+        info=room.info(place.pane, layer, room.plain_overlay()),
+        texts=texts,
+        style=Style(1.5, text_width, corner_texts=False),
+        cache=SampleCache(),
+        marks=(ShownMark(finding, MarkLook(label, lines=(" ",))),),
+    )
+
+
+def drawn(request: PictureRequest) -> bytes | None:
+    """The PNG; any thread."""
+    picture = request()
+    return png(painted(picture)) if picture.pixels is not None else None
+
+
+def key_image(
+    room: ReadingRoom,
+    images: Images,
+    finding: Finding,
+    label: str,
+    texts: Texts,
+    size: Size = SIZE,
+) -> tuple[bytes, str, int] | None:
+    """(PNG, SOP instance UID, frame) of a finding's key image; None when nothing that is loaded can show it.
+
+    All of it on this thread, a frame that no pane has shown yet is decoded too: one slice a finding.
+    """
+    place = place_of(room, images, finding)
+    layer = layer_of(room, images, place) if place is not None else None
+    if place is None or layer is None:
+        return None
+    content = drawn(request_for(room, place, layer, finding, label, texts, size))
+    return (content, place.ref.sop_instance_uid, place.ref.frame) if content is not None else None
+
+
+def layer_of(room: ReadingRoom, images: Images, place: Place) -> ImageLayer | None:
+    """The frame as it is in the room, else decoded here and now: a report must not be signed without its key images."""
+    return room.frame_layer(place.pane) or decoded(images, place)
+
+
+def decoded(images: Images, place: Place) -> ImageLayer | None:
+    """A frame that no pane has asked for yet; any thread."""
     try:
-        frame = images.now(ref)
+        frame = images.now(place.ref)
     except ProblemError:
         return None
     return ImageLayer(
-        shown.appearance,
+        place.pane.appearance,
         frame=frame,
-        geometry=image_geometry(instance, ref.frame, chosen.modality),
-        sop_instance_uid=ref.sop_instance_uid,
-        frame_number=ref.frame,
+        geometry=image_geometry(place.instance, place.ref.frame, place.chosen.modality),
+        sop_instance_uid=place.ref.sop_instance_uid,
+        frame_number=place.ref.frame,
     )
 
 

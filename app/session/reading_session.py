@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -561,6 +562,10 @@ class ReadingSession:
 
     def report_pdf(self) -> bytes:
         return self._reports.pdf()
+
+    def report_pdf_to(self, file: Path, done: Callable[[], None]) -> None:
+        """The draft's pages into a file, in the background; then ``done``."""
+        self._reports.pdf_to(file, done)
 
     def choose_certificate(self, content: bytes, name: str) -> None:
         self._reports.choose_certificate(content, name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from app.domain.finding import Finding, ReaderIdentity
@@ -27,7 +29,7 @@ from app.session.cards import region_of
 from app.session.clock import local_hms
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
-from app.session.key_images import key_image
+from app.session.key_image_maker import KeyImageMaker
 from app.session.reading_room import OpenStudy, ReadingRoom
 from app.session.report_packet import PRIORITY, PacketInput, ai_objects, own_masks, report_objects, verdict_object
 from app.session.signers import DEMO_PIN
@@ -100,7 +102,7 @@ class ReportDesk:
         # After a signature the next version starts from the signed words, so that nothing typed is lost.
         self._report: Report | None = draft or (latest.report if latest else None)
         self._saved_at = ""
-        self._key_images: dict[str, KeyImage] = {}
+        self._key_images = KeyImageMaker(room, images, self.findings_changed)
         self._signing = ""
         self._stale = True
 
@@ -126,13 +128,20 @@ class ReportDesk:
         return tuple(a for a in drawn if a is not None and a.measurements)
 
     def report(self) -> Report:
-        """The report as it should stand now."""
+        """The report as it should stand now; its key images come when they are made."""
         if self._report is None or self._stale:
             self._recompose()
         assert self._report is not None
         return self._report
 
-    def _recompose(self) -> None:
+    def _whole(self) -> Report:
+        """The report with all its key images."""
+        if self._key_images.waiting:
+            self._recompose(wait=True)
+        return self.report()
+
+    def _recompose(self, wait: bool = False) -> None:
+        """``wait``: with every key image, made now where it is not here yet."""
         self._stale = False
         found = self._reported()
         latest = self._library.reports.latest(self._uid)
@@ -144,7 +153,7 @@ class ReportDesk:
             findings=found,
             opinion=self._desk.opinion,
             measurements=self._measurements(),
-            key_images=self._pictures(found),
+            key_images=self._pictures(found, wait),
             previous=self._report,
             template=self._template,
             comparison=comparison,
@@ -154,21 +163,17 @@ class ReportDesk:
         )
         self._report = replace(composed, report_id=composing.report_id_for(self._current.study, version))
 
-    def _pictures(self, found: tuple[ReportFinding, ...]) -> tuple[KeyImage, ...]:
-        """One key image for each finding that an image of the study shows."""
+    def _pictures(self, found: tuple[ReportFinding, ...], wait: bool) -> tuple[KeyImage, ...]:
+        """One key image for each finding that an image of the study shows; what is not made yet follows by itself."""
         out: list[KeyImage] = []
         texts = templates(self._language)
+        make = self._key_images.now if wait else self._key_images.get
         for item in found:
-            finding = item.finding
             number = len(out) + 1
-            known = self._key_images.get(finding.finding_id)
+            known = make(item.finding, number, texts)
             if known is None:
-                made = key_image(self._room, self._images, finding, str(number), texts)
-                if made is None:
-                    continue
-                known = KeyImage(number, "", made[1], made[2], finding.finding_id, made[0])
-                self._key_images[finding.finding_id] = known
-            words = region_of(finding)
+                continue
+            words = region_of(item.finding)
             caption = texts.get(words.id, words.id) if words.id else texts.get("report.key_image", "")
             out.append(replace(known, number=number, caption=caption))
         return tuple(out)
@@ -182,7 +187,7 @@ class ReportDesk:
     def set_language(self, language: str) -> None:
         """Another language of the report, whatever the screen's is; typed lines stay as they were typed."""
         self._language = language
-        self._key_images = {}
+        self._key_images.forget()
         self._stale = True
         self._save()
 
@@ -284,8 +289,28 @@ class ReportDesk:
 
     def pdf(self) -> bytes:
         """A draft's preview; it says on every page that it is not signed."""
-        return render_pdf(
-            self.report(),
+        return self._pages()()
+
+    def pdf_to(self, file: Path, done: Callable[[], None]) -> None:
+        """The same, laid out and written in the background; ``done`` when the file is there. Said when it cannot be."""
+        pages = self._pages()
+
+        def work(progress: Progress) -> None:
+            content = pages()
+            try:
+                file.write_bytes(content)
+            except OSError as error:
+                raise ProblemError(
+                    Problem("ui.report.cannot_write", {"why": error.strerror or ""}, next_step="ui.report.choose_place")
+                ) from error
+
+        self._tasks.start(Words("task.pages"), work, lambda _: done())
+
+    def _pages(self) -> Callable[[], bytes]:
+        """The report as it stands now, to be laid out on any thread."""
+        return partial(
+            render_pdf,
+            self._whole(),
             verdicts=self._verdict_rows(),
             readers=self._readers(),
             institution=self._current.study.institution,
@@ -323,7 +348,7 @@ class ReportDesk:
         matched = agreements(mine, self._desk.ai_findings())
         packet = PacketInput(
             study=self._current.study,
-            report=self.report(),
+            report=self._whole(),
             person=self._person,
             signed_at=datetime.now(UTC).replace(microsecond=0),
             demonstration=self._library.is_demo,
@@ -439,7 +464,7 @@ class ReportDesk:
 
     def close(self) -> None:
         """The draft is on disk already; key images go with the study."""
-        self._key_images = {}
+        self._key_images.forget()
 
 
 def _size(finding: Finding) -> float:

@@ -18,6 +18,7 @@ from app.ui import i18n
 from app.ui.icons import application_icon
 from app.ui.mouse import use_mouse
 from app.ui.pictures import Thumbnails
+from app.ui.responsive import share_turns
 from app.ui.shortcut_sheet import ShortcutSheet
 from app.ui.shortcuts import command_for, use_own_keys
 from app.ui.status_line import StatusLine
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SCREENS = ("worklist", "reading", "report", "tray")
+_PAUSE_MS = 40
+"""Between two screens that are built ahead: what a person does goes first."""
 
 
 class AppWindow(QWidget):
@@ -113,6 +116,13 @@ class AppWindow(QWidget):
             self._built[name] = self._build(name)
             self._stack.addWidget(self._built[name])
         return self._built[name]
+
+    def make_ready(self) -> None:
+        """Builds the screens that the next keys will ask for, one a turn of the loop, while the list is looked at."""
+        waiting = [name for name in SCREENS if name not in self._built]
+        if waiting and self._disconnect:
+            self.screen_widget(waiting[0])
+            QTimer.singleShot(_PAUSE_MS, self, self.make_ready)
 
     def _build(self, name: str) -> QWidget:
         if name == "reading":
@@ -385,6 +395,7 @@ def application(arguments: list[str] | None = None) -> QApplication:
     from app.ui.start_guard import guard
 
     guard()
+    share_turns()
     existing = QApplication.instance()
     made = existing if isinstance(existing, QApplication) else QApplication(arguments or ["ekinshi"])
     made.setApplicationName("Ekinshi")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -52,6 +53,7 @@ def load_theme(name: str) -> Theme:
     )
 
 
+_LATER_MS = 30
 _current = "dark"
 
 
@@ -190,7 +192,9 @@ def wear(name: str) -> None:
     if name == _current or not isinstance(application, QApplication):
         return
     use_theme(name)
-    dress(application)
+    application.setPalette(palette())
+    # Menus, tips and scroll bars follow a moment later: Qt goes through every widget for them.
+    QTimer.singleShot(_LATER_MS, application, lambda: application.setStyleSheet(style_sheet()))
     for widget in application.allWidgets():
         # A label carries its role's colour in a palette of its own, which the program's does not reach.
         again = getattr(widget, "wear_again", None)

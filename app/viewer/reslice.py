@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.imaging.loading import map_quietly
 from app.viewer.view_state import SlabMode
 
 OUTSIDE = np.float32(-3.0e38)
 """What pixels outside the volume hold; below any modality value."""
 
+_KITS = ("vtkCommonCore", "vtkCommonMath", "vtkCommonDataModel", "vtkImagingCore")
 _images: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
 def _vtk_image(owner: Any, voxels: npt.NDArray[np.generic]) -> Any:
     """A vtkImageData in index space (i, j, k) on the array's own memory; kept while ``owner`` lives."""
+    map_quietly("vtkmodules", _KITS)
     from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
 

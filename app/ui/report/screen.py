@@ -149,16 +149,7 @@ class ReportScreen(QWidget):
         file, _ = QFileDialog.getSaveFileName(self, tr("ui.report.preview_save"), "report-draft.pdf", "PDF (*.pdf)")
         if not file:
             return
-        try:
-            Path(file).write_bytes(reading.report_pdf())
-        except ProblemError as error:
-            self._workstation.notice.emit(Notice(error.problem))
-            return
-        except OSError as error:
-            problem = Problem("ui.report.cannot_write", {"why": error.strerror or ""}, next_step="ui.report.choose_place")
-            self._workstation.notice.emit(Notice(problem))
-            return
-        QDesktopServices.openUrl(QUrl.fromLocalFile(file))
+        reading.report_pdf_to(Path(file), lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(file)))
 
     def _jump(self, finding_id: str) -> None:
         if self._workstation.reading is not None and finding_id:
