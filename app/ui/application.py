@@ -33,7 +33,7 @@ def _window(workstation: Workstation, screen: str) -> AppWindow:
     """The window over the workstation; ``screen``: where another one stood before it."""
     window = AppWindow(workstation)
     window.showMaximized()
-    QTimer.singleShot(200, window, prewarm.begin)
+    QTimer.singleShot(200, window, lambda: prewarm.begin(window.make_ready))
     sys.excepthook = lambda _kind, error, _trace: window.unexpected(error)
     if screen:
         window.go(screen)
