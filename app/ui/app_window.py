@@ -65,7 +65,7 @@ class AppWindow(QWidget):
         self.setWindowTitle("Ekinshi")
         self.setWindowIcon(application_icon())
         # At 200 % a screen of 1920 x 1080 has 960 x 540: the window must not become larger than the screen.
-        self.setMinimumSize(QSize(1100, 640).boundedTo(self.screen().availableSize()).expandedTo(QSize(640, 400)))
+        self.setMinimumSize(QSize(1100, 640).boundedTo(QWidget.screen(self).availableSize()).expandedTo(QSize(640, 400)))
         self.resize(1920, 1080)
         self.setAcceptDrops(True)
         lay = column(self)
