@@ -28,6 +28,10 @@ def _point(v: FloatArray) -> Point3:
     return (float(v[0]), float(v[1]), float(v[2]))
 
 
+def _dot(a: Point3, b: Point3) -> float:
+    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
+
+
 def px_from_index(i: float, j: float) -> Point2:
     """Column index i and row index j of a pixel centre to ``image_px`` (x, y), corner origin."""
     return (i + 0.5, j + 0.5)
@@ -74,7 +78,8 @@ class PlaneGeometry:
     @property
     def normal(self) -> Point3:
         """Unit normal, row x column (PS3.3 C.7.6.2.1.1)."""
-        return _point(np.cross(_vector(self.row_cosines), _vector(self.column_cosines)))
+        (a, b, c), (d, e, f) = self.row_cosines, self.column_cosines
+        return (float(b * f - c * e), float(c * d - a * f), float(a * e - b * d))
 
     def to_patient(self, j: float, i: float) -> Point3:
         """Row index j and column index i of pixel centres to LPS mm."""
@@ -86,15 +91,17 @@ class PlaneGeometry:
 
     def to_index(self, point_mm: Point3) -> tuple[float, float, float]:
         """LPS mm to (row index j, column index i, signed distance from the plane in mm)."""
-        d = _vector(point_mm) - _vector(self.origin_mm)
+        # Plain arithmetic: arrays of three cost many times more, and a scroll asks every plane of a stack.
+        (x, y, z), (x0, y0, z0) = point_mm, self.origin_mm
+        d = (x - x0, y - y0, z - z0)
         return (
-            float(d @ _vector(self.column_cosines)) / self.row_spacing_mm,
-            float(d @ _vector(self.row_cosines)) / self.column_spacing_mm,
-            float(d @ _vector(self.normal)),
+            _dot(d, self.column_cosines) / self.row_spacing_mm,
+            _dot(d, self.row_cosines) / self.column_spacing_mm,
+            _dot(d, self.normal),
         )
 
     def position_along_normal_mm(self) -> float:
-        return float(_vector(self.origin_mm) @ _vector(self.normal))
+        return _dot(self.origin_mm, self.normal)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from app.domain.geometry import FloatArray, PlaneGeometry, Point3, VolumeGeometry
 from app.domain.pixels import VoiWindow
@@ -68,10 +70,45 @@ def point_of(pane: LinkedPane) -> Point3 | None:
     return plane.to_patient((plane.rows - 1) / 2, (plane.columns - 1) / 2) if plane is not None else None
 
 
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """Where the planes of a stack lie, as arrays."""
+
+    planes: tuple[PlaneGeometry | None, ...]
+    frames: npt.NDArray[np.int64]
+    """Numbers of those that have a position."""
+    normals: FloatArray
+    along_mm: FloatArray
+    """Of each plane along its own normal."""
+
+
+_STACKS: deque[_Stack] = deque(maxlen=8)
+"""Used last; a wheel asks the same stacks again and again, and long ones are slow to walk through."""
+
+
+def _stack(planes: tuple[PlaneGeometry | None, ...]) -> _Stack:
+    for known in tuple(_STACKS):
+        if known.planes is planes:
+            return known
+    placed = [(n, p) for n, p in enumerate(planes) if p is not None]
+    made = _Stack(
+        planes,
+        np.array([n for n, _ in placed], dtype=np.int64),
+        np.array([p.normal for _, p in placed], dtype=np.float64).reshape(-1, 3),
+        np.array([p.position_along_normal_mm() for _, p in placed], dtype=np.float64),
+    )
+    _STACKS.append(made)
+    return made
+
+
 def nearest_frame(planes: tuple[PlaneGeometry | None, ...], point_mm: Point3) -> int | None:
-    """The frame whose plane lies nearest to the point; None without positions."""
-    distances = [(abs(p.to_index(point_mm)[2]), n) for n, p in enumerate(planes) if p is not None]
-    return min(distances)[1] if distances else None
+    """The frame whose plane lies nearest to the point, the first of several; None without positions."""
+    stack = _stack(planes)
+    if not stack.frames.size:
+        return None
+    distances = np.abs(stack.normals @ np.asarray(point_mm, dtype=np.float64) - stack.along_mm)
+    # Frames at one place (echoes, phases) differ by rounding alone: the first of them, as ever.
+    return int(stack.frames[np.flatnonzero(distances <= distances.min() + 1e-6)[0]])
 
 
 def _normal(pane: LinkedPane) -> Point3 | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.domain.pixels import VoiWindow
-from app.viewer.linking import LinkedPane, go_to, linked_camera, linked_point, linked_scroll, linked_window
+from app.viewer.linking import LinkedPane, go_to, linked_camera, linked_point, linked_scroll, linked_window, nearest_frame
 from app.viewer.view_state import Plane, ViewState
 from tests import phantoms
 
@@ -51,3 +51,13 @@ def test_camera_and_window_follow_only_where_they_mean_something() -> None:
     assert linked_camera(right, (left,))["l"].pan == (-0.1, 0.2)
     assert linked_window(STACK, (STACK, THICK, CORONAL)) == ("b",)
     assert linked_window(STACK, (replace(THICK, unit="", modality="MR"),)) == ()
+
+
+def test_the_nearest_frame_is_that_of_the_distances_one_by_one() -> None:
+    grid = phantoms.geometry((23, 30, 34))
+    planes = (None, *(grid.plane(k) for k in (5, 0, 22, 7, 5, 11)), None)
+    for k in (-3.0, 0.2, 4.9, 6.2, 9.4, 30.0):
+        point = grid.to_patient((k, 3.0, 28.0))
+        distances = {n: abs(p.to_index(point)[2]) for n, p in enumerate(planes) if p is not None}
+        assert nearest_frame(planes, point) == min(distances, key=lambda n: (round(distances[n], 6), n))
+    assert nearest_frame((None, None), (0.0, 0.0, 0.0)) is None
