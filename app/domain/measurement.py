@@ -48,6 +48,8 @@ class Quantity(StrEnum):
     DEPTH = "depth"
     VELOCITY = "velocity"
     FREQUENCY = "frequency"
+    DOSE = "dose"
+    """Absorbed dose at a point of a radiotherapy plan: Gy, or % of what the plan refers to."""
 
 
 @dataclass(frozen=True)

@@ -381,6 +381,7 @@ class ReadingRoom:
             if rendered_panes.is_rendered(pane) and draft:
                 rendered_panes.something_moves()
             over = self.second.layer(pane, layer)
+            drawers = (*drawers, *self.second.drawers(pane, layer, self.texts))
             shown = () if pane.prior or not pane.ai else overlay.layers
             layers = [layer, *((over,) if over is not None else ()), *saved, *shown]
         problem = self.problem(pane) if layer is None else None
@@ -463,6 +464,7 @@ class ReadingRoom:
             len(chosen.frames) if chosen else 1,
             self._owner.annotations(),
             self._owner.selected_id(),
+            self.second.dose(pane, layer),
         )
 
     def _tool_for(self, pane_id: str, name: str) -> Tool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from app.domain.geometry import Point3
+from app.domain.measurement import Measurement, Quantity
 from app.domain.pixels import VoiFunction, VoiWindow
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet
@@ -13,11 +15,15 @@ from app.domain.volume import Volume
 from app.session.images import Images
 from app.session.pane_content import PaneContent
 from app.session.panes import Over, PaneState
+from app.session.picture import Drawer
 from app.session.registrations import POOR, Registrations, matrix_to_fixed
+from app.viewer.dose_levels import Isodose, isodoses
+from app.viewer.isodose import dose_at, dose_unit, isodose_legend
 from app.viewer.layers import FusionLayer, ImageLayer, OverMode
 from app.viewer.linking import LinkedPane, frame_of_reference, parallel
 from app.viewer.presets import preset
 from app.viewer.view_state import Appearance
+from app.viewer.words import Texts
 
 
 class SecondImages:
@@ -42,7 +48,8 @@ class SecondImages:
             return None
         mine = self._reference(pane, base)
         if mine and volume.geometry.frame_of_reference_uid == mine:
-            return FusionLayer(volume, volume.geometry, self._look(over, volume), over.mode)
+            lines = self._isodoses(over, volume)
+            return FusionLayer(volume, volume.geometry, self._look(over, volume), over.mode, isodoses=lines)
         placed = self.registrations.placed(pane.display_set_id, over.display_set_id, volume.geometry, mine)
         return (
             FusionLayer(volume, placed, self._look(over, volume), over.mode, registered=True) if placed is not None else None
@@ -54,8 +61,35 @@ class SecondImages:
         if chosen.modality == "RTDOSE" and over.mode is OverMode.BLEND:
             top = self._highest(volume)
             window = VoiWindow(top / 2, top, VoiFunction.LINEAR_EXACT, "dose") if top > 0 else None
-            return replace(over.appearance, window=window, lut="inferno", opacity=0.5)
+            return replace(over.appearance, window=window, lut="inferno", opacity=0.5 * over.appearance.opacity)
         return self._content.in_stored_values(over.appearance, chosen)
+
+    def _is_dose(self, over: Over) -> bool:
+        return self._content.set_by_id(over.display_set_id).modality == "RTDOSE" and over.mode is OverMode.BLEND
+
+    def _isodoses(self, over: Over, volume: Volume) -> tuple[Isodose, ...]:
+        return isodoses(self._highest(volume)) if self._is_dose(over) else ()
+
+    def dose(self, pane: PaneState, base: ImageLayer) -> Callable[[Point3], Sequence[Measurement]]:
+        """What the probe says of a place: the dose there, in the unit of the plan; nothing outside of the grid."""
+        over = pane.over
+        layer = self.layer(pane, base) if over is not None and self._is_dose(over) else None
+        if layer is None:
+            return lambda point_mm: ()
+        unit, factor = dose_unit(layer.volume.unit)
+
+        def told(point_mm: Point3) -> Sequence[Measurement]:
+            found = dose_at(layer.volume, layer.geometry, point_mm)
+            return () if found is None else (Measurement(Quantity.DOSE, found * factor, unit),)
+
+        return told
+
+    def drawers(self, pane: PaneState, base: ImageLayer, texts: Texts) -> tuple[Drawer, ...]:
+        """The legend of the isodose lines."""
+        layer = self.layer(pane, base) if pane.over is not None else None
+        if layer is None or not layer.isodoses:
+            return ()
+        return (lambda resolved, style: isodose_legend(layer.isodoses, layer.volume.unit, resolved, texts, style),)
 
     def _highest(self, volume: Volume) -> float:
         found = self._tops.get(volume)
@@ -70,8 +104,7 @@ class SecondImages:
         volume = self._images.volume_if_here(over.display_set_id) if over is not None else None
         if chosen is None or volume is None or chosen.modality != "RTDOSE":
             return ()
-        unit = {"GY": "Gy", "RELATIVE": "%"}.get(volume.unit, volume.unit or "?")
-        scale = 100.0 if volume.unit == "RELATIVE" else 1.0
+        unit, scale = dose_unit(volume.unit)
         return (Problem("viewer.dose_scale", {"top": round(self._highest(volume) * scale, 1), "unit": unit}, Severity.NOTE),)
 
     def _reference(self, pane: PaneState, base: ImageLayer) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.pixels import VoiWindow
-from app.viewer.fusion import blended, difference_grey, over_values
+from app.viewer.fusion import blended, covered_by, difference_grey, over_values
+from app.viewer.isodose import with_isodoses
 from app.viewer.labels import sample_labels, with_labels, with_labels_below
 from app.viewer.layers import FractionLayer, FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
 from app.viewer.luts import lut
@@ -238,6 +239,11 @@ def render(
             )
             if over.mode is OverMode.BLEND:
                 pixels = blended(pixels, values, there, over)
+                if over.isodoses:
+                    slots.add(f"{slot}known")
+                    key = (over.volume, over.geometry, where)
+                    known = cache.get(f"{slot}known", key, lambda over=over: covered_by(over, resolved, 0.0))
+                    pixels = with_isodoses(pixels, values, known, over.isodoses)
             elif over.mode is OverMode.DIFFERENCE:
                 pixels = difference_grey(np.asarray(sampled.values), values, there, over.appearance.window)
             else:

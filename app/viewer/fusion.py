@@ -23,16 +23,22 @@ DIFFERENCE_WINDOW = VoiWindow(0.0, 600.0, VoiFunction.LINEAR_EXACT)
 
 def over_values(layer: FusionLayer, resolved: ResolvedView) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """(values, where the second volume is) for the pane; both (height, width). Values are 0 where it is not."""
+    there = covered_by(layer, resolved, 0.5)
+    if not there.any():
+        return np.zeros(there.shape, dtype=np.float32), there
+    return sample_grid(layer.volume, layer.volume.voxels, layer.geometry, resolved), there
+
+
+def covered_by(layer: FusionLayer, resolved: ResolvedView, rim: float) -> npt.NDArray[np.bool_]:
+    """(height, width) True where the pane lies between the outer voxel centres, or up to ``rim`` voxels beyond them."""
     w, h = resolved.size
     matrix = index_from_pane(resolved, layer.geometry)
     x, y = np.arange(w) + 0.5, np.arange(h) + 0.5
     there = np.ones((h, w), dtype=np.bool_)
     for axis, count in enumerate(reversed(layer.geometry.shape)):
         at = (matrix[axis, 0] * x + matrix[axis, 3])[None, :] + (matrix[axis, 1] * y)[:, None]
-        there &= (at >= -0.5) & (at <= count - 0.5)
-    if not there.any():
-        return np.zeros((h, w), dtype=np.float32), there
-    return sample_grid(layer.volume, layer.volume.voxels, layer.geometry, resolved), there
+        there &= (at >= -rim) & (at <= count - 1 + rim)
+    return there
 
 
 @lru_cache(maxsize=16)

@@ -14,6 +14,7 @@ from app.domain.label_grid import LabelGrid
 from app.domain.pixels import FramePixels, RealWorldMapping
 from app.domain.saved_overlay import Fraction
 from app.domain.volume import Volume
+from app.viewer.dose_levels import Isodose
 from app.viewer.view_state import Appearance, ImageGeometry
 
 
@@ -114,6 +115,8 @@ class FusionLayer:
     mode: OverMode = OverMode.BLEND
     registered: bool = False
     """The place was found by registration, not by a common frame of reference."""
+    isodoses: tuple[Isodose, ...] = ()
+    """Lines of a dose over its wash."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point2, Point3
 from app.domain.identity import new_uid
-from app.domain.measurement import Annotation
+from app.domain.measurement import Annotation, Measurement
 from app.domain.pixels import VoiWindow
 from app.viewer.edits import Edits
 from app.viewer.layers import ImageLayer
@@ -57,6 +57,8 @@ class ToolContext:
     annotations: tuple[Annotation, ...] = ()
     """Those of this study; tools pick what lies on the shown image."""
     selected_id: str = ""
+    beside: Callable[[Point3], Sequence[Measurement]] = lambda point_mm: ()
+    """What else is known of a place in the patient: the dose of a plan that lies over the image."""
     new_id: Callable[[], str] = new_uid
 
     @property

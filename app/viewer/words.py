@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from app.domain.measurement import Measurement, Quantity
@@ -55,9 +56,20 @@ def value_text(texts: Texts, m: Measurement) -> str:
     if m.quantity is Quantity.COUNT:
         return number(texts, m.value, 0)
     large = abs(m.value) >= 1000 or (m.unit.endswith("2") and abs(m.value) >= 100)
-    shown = number(texts, m.value, 2 if m.unit == SUV_UNIT else 0 if large else 1)
+    digits = 2 if m.unit == SUV_UNIT or m.quantity is Quantity.DOSE else 0 if large else 1
+    shown = number(texts, m.value, max(digits, _digits_of_small(m)))
     unit = unit_text(texts, m.unit)
     return shown + ("" if unit in ("", "\u00b0") else "\u202f") + unit
+
+
+_SMALL = frozenset({Quantity.VALUE, Quantity.MEAN, Quantity.STANDARD_DEVIATION, Quantity.MINIMUM, Quantity.MAXIMUM})
+
+
+def _digits_of_small(m: Measurement) -> int:
+    """Three figures of a real-world value such as 0.00123 mm2/s; 0 for everything else."""
+    if m.unit in ("[hnsf'U]", SUV_UNIT) or m.quantity not in _SMALL or not 1e-9 < abs(m.value) < 0.1:
+        return 0
+    return 2 - math.floor(math.log10(abs(m.value)))
 
 
 def measurement_lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]:
@@ -72,16 +84,17 @@ def _lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]
         long, short = by[Quantity.LONG_AXIS], by[Quantity.SHORT_AXIS]
         return (f"{number(texts, long.value, 1)} \u00d7 {value_text(texts, short)}",)
     lines: list[str] = []
-    for quantity in (Quantity.LENGTH, Quantity.ANGLE, Quantity.AREA, Quantity.VOLUME, Quantity.VALUE):
+    for quantity in (Quantity.LENGTH, Quantity.ANGLE, Quantity.AREA, Quantity.VOLUME, Quantity.VALUE, Quantity.DOSE):
         if quantity in by:
             lines.append(value_text(texts, by[quantity]))
     if Quantity.MEAN in by and Quantity.STANDARD_DEVIATION in by:
         mean, deviation = by[Quantity.MEAN], by[Quantity.STANDARD_DEVIATION]
-        digits = 2 if mean.unit == SUV_UNIT else 1
+        digits = max(2 if mean.unit == SUV_UNIT else 1, _digits_of_small(mean))
         lines.append(f"\u2300 {number(texts, mean.value, digits)} \u00b1 {value_text(texts, deviation)}")
     if Quantity.MINIMUM in by and Quantity.MAXIMUM in by:
         low, high = by[Quantity.MINIMUM], by[Quantity.MAXIMUM]
-        lines.append(f"{number(texts, low.value, 2 if low.unit == SUV_UNIT else 0)} \u2026 {value_text(texts, high)}")
+        digits = max(2 if low.unit == SUV_UNIT else 0, _digits_of_small(low))
+        lines.append(f"{number(texts, low.value, digits)} \u2026 {value_text(texts, high)}")
     if Quantity.RATIO in by:
         lines.append(f"CTR {number(texts, by[Quantity.RATIO].value, 1)}\u202f%")
     if Quantity.HEART_WIDTH in by and Quantity.THORAX_WIDTH in by:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.domain.measurement import Quantity
 from app.viewer.layers import FusionLayer
 from app.viewer.presets import preset
 from tests.dicom.builders import ORIGIN, image, save, series
@@ -48,6 +49,15 @@ def test_dose_lies_over_the_ct_with_its_scale(open_desk: OpenDesk, tmp_path: Pat
     assert geometry.to_patient((4, 0, 0)) == pytest.approx((ORIGIN[0], ORIGIN[1], ORIGIN[2] + 16.0))
     assert over.volume.voxels[3, 2, 2] == pytest.approx(40.0)
     assert not over.registered
+    lines = [(line.percent, line.dose) for line in over.isodoses]
+    assert lines[:2] == [(95, pytest.approx(47.5)), (90, pytest.approx(45.0))]
+    room.picture_request("pane-0", (500, 500), 1.0, False)
+    context = room.context("pane-0")
+    assert context is not None
+    # Between the frames of 20 and 30 Gy, which lie 4 and 8 mm above the first.
+    (told,) = context.beside((ORIGIN[0] + 1.0, ORIGIN[1] + 1.0, ORIGIN[2] + 6.0))
+    assert (told.quantity, told.value, told.unit) == (Quantity.DOSE, pytest.approx(25.0), "Gy")
+    assert context.beside((ORIGIN[0], ORIGIN[1], ORIGIN[2] + 40.0)) == ()
     picture = demo.window.screen_widget("reading").panes.panes["pane-0"].picture
     assert picture.pixels.ndim == 3, "in colour"
 

@@ -23,7 +23,9 @@ class ProbeTool(QuietTool):
             return (HideProbe(),)
         found = measure(MarkShape.POINT, (px,), g, context.values(), context.layer.unit, context.padding())
         found = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps)
-        return (ShowProbe(event.at, px, context.point_mm(event), found),)
+        point = context.point_mm(event)
+        found = found if point is None else (*found, *context.beside(point))
+        return (ShowProbe(event.at, px, point, found),)
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         self._pressed = event

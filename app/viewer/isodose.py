@@ -1,0 +1,90 @@
+"""Isodose lines of a dose grid over the images: where the dose passes a level, with a legend in its own unit."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.geometry import Point3, VolumeGeometry
+from app.domain.volume import Volume
+from app.viewer.decorations import Style
+from app.viewer.dose_levels import Isodose
+from app.viewer.primitives import Anchor, Polyline, Primitive, Role, Text
+from app.viewer.view_state import ResolvedView
+from app.viewer.words import Texts, number, say
+
+U8 = npt.NDArray[np.uint8]
+WIDTH_PX = 2
+
+
+def with_isodoses(
+    pixels: U8, values: npt.NDArray[np.float32], known: npt.NDArray[np.bool_], lines: tuple[Isodose, ...]
+) -> U8:
+    """``pixels`` (h, w) or BGRX with a line on the inner side of every level; none where the grid itself ends.
+
+    ``known``: between the outer centres of the grid; beyond them nobody has computed a dose.
+    """
+    out = pixels.copy() if pixels.ndim == 3 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGRA), dtype=np.uint8)
+    kernel = np.ones((2 * WIDTH_PX - 1, 2 * WIDTH_PX - 1), np.uint8)
+    for line in reversed(lines):
+        inside = known & (values >= line.dose)
+        if not inside.any():
+            continue
+        below = cv2.dilate((known & ~inside).astype(np.uint8), kernel) > 0
+        out[inside & below, :3] = line.rgb[::-1]
+    return out
+
+
+def dose_at(volume: Volume, geometry: VolumeGeometry, point_mm: Point3) -> float | None:
+    """Trilinear between the centres of the grid's cells; None outside of it."""
+    at = geometry.to_index(point_mm)
+    if any(not -0.5 <= a <= n - 0.5 for a, n in zip(at, volume.voxels.shape, strict=True)):
+        return None
+    found = 0.0
+    clamped = [min(max(a, 0.0), n - 1.0) for a, n in zip(at, volume.voxels.shape, strict=True)]
+    low = [min(int(c), max(n - 2, 0)) for c, n in zip(clamped, volume.voxels.shape, strict=True)]
+    for corner in range(8):
+        index, weight = [], 1.0
+        for axis in range(3):
+            upper = corner >> axis & 1
+            part = clamped[axis] - low[axis]
+            weight *= part if upper else 1.0 - part
+            index.append(min(low[axis] + upper, volume.voxels.shape[axis] - 1))
+        if weight:
+            found += weight * float(volume.voxels[index[0], index[1], index[2]])
+    return found
+
+
+def dose_unit(unit: str) -> tuple[str, float]:
+    """(what is written, factor from the grid's values) for a Dose Units code."""
+    return {"GY": ("Gy", 1.0), "RELATIVE": ("%", 100.0)}.get(unit, (unit or "?", 1.0))
+
+
+def isodose_legend(
+    lines: tuple[Isodose, ...], unit: str, resolved: ResolvedView, texts: Texts, style: Style
+) -> list[Primitive]:
+    """Line, per cent and dose, one below the other, below the letter of the left edge."""
+    side, line_px = 14 * style.scale, 17 * style.scale
+    x, y = 12 * style.scale, resolved.size[1] / 2 + 24 * style.scale
+    if resolved.size[1] - y < (len(lines) + 4) * line_px:
+        y = max(70 * style.scale, resolved.size[1] - (len(lines) + 4) * line_px)
+    if resolved.size[1] < (len(lines) + 9) * line_px:
+        return []  # a small pane keeps its image; the wash and its remark stay
+    name, factor = dose_unit(unit)
+    name = texts.get(f"unit.{name}", name)
+    out: list[Primitive] = [
+        Text(x, y, say(texts, "viewer.isodose"), Anchor.LEFT, Role.TEXT, style.font, plate=True, key="isodose_title")
+    ]
+    for n, found in enumerate(lines, 1):
+        at = y + n * line_px
+        out.append(Polyline(((x, at), (x + side, at)), Role.TEXT, 3 * style.scale, key="isodose", rgb=found.rgb))
+        percent = f"{found.percent}\u202f%"
+        dose = "" if name == "%" else f"  {number(texts, found.dose * factor, 1)}\u202f{name}"
+        out.append(
+            Text(
+                x + side + 6 * style.scale, at, percent + dose, Anchor.LEFT, Role.TEXT, style.font, plate=True,
+                key="isodose_text",
+            )
+        )  # fmt: skip
+    return out
