@@ -238,7 +238,8 @@ def _is_bright(grey: npt.NDArray[np.uint8] | None, x: float, y: float, w: float,
         return False
     if box.ndim == 3:
         box = box[..., :3]
-    return bool(np.percentile(box, 75) > _BRIGHT)
+    # The upper quarter is bright: counted, as sorting for a percentile costs more than the texts themselves.
+    return bool(4 * np.count_nonzero(box > _BRIGHT) > box.size)
 
 
 def _corner(

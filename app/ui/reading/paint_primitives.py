@@ -40,6 +40,11 @@ def text_width(text: str, size_px: float, bold: bool) -> float:
     return QFontMetricsF(_face(size_px, bold)).horizontalAdvance(text)
 
 
+@lru_cache(maxsize=64)
+def _line_height(size_px: float, bold: bool) -> float:
+    return QFontMetricsF(_face(size_px, bold)).height()
+
+
 def paint_primitives(painter: QPainter, primitives: Sequence[Primitive]) -> None:
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
     for primitive in primitives:
@@ -114,8 +119,7 @@ _SHIFT = {
 
 def _text(painter: QPainter, shape: Text) -> None:
     face = _face(shape.size_px, shape.bold)
-    metrics = QFontMetricsF(face)
-    width, height = text_width(shape.text, shape.size_px, shape.bold), metrics.height()
+    width, height = text_width(shape.text, shape.size_px, shape.bold), _line_height(shape.size_px, shape.bold)
     fx, fy = _SHIFT[shape.anchor]
     box = QRectF(shape.x + fx * width, shape.y + fy * height, width, height)
     pad = shape.size_px / 3
