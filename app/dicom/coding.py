@@ -237,6 +237,14 @@ _TEETH: Mapping[str, tuple[str, ...]] = {
 """Permanent teeth by FDI quadrant and place (PS3.16 CID 4018)."""
 
 
+_BY_TOOTH_CODE = {c: int(f"{q}{n}") for q, row in _TEETH.items() for n, c in enumerate(row, 1)}
+
+
+def tooth_of(scheme: str, value: str) -> int | None:
+    """FDI number of a tooth's code, None for anything else."""
+    return _BY_TOOTH_CODE.get(value) if scheme == "SCT" else None
+
+
 def site_code(region: str) -> Code | None:
     """Finding site of a region: ``region.lung.left_upper`` and the like, or an FDI number; None when unknown."""
     name = region.removeprefix("region.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.dicom import tags
+from app.dicom.dental_anatomy import dental_anatomy
 from app.dicom.diffusion import b_value_of
 from app.dicom.display_shutter import shutter_attributes
 from app.dicom.frame_headers import classic_frames, enhanced_frames, repaired
@@ -339,6 +340,8 @@ def _extra(d: RawDataset) -> dict[str, str]:
     playback = unsigned(d, tags.PREFERRED_PLAYBACK_SEQUENCING)
     if playback is not None:
         found["preferred_playback_sequencing"] = str(playback)
+    if code(d, tags.MODALITY) in ("IO", "PX", "DX", "CR", "RG"):
+        found |= dental_anatomy(d)
     pet = pet_attributes(d)
     if pet:
         found["pet"] = json.dumps(pet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.geometry import Point3
 from app.domain.study import DisplaySet
@@ -65,10 +65,20 @@ class PaneState:
     """RENDERED: the mask's voxels are left out instead."""
     ai: bool = True
     """False: the second reader's marks stay off this pane."""
+    guessed: bool = False
+    """Of a mount: nothing in the film says that it belongs here."""
     fit_exposed: bool = False
     """The view is to fit the exposed field as soon as the picture is there."""
     true_size: bool = False
     """A millimetre of the patient was asked to be one of the screen; gone with the next zoom."""
+
+
+def moved(place: PaneState, film: PaneState | None) -> PaneState:
+    """What lies in ``film`` at the place of ``place``; None: nothing."""
+    if film is None:
+        return PaneState(place.pane_id, title=place.title)
+    same = film.pane_id == place.pane_id
+    return replace(film, pane_id=place.pane_id, title=place.title, guessed=film.guessed and same)
 
 
 def boxes(layout: str) -> tuple[PaneBox, ...]:

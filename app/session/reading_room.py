@@ -20,7 +20,7 @@ from app.session.images import Images
 from app.session.moments import Moments, once
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent, offsets_by_hand
-from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame
+from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame, moved
 from app.session.picture import Drawer, PictureRequest, ShownMark
 from app.session.registrations import Registrations
 from app.session.room_tools import RoomTools
@@ -198,6 +198,7 @@ class ReadingRoom:
                 over=hung_over(hung.over),
                 ai=hung.ai,
                 fit_exposed=hung.fit_exposed,
+                guessed=hung.guessed,
             )
             if hung.window is not None:
                 state = replace(state, appearance=replace(state.appearance, window=hung.window))
@@ -558,6 +559,13 @@ class ReadingRoom:
     def move(self, pane_id: str, view: ViewState) -> None:
         """A pane's new view with what is linked to it; the caller announces."""
         self._set_view(pane_id, view)
+
+    def rearrange(self, films: Mapping[str, PaneState | None]) -> None:
+        """What lies in every pane of a mount; places keep their names."""
+        self._remember()
+        self._panes = {i: moved(p, films.get(i)) for i, p in self._panes.items()}
+        self._caches.clear()
+        self._announce(Changes(view=True, layout=True))
 
     def look_at(self, views: Mapping[str, ViewState]) -> None:
         """New views of several panes at once; nothing else follows them."""

@@ -24,6 +24,7 @@ from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
 from app.session.hanging_words import explanation, series_cards
 from app.session.images import Images
+from app.session.mount_desk import MountDesk
 from app.session.open_study import OpenStudy, place_words
 from app.session.own_hangings import HangingVerbs
 from app.session.own_masks import OwnMasks
@@ -107,6 +108,8 @@ class ReadingSession:
         """Numbers and chart of a dental film."""
         self.saved: SavedDesk | None = None
         """Looks, overlays and documents; set by whoever opens the study."""
+        self.mount: MountDesk | None = None
+        """Films changing places; set by whoever opens the study."""
         self.quadrants = QuadrantWalk(room, announce)
         rechecks = Rechecks(images, desk.doubt)
         self._masks = OwnMasks(

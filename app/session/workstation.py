@@ -33,6 +33,7 @@ from app.session.importing import ImportSummary, import_paths
 from app.session.key_table import KeyTable
 from app.session.layout_recovery import restore, state_of
 from app.session.list_desk import ListDesk
+from app.session.mount_desk import MountDesk
 from app.session.own_hangings import HangingVerbs, OwnHangings
 from app.session.read_planner import LibraryPlanner
 from app.session.reading_room import OpenStudy, ReadingRoom
@@ -373,6 +374,7 @@ class Workstation:
             priors,
         )
         self.reading.hangings = HangingVerbs(own, room, self._say)
+        self.reading.mount = MountDesk(room, self._library, self.person.person_id)
         self.reading.saved = SavedDesk(room, room.saved, Documents(images, self._library.objects, self._announce))
         self.reading.calibration = CalibrationDesk(
             self._library,

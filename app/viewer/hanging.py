@@ -22,6 +22,7 @@ from app.viewer.hanging_rules import (
     study_attributes,
 )
 from app.viewer.layouts import Cell, grid_for, layout_cells
+from app.viewer.mount import SLOTS, Film, mounted
 from app.viewer.presets import preset
 from app.viewer.upright import SECTIONS, upright
 from app.viewer.view_state import Plane, ViewState
@@ -50,6 +51,8 @@ class HungPane:
     over: str = ""
     """Display set laid over it in colour, or empty."""
     ai: bool = True
+    guessed: bool = False
+    """Of a mount: nothing in the object says that it belongs here."""
     fit_exposed: bool = False
     """What zoom 1 fits is to become the exposed field, as soon as the picture is there."""
 
@@ -176,6 +179,37 @@ def _aspect(found: Sequence[Candidate]) -> float:
     return min(4.0, max(0.25, sorted(known)[len(known) // 2])) if known else 1.0
 
 
+def _film(candidate: Candidate) -> Film:
+    i, series = candidate.instance, candidate.series
+    extra = i.extra if i is not None else {}
+    words = [extra.get("anatomy", ""), series.description if series is not None else "", candidate.display_set.label]
+    side = (i.laterality if i is not None else "") or (series.laterality if series is not None else "")
+    return Film(frozenset(int(t) for t in extra.get("teeth", "").split()), side, " ".join(w for w in words if w))
+
+
+def _mount(name: str, layout: str, current: Sequence[Candidate]) -> list[HungStage]:
+    """The mount, and what finds no place in it on a page of its own."""
+    films = [c for c in current if c.display_set.modality in ("IO", "DX", "CR", "RG", "OT")]
+    places, rest = mounted([_film(c) for c in films])
+    panes = []
+    for slot, place, cell in zip(SLOTS, places, layout_cells(layout), strict=True):
+        spec = PaneSpec((), label=f"mount.{slot.name}")
+        hung = _hang_pane(spec, cell, films[place.film] if place is not None else None, "")
+        panes.append(replace(hung, guessed=place is not None and place.guessed))
+    out = [HungStage(name, layout, tuple(panes))]
+    if rest:
+        more = [films[n] for n in rest][:MAX_GRID]
+        grid = grid_for(len(more), _aspect(more))
+        out.append(
+            HungStage(
+                "all",
+                grid,
+                tuple(_hang_pane(PaneSpec(()), c, f, "") for c, f in zip(layout_cells(grid), more, strict=False)),
+            )
+        )
+    return out
+
+
 def _one_scale(panes: list[HungPane], specs: Sequence[PaneSpec], found: Sequence[Candidate | None]) -> list[HungPane]:
     """Panes of a scale group get the largest extent of the group as what zoom 1 fits."""
     out = list(panes)
@@ -206,6 +240,9 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
         if (stage.needs_prior and not priors) or (stage.otherwise and out):
             continue
         cells = layout_cells(stage.layout)
+        if stage.mount:
+            out.extend(_mount(stage.name, stage.layout, current))
+            continue
         found: list[Candidate | None] = []
         panes: list[HungPane] = []
         for spec, cell in zip(stage.panes, cells, strict=False):

@@ -67,6 +67,8 @@ class StageSpec:
     needs_prior: bool = False
     otherwise: bool = False
     """Only when no stage before it found enough to hang."""
+    mount: bool = False
+    """The panes are the places of a full-mouth mount; films go where their anatomy belongs."""
     tool: str = ""
     """Tool that the stage starts with; empty: the reader keeps the one in hand."""
 
@@ -132,7 +134,7 @@ def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
     names = {s.name for s in selectors}
     stages = []
     for entry in data.get("stage", []):
-        panes = tuple(_pane(p, names) for p in entry["pane"])
+        panes = tuple(_pane(p, names) for p in entry.get("pane", []))
         if len(panes) > len(layout_cells(entry["layout"])):
             raise ValueError(f"stage {entry['name']!r} has more panes than its layout")
         stages.append(
@@ -142,6 +144,7 @@ def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
                 panes,
                 bool(entry.get("needs_prior", False)),
                 bool(entry.get("otherwise", False)),
+                bool(entry.get("mount", False)),
                 str(entry.get("tool", "")),
             )
         )

@@ -13,6 +13,7 @@ from app.ui.mouse import meant
 from app.ui.reading.cine_timer import CineTimer
 from app.ui.reading.document_panes import DocumentPanes
 from app.ui.reading.flicker import FlickerTimer
+from app.ui.reading.mount_labels import MountLabels
 from app.ui.reading.render_pool import RenderPool
 from app.ui.reading.viewport import Viewport
 from app.ui.reading.words_editor import WordsEditor
@@ -41,6 +42,7 @@ class PaneGrid(QWidget):
         self.words = WordsEditor(self)
         self.words.noticed.connect(workstation.notice.emit)
         self._documents = DocumentPanes(workstation, self)
+        self._mount = MountLabels(workstation)
         self.cine = CineTimer(workstation, self._request, self)
 
     @property
@@ -70,6 +72,7 @@ class PaneGrid(QWidget):
         for pane_id, pane in self._panes.items():
             pane.set_active(pane_id == layout.active)
         self._documents.follow(self._panes, layout.active)
+        self._mount.follow(self._panes)
         self.request_all()
 
     def _follow_words(self) -> None:
@@ -105,6 +108,7 @@ class PaneGrid(QWidget):
         pane.wanted.connect(self._request)
         pane.pointed.connect(self._point)
         pane.set_dropped.connect(self._put)
+        pane.film_dropped.connect(self._mount.exchange)
         return pane
 
     def _request(self, pane_id: str, draft: bool) -> None:
@@ -159,6 +163,7 @@ class PaneGrid(QWidget):
             else:
                 pane.setGeometry(left, top, right - left - GAP, bottom - top - GAP)
         self._documents.place(self._panes)
+        self._mount.follow(self._panes)
 
     def enlarge(self, pane_id: str) -> None:
         """A double click: this pane alone; empty: all of them again. Only the screen changes, not what is hung."""

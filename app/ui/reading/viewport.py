@@ -30,6 +30,7 @@ NOTCH = 120
 SETTLE_MS = 140
 """After the last step of a gesture the full picture is asked for."""
 MIME_SET = "application/x-ekinshi-display-set"
+MIME_PANE = "application/x-ekinshi-pane"
 
 _BUTTONS = {
     Qt.MouseButton.LeftButton: Button.LEFT,
@@ -52,6 +53,8 @@ class Viewport(QWidget):
     pointed = Signal(str, str, object)
     """Pane id, kind (press, drag, release, hover, wheel, double), ``PointerEvent`` in device pixels."""
     set_dropped = Signal(str, str)
+    film_dropped = Signal(str, str)
+    """This pane, and the one that the film was dragged from."""
 
     def __init__(self, pane_id: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -102,12 +105,14 @@ class Viewport(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         ratio = self.devicePixelRatioF()
-        painter.fillRect(self.rect(), colour("black"))
+        width, height = self.device_size()
+        covers = self._image is not None and (self._image.width(), self._image.height()) == (width, height)
+        if not covers or ratio != 1.0:
+            painter.fillRect(self.rect(), colour("black"))
         if self._image is not None:
             painter.save()
             painter.scale(1 / ratio, 1 / ratio)
-            width, height = self.device_size()
-            if (self._image.width(), self._image.height()) == (width, height):
+            if covers:
                 painter.drawImage(QPointF(0, 0), self._image)
             else:
                 painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -205,10 +210,14 @@ class Viewport(QWidget):
     # a series dragged from the strip
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasFormat(MIME_SET):
+        if event.mimeData().hasFormat(MIME_SET) or event.mimeData().hasFormat(MIME_PANE):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
+        if event.mimeData().hasFormat(MIME_PANE):
+            event.acceptProposedAction()
+            self.film_dropped.emit(self.pane_id, bytes(event.mimeData().data(MIME_PANE).data()).decode())
+            return
         name = bytes(event.mimeData().data(MIME_SET).data()).decode()
         event.acceptProposedAction()
         self.set_dropped.emit(self.pane_id, name)
