@@ -241,8 +241,11 @@ def render(
                 pixels = blended(pixels, values, there, over)
                 if over.isodoses:
                     slots.add(f"{slot}known")
-                    key = (over.volume, over.geometry, where)
-                    known = cache.get(f"{slot}known", key, lambda over=over: covered_by(over, resolved, 0.0))
+                    known = cache.get(
+                        f"{slot}known",
+                        (over.volume, over.geometry, where),
+                        lambda over=over: covered_by(over, resolved, 0.0),
+                    )
                     pixels = with_isodoses(pixels, values, known, over.isodoses)
             elif over.mode is OverMode.DIFFERENCE:
                 pixels = difference_grey(np.asarray(sampled.values), values, there, over.appearance.window)

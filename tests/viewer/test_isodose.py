@@ -77,8 +77,9 @@ def test_lines_run_where_the_field_has_their_level() -> None:
     assert seen == 3  # 80, 70 and 50 per cent cross this slice
     # No line where the grid itself ends.
     rim = there & ~np.roll(there, 3, axis=0)
-    coloured = picture.pixels[..., :3].any(axis=-1)
-    assert coloured[rim].mean() < 0.1
+    coloured = np.any([(picture.pixels[..., 2::-1] == rgb).all(axis=-1) for _, rgb in LEVELS], axis=0)
+    assert rim.sum() > 500
+    assert not coloured[rim].any()
 
 
 def test_the_legend_tells_percent_and_dose() -> None:
