@@ -88,6 +88,20 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> None:
             say("  ".join("-" * w for w in widths))
 
 
+def bars(rows: Sequence[tuple[str, float, str, float, str]]) -> bool:
+    """Each figure beside its bar: (what, figure, "<=" or ">=", bar, unit). True when all are within."""
+    fine = [figure <= bar if sign == "<=" else figure >= bar for _, figure, sign, bar, _ in rows]
+    say()
+    table(
+        [
+            (what, f"{figure:.4g} {unit}", f"{sign} {bar:g} {unit}", "yes" if good else "NO")
+            for (what, figure, sign, bar, unit), good in zip(rows, fine, strict=True)
+        ],
+        ("bar", "figure", "asked", "within"),
+    )
+    return all(fine)
+
+
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"

@@ -4,8 +4,9 @@
 overlay, QImage, QPainter onto an RGB32 surface of the pane's size. Every peer shows the same image with the same heatmap
 and smooth interpolation and paints onto the same kind of surface (VTK: off-screen window, read back, painted).
 Scrolling goes through images that a loader has made ready (decoded; pyramid level made), as every viewer prefetches; the
-time to make one ready is printed beside. The overlay is at half resolution while moving and the exact frame at rest is
-timed too. Bars: 95th percentile of our frames <= 8 ms at 1024 x 1024 and <= 16 ms at 2560 x 1440, and each cell's median
+time to make one ready is printed beside. While moving the overlay is at half resolution and a zoomed picture
+lies at ratios of whole numbers, less than half a pixel off what was asked for (``viewer/quick_zoom.py``); the exact frame at
+rest is timed too. Bars: 95th percentile of our frames <= 8 ms at 1024 x 1024 and <= 16 ms at 2560 x 1440, and each cell's median
 below every smooth peer's.
 """
 
@@ -332,7 +333,8 @@ def main() -> int:
     rounds, per_round, peer_frames = (4, 10, 1) if arguments.quick else (10, 20, 3)
     rows: list[list[object]] = []
     cells: dict[str, dict[str, float]] = {}
-    worst_ratio, worst_p95_share, worst_cell = 1e9, 0.0, ""
+    worst_ratio, worst_cell = 1e9, ""
+    worst_p95 = dict.fromkeys(SIZES, 0.0)
     made_ready = {}
     for kind in kinds():
         start = time.perf_counter()
@@ -373,12 +375,18 @@ def main() -> int:
                 rows.append([name, median[ours.name], p95, statistics.median(rest), *(median[p.name] for p in peers), ratio])
                 if ratio < worst_ratio:
                     worst_ratio, worst_cell = ratio, name
-                worst_p95_share = max(worst_p95_share, p95 / BARS_MS[size_name])
+                worst_p95[size_name] = max(worst_p95[size_name], p95)
     header = ["cell (ms)", "median", "p95", "exact", "pyqtgraph", "VTK slice", "VTK reslice", "pg nearest", "ratio"]
     _bench.table(rows, header)
     _bench.say(f"made ready ahead by the loader, once per image (fit, 1024x1024), ms: {made_ready}")
     app.processEvents()
-    passed = worst_p95_share <= 1.0 and worst_ratio > 1.0
+    passed = _bench.bars(
+        [
+            *((f"worst 95th percentile at {name}", worst_p95[name], "<=", BARS_MS[name], "ms") for name in SIZES),
+            (f"against the fastest smooth peer, worst cell ({worst_cell})", worst_ratio, ">=", 1.0, "times"),
+        ]
+    )
+    worst_p95_share = max(worst_p95[name] / BARS_MS[name] for name in SIZES)
     peer = f"fastest smooth peer in {worst_cell}"
     details = {"cells": cells, "made_ready_ms": made_ready, "bars_ms": BARS_MS}
     return _bench.emit("frames", worst_p95_share, "worst p95 / bar", peer, None, worst_ratio, passed, details)

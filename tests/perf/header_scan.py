@@ -21,7 +21,7 @@ from app.dicom.raw_items import RawDataset
 from app.dicom.scanner import scan
 from app.dicom.text import person_name
 from app.dicom.values import code, codes, integer, number, numbers, text, unsigned
-from tests.perf._bench import alternating, arguments, emit, say, table
+from tests.perf._bench import alternating, arguments, bars, emit, say, table
 from tests.perf.ct_series import series
 
 BAR = 10.0
@@ -102,7 +102,8 @@ def main(argv: list[str] | None = None) -> int:
     rows.append(("scan(): folder to Study tree", whole * 1e3, n / whole))
     table(rows, (f"{n} files, {len(ATTRIBUTES)} attributes", "ms", "files/s"))
     ratio = seconds["pydicom"] / seconds["ekinshi"]
-    say(f"\n{ratio:.1f} times pydicom (bar {BAR:g}); the whole scan: {seconds['pydicom'] / whole:.1f} times")
+    say(f"\nthe whole scan to studies: {seconds['pydicom'] / whole:.1f} times pydicom's reading of the attributes alone")
+    passed = bars([("the attributes, against pydicom", ratio, ">=", BAR, "times")])
     details = {
         "files": n,
         "attributes": len(ATTRIBUTES),
@@ -118,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
         "pydicom",
         n / seconds["pydicom"],
         ratio,
-        ratio >= BAR,
+        passed,
         details,
     )
 

@@ -37,7 +37,7 @@ from app.domain.study import DisplaySet, Study
 from app.session.clock import SystemClock
 from app.session.importing import import_paths
 from app.store.library import Library
-from tests.perf._bench import alternating, arguments, emit, say, table, warn
+from tests.perf._bench import alternating, arguments, bars, emit, say, table
 from tests.perf.ct_series import SIZE, series
 from tests.store.conftest import FixedKey
 
@@ -218,12 +218,12 @@ def main(argv: list[str] | None = None) -> int:
     megabytes = slices * SIZE * SIZE * 2 / 1e6
     say(f"{slices} x {SIZE} x {SIZE}, explicit little endian, {megabytes:.0f} MB of pixels, medians of 5, alternating")
     table([(n, s * 1e3, megabytes / s) for n, s in seconds.items()], ("from the folder to the volume", "ms", "MB/s"))
-    passed = {
-        "pooled": figures["pooled_x"] >= BARS["explicit"],
-        "new_shared_memory": figures["new_shared_memory_x"] >= NEW_MEMORY_BAR,
-        "library": figures["library_x"] >= LIBRARY_BAR,
-        "raw_read": figures["known_times_raw_read"] <= RAW_BAR,
-    }
+    judged: list[tuple[str, float, str, float, str]] = [
+        ("plain folder, pooled, against SimpleITK", figures["pooled_x"], ">=", BARS["explicit"], "times"),
+        ("the same with headers known, against reading the bytes", figures["known_times_raw_read"], "<=", RAW_BAR, "times"),
+        ("into new shared memory, against SimpleITK", figures["new_shared_memory_x"], ">=", NEW_MEMORY_BAR, "times"),
+        ("encrypted library, against SimpleITK", figures["library_x"], ">=", LIBRARY_BAR, "times"),
+    ]
     rows = []
     by_kind: dict[str, float] = {}
     cpu: dict[str, float] = {}
@@ -231,20 +231,17 @@ def main(argv: list[str] | None = None) -> int:
         count = few if kind != "jpeg_2000" else max(few // 4, 10)
         found, peer, cpu[kind] = compressed(kind, count, rounds)
         by_kind[kind] = found[peer] / found["ekinshi"]
-        passed[kind] = by_kind[kind] >= BARS[kind]
+        judged.append((f"{kind}, against the best peer", by_kind[kind], ">=", BARS[kind], "times"))
         rate = count * SIZE * SIZE * 2 / 1e6
         others = ", ".join(f"{n} {s * 1e3:.0f}" for n, s in found.items() if n != "ekinshi")
-        rows.append((kind, count, found["ekinshi"] * 1e3, rate / found["ekinshi"], others, by_kind[kind], BARS[kind]))
+        rows.append((kind, count, found["ekinshi"] * 1e3, rate / found["ekinshi"], others, by_kind[kind]))
     if rows:
         say()
-        table(rows, ("compressed", "slices", "ms", "MB/s", "peers, ms", "times the best", "bar"))
-    for name, fine in passed.items():
-        if not fine:
-            warn(f"below the bar: {name}")
+        table(rows, ("compressed", "slices", "ms", "MB/s", "peers, ms", "times the best"))
+    passed = bars(judged)
     details = {
         **{k: round(v, 2) if isinstance(v, float) else v for k, v in figures.items()},
         **{k: round(v, 2) for k, v in by_kind.items()},
-        "passed": passed,
     }
     details["less_cpu_than_the_best_peer_x"] = {k: round(v, 2) for k, v in cpu.items()}
     details["seconds"] = {k: round(v, 4) for k, v in seconds.items()}
@@ -255,7 +252,7 @@ def main(argv: list[str] | None = None) -> int:
         "SimpleITK",
         seconds["simpleitk"],
         figures["pooled_x"],
-        all(passed.values()),
+        passed,
         details,
     )
 

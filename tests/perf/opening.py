@@ -96,11 +96,17 @@ def main() -> int:
     found = found[1:]  # the first start compiles what Python has not compiled yet
     medians = {name: round(statistics.median(f[name] for f in found), 3) for name in found[0]}
     rows = [
-        ["double click to first image", medians["image_s"], medians["image_cpu_s"], IMAGE_BAR_S],
-        ["double click to whole stack", medians["stack_s"], medians["stack_cpu_s"], STACK_BAR_S],
+        ["double click to first image", medians["image_s"], medians["image_cpu_s"]],
+        ["double click to whole stack", medians["stack_s"], medians["stack_cpu_s"]],
     ]
-    _bench.table(rows, ["median of openings", "s", "processor s", "bar"])
-    passed = medians["image_s"] <= IMAGE_BAR_S and medians["stack_s"] <= STACK_BAR_S
+    _bench.say(f"{slices} slices of 512 x 512 in an encrypted library, median of {times} openings, each a fresh process")
+    _bench.table(rows, ["from the double click", "s", "processor s"])
+    passed = _bench.bars(
+        [
+            ("first image", medians["image_s"], "<=", IMAGE_BAR_S, "s"),
+            ("whole stack", medians["stack_s"], "<=", STACK_BAR_S, "s"),
+        ]
+    )
     return _bench.emit("opening", medians["image_s"], "s", passed=passed, details={**medians, "openings": times})
 
 
