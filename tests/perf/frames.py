@@ -4,10 +4,10 @@
 overlay, QImage, QPainter onto an RGB32 surface of the pane's size. Every peer shows the same image with the same heatmap
 and smooth interpolation and paints onto the same kind of surface (VTK: off-screen window, read back, painted).
 Scrolling goes through images that a loader has made ready (decoded; pyramid level made), as every viewer prefetches; the
-time to make one ready is printed beside. While moving the overlay is at half resolution and a zoomed picture
-lies at ratios of whole numbers, less than half a pixel off what was asked for (``viewer/quick_zoom.py``); the exact frame at
-rest is timed too. Bars: 95th percentile of our frames <= 8 ms at 1024 x 1024 and <= 16 ms at 2560 x 1440, and each cell's median
-below every smooth peer's.
+time to make one ready is printed beside. While moving the overlay is at half resolution and a zoomed picture lies at
+ratios of whole numbers, less than half a pixel off what was asked for (``viewer/quick_zoom.py``); the exact frame at rest
+is timed too. Bars: 95th percentile of our frames <= 8 ms at 1024 x 1024 and <= 16 ms at 2560 x 1440, and each cell's
+median below every smooth peer's.
 """
 
 from __future__ import annotations
