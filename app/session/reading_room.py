@@ -379,8 +379,7 @@ class ReadingRoom:
                 drawers = (*drawers, *self.labels.drawers(layer.sop_instance_uid))
             cover = self.content.angio.cover_layer(layer)
             saved = (cover, *saved) if cover is not None else saved
-            if rendered_panes.is_rendered(pane) and draft:
-                rendered_panes.something_moves()
+            self.solid.asked(pane, draft)
             over = self.second.layer(pane, layer)
             drawers = (*drawers, *self.second.drawers(pane, layer, self.texts))
             shown = () if pane.prior or not pane.ai else overlay.layers

@@ -85,10 +85,6 @@ def looks(layer: ImageLayer | None, view: ViewState) -> tuple[tuple[str, bool], 
     return tuple((p.name, p.name == chosen) for p in volume_presets_for(unit))
 
 
-def something_moves() -> None:
-    moved()
-
-
 @dataclass(frozen=True)
 class SolidPart:
     """A mask that a 3D view can show alone or leave out."""
@@ -104,6 +100,13 @@ class SolidDesk:
     def __init__(self, mark: Callable[[str], Finding | None], saved: Callable[[], SavedObjects | None]) -> None:
         self._mark, self._saved = mark, saved
         self._cuts: dict[tuple[str, bool], tuple[object, VolumeCut]] = {}
+        self._asked: dict[str, PaneState] = {}
+
+    def asked(self, pane: PaneState, draft: bool) -> None:
+        """A picture of the pane is about to be made: one in work that shows it otherwise is given up."""
+        if is_rendered(pane) and (draft or self._asked.get(pane.pane_id) != pane):
+            moved()
+        self._asked[pane.pane_id] = pane
 
     def parts(self, pane: PaneState, marks: Sequence[Finding]) -> tuple[SolidPart, ...]:
         """The reader's own voxels on the pane's images, then the segments that are switched on."""

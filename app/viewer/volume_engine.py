@@ -186,6 +186,12 @@ def make_ready() -> None:
         _ready.start()
 
 
+def ready() -> None:
+    """Waits for ``make_ready``."""
+    if _ready is not None:
+        _ready.join()
+
+
 def _make_ready() -> None:
     for engine in (quick, fine):
         try:

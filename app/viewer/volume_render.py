@@ -46,12 +46,14 @@ __all__ = ["WHOLE", "Crop", "Rendering", "SolidMask", "VolumeCut", "make_ready",
 
 RESTING_VOXELS = 24_000_000
 """More than this takes many seconds to prepare on two cores."""
-MOVING_VOXELS = 4_000_000
+MOVING_VOXELS = 2_500_000
 RESTING_STEP = 1.0
 """Screen pixels per ray."""
 _STEPS = (2.0, 3.0, 4.0, 6.0, 8.0)
 """While turning: as fine as the last picture's time allows."""
 _SLOW_MS, _QUICK_MS = 70.0, 30.0
+_LONG_MS = 2000.0
+"""A look that takes longer at rest is cast with every second ray from then on, and says so."""
 
 _moves = 0
 _step = 4.0
@@ -83,7 +85,9 @@ class _Known:
     range: tuple[float, float] | None = None
     meshes: dict[str, Mesh] = field(default_factory=dict)
     rested: set[str] = field(default_factory=set)
-    """Looks and parts that have been on the screen finely."""
+    """Looks that have been on the screen at least coarsely."""
+    long: set[str] = field(default_factory=set)
+    """Looks that took long at rest, their voxels being there already."""
 
 
 _known: weakref.WeakKeyDictionary[Volume, _Known] = weakref.WeakKeyDictionary()
@@ -162,7 +166,10 @@ class _Job:
         meshes = self._meshes(engine, moving, notes)
         if overtaken():
             raise GivenUp
-        size = self.resolved.size
+        size, step = self.resolved.size, _step
+        if not moving:
+            step = RESTING_STEP if self._sight() not in self.known.long else 2.0
+            notes += [Problem("viewer.volume.rays", {}, Severity.NOTE)] if step > RESTING_STEP and volume is not None else []
         if moving and meshes:  # triangles are painted pixel by pixel: half of the pane's width and height will do
             size = (max(1, size[0] // 2), max(1, size[1] // 2))
         head = {
@@ -173,8 +180,9 @@ class _Job:
             "volume": volume[0] if volume is not None else "",
             "look": self._look(),
             "surfaces": [(key, rgb) for key, (_, rgb) in meshes.items()],
-            "step": _step if moving else RESTING_STEP,
+            "step": step,
         }
+        first = volume is not None and not engine.has(volume[0])
         pixels, ms = engine.picture(head, volume, {key: mesh for key, (mesh, _) in meshes.items()}, overtaken)
         if size != self.resolved.size:
             pixels = np.asarray(cv2.resize(pixels, self.resolved.size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
@@ -182,6 +190,8 @@ class _Job:
             _step = _next_step(_step, ms)
             self.known.rested.add(self._sight())
             notes.append(Problem("viewer.volume.coarse", {}, Severity.NOTE))
+        elif ms > _LONG_MS and not first:
+            self.known.long.add(self._sight())
         return Rendering(pixels, moving, tuple(notes))
 
     # -- the volume ------------------------------------------------------------------------------------------------
