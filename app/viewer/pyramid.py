@@ -17,6 +17,8 @@ import numpy.typing as npt
 from app.domain.pixels import FramePixels
 
 _BLOCK_ROWS = 256
+_LARGE = 6 << 20
+"""Pixels."""
 RIM = 8
 """Pixels repeated beyond each edge: enough for interpolation, and to choose from (``quick_zoom``)."""
 
@@ -62,6 +64,15 @@ def _rimmed(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return np.asarray(cv2.copyMakeBorder(values, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE))
 
 
+def _inside(ends: tuple[int, int], length: int) -> tuple[int, int, slice]:
+    """What of a piece is rim before and behind, and the pixels between; ``ends`` count from the rim's first."""
+    first = min(max(ends[0] - RIM, 0), length - 1)
+    last = min(max(ends[1] - RIM, first + 1), length)
+    beyond = ends[1] - ends[0] - (last - first)
+    before = min(max(RIM - ends[0], 0), beyond)
+    return before, beyond - before, slice(first, last)
+
+
 class PreparedImage:
     """Levels of one image. ``level(n)`` is 2^n times smaller and has a rim of ``RIM``; safe to ask from several threads."""
 
@@ -94,6 +105,21 @@ class PreparedImage:
                 grown = False
         _levels_in_use.used(self, grown)
         return found
+
+    def piece(self, n: int, rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.generic]:
+        """Rows and columns, from and up to, of ``level(n)``, in its numbers (the rim's first is 0).
+
+        Of a very large image at full size only the piece is made: as numbers of four bytes the whole of a mammogram takes
+        100 MB, and four of them in linked panes would push each other out with every step.
+        """
+        if n or self.is_colour or self.values.size <= _LARGE or self._levels.get(0) is not None:
+            return self.level(n)[rows[0] : rows[1], columns[0] : columns[1]]
+        height, width = self.shape
+        (top, bottom, down), (left, right, across) = _inside(rows, height), _inside(columns, width)
+        inner = np.ascontiguousarray(self.values[down, across]).astype(np.float32, copy=False)
+        if not (top or bottom or left or right):
+            return inner
+        return np.asarray(cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE))
 
     def forget_levels(self) -> None:
         """They are made again when they are asked for."""

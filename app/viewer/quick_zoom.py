@@ -85,7 +85,7 @@ class QuickZoom:
     def sample(self, image: PreparedImage) -> Values:
         """(h, w) of the pane, or (h, w, 3); a view on a larger array."""
         y, x, (w, h) = self.rows, self.columns, self.resolved.size
-        source = image.level(self.level)[y.first : y.first + y.taken, x.first : x.first + x.taken]
+        source = image.piece(self.level, (y.first, y.first + y.taken), (x.first, x.first + x.taken))
         made = cv2.resize(source, (x.made, y.made), interpolation=cv2.INTER_LINEAR)
         return np.asarray(made)[y.skipped : y.skipped + h, x.skipped : x.skipped + w]
 

@@ -229,10 +229,17 @@ def sample_image(image: PreparedImage, resolved: ResolvedView) -> Sampled:
         x, y = (int(v) for v in resolved.px_from_pane[:, 2])
         w, h = resolved.size
         return Sampled(image.values[y : y + h, x : x + w], None, exact=True)
-    source = image.level(level)
     m = resolved.px_from_pane / 2.0**level
     m[:, 2] += RIM - 0.5
-    return Sampled(_warp(source, m, resolved.size), outside)
+    w, h = resolved.size
+    corners = m[:, :2] @ np.array([[0.0, w, 0.0, w], [0.0, 0.0, h, h]]) + m[:, 2:]
+    ends = []
+    for axis, length in ((1, image.shape[0]), (0, image.shape[1])):
+        most = -(-length // 2**level) + 2 * RIM
+        first = min(max(math.floor(corners[axis].min()) - 1, 0), most - 1)
+        ends.append((first, max(min(math.ceil(corners[axis].max()) + 2, most), first + 1)))
+    m[:, 2] -= (ends[1][0], ends[0][0])
+    return Sampled(_warp(image.piece(level, ends[0], ends[1]), m, resolved.size), outside)
 
 
 def plane_image(volume: Volume, view: ViewState) -> Values | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.domain.pixels import FramePixels
+from app.viewer import pyramid
 from app.viewer.layers import ImageLayer
 from app.viewer.plane_values import plane_values
 from app.viewer.pyramid import RIM, PreparedImage, prepared, shrink
@@ -203,3 +204,33 @@ def test_film_grids_span_the_whole_film() -> None:
     assert got[50:60, 350:399].min() > 0.4
     assert got[400:, :].max() == 0.0
     assert np.unravel_index(got.argmax(), got.shape)[1] > 345
+
+
+def test_of_a_very_large_image_a_piece_is_made_and_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than 100 MB of a mammogram's numbers in four bytes."""
+    values = RNG.integers(0, 16384, (300, 260)).astype(np.uint16)
+    geometry = ImageGeometry(260, 300, 0.1, 0.1, True)
+    whole = PreparedImage(values)
+    whole.level(0)
+    views = [
+        ViewState(zoom=3.0, pan=(0.7, 0.4)),
+        ViewState(zoom=2.0, pan=(-0.9, 0.3)),
+        ViewState(zoom=9.0, rotation_deg=20, flip_h=True),
+        ViewState(zoom=1.4, rotation_deg=90, pan=(0.1, 0.5)),
+    ]
+    expected = [sample_image(whole, resolve(view, (200, 170), geometry)) for view in views]
+    monkeypatch.setattr(pyramid, "_LARGE", 1000)
+    large = PreparedImage(values)
+    for view, kept in zip(views, expected, strict=True):
+        resolved = resolve(view, (200, 170), geometry)
+        found = sample_image(large, resolved)
+        inside = ~kept.outside if kept.outside is not None else np.ones((170, 200), bool)
+        assert np.abs(found.values - kept.values)[inside].max() < 0.05
+        quick, slow = quick_zoom(large, resolved), quick_zoom(whole, resolved)
+        assert (quick is None) == (slow is None)
+        if quick is not None and slow is not None:
+            assert np.array_equal(quick.sample(large), slow.sample(whole))
+    assert large.nbytes() == 0
+    for rows in ((0, 4), (3, 40), (RIM, 300 + RIM), (290, 300 + 2 * RIM), (300 + RIM, 300 + RIM + 3)):
+        for columns in ((0, 260 + 2 * RIM), (255, 270), (2, 9)):
+            assert np.array_equal(large.piece(0, rows, columns), whole.level(0)[slice(*rows), slice(*columns)])
