@@ -32,6 +32,7 @@ from app.session.paint import role_rgb
 from app.session.panes import LayoutView
 from app.session.people import banner_line
 from app.session.picture import PictureRequest
+from app.session.print_desk import PrintDesk
 from app.session.quadrant_walk import QuadrantWalk
 from app.session.reading_room import ReadingRoom
 from app.session.recheck_desk import Rechecks
@@ -104,6 +105,8 @@ class ReadingSession:
         """Rules for what was accepted; set where the study is one that they speak of."""
         self.calibration: CalibrationDesk | None = None
         """Millimetres by hand; set by whoever opens the study."""
+        self.prints: PrintDesk | None = None
+        """Pages for paper and film."""
         self.teeth: TeethDesk | None = None
         """Numbers and chart of a dental film."""
         self.saved: SavedDesk | None = None

@@ -35,6 +35,7 @@ from app.session.layout_recovery import restore, state_of
 from app.session.list_desk import ListDesk
 from app.session.mount_desk import MountDesk
 from app.session.own_hangings import HangingVerbs, OwnHangings
+from app.session.print_desk import PrintDesk
 from app.session.read_planner import LibraryPlanner
 from app.session.reading_room import OpenStudy, ReadingRoom
 from app.session.reading_session import ReadingSession, place_words
@@ -385,6 +386,7 @@ class Workstation:
             self._announce,
             study_instance_uid,
         )
+        self.reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
         self.reading.teeth = TeethDesk(self._library, current, desk, self.person, self._announce)
         room.labels = ToothNumbers(self.reading.teeth)
         self.reading.guidelines = GuidelineDesk(

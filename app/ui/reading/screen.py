@@ -155,6 +155,8 @@ class ReadingScreen(QWidget):
         elif name == "back":
             reading.command("cancel_gesture")
             return False
+        elif name == "print_images":
+            self.show_print()
         elif name in image_out.COMMANDS:
             self._image_out(name)
         else:
@@ -166,6 +168,16 @@ class ReadingScreen(QWidget):
     def _tool_wanted(self, name: str) -> None:
         if not self.command(name):
             self.window_command.emit(name)
+
+    def show_print(self) -> None:
+        """The pages over the whole window, not only over this screen."""
+        from app.ui.reading.print_sheet import PrintSheet
+
+        reading = self._workstation.reading
+        if reading is not None and reading.prints is not None:
+            sheet = PrintSheet(reading.prints, self._workstation, self.window())
+            sheet.closed.connect(sheet.deleteLater)
+            sheet.open()
 
     def _image_out(self, name: str) -> None:
         pane = self.panes.active_pane()

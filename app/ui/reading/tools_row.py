@@ -49,6 +49,7 @@ _OUT = {
     "toggle_key_image": "star",
     "copy_image": "copy",
     "save_image": "floppy-disk",
+    "print_images": "printer",
     "patient_window": "user",
     "display_check": "monitor",
 }

@@ -1,0 +1,212 @@
+"""Printing pictures: which, how many a page, on what, with or without identity; the page as it will be; PDF or printer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QMarginsF, QSize
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFileDialog, QSizePolicy, QWidget
+
+from app.domain.problem import Problem, ProblemError, Severity
+from app.session.print_desk import PrintDesk, PrintPage, PrintWish, Source
+from app.session.print_layout import FORMS, PAPERS
+from app.session.views import NOTHING, Notice, Words
+from app.ui.i18n import tr, tr_problem
+from app.ui.reading.print_paint import page_size, paint_page, write_pdf
+from app.ui.theme import colour
+from app.ui.widgets.boxes import Line, VScroll, column, row
+from app.ui.widgets.buttons import OUTLINE, PRIMARY, TOOL, Button
+from app.ui.widgets.field import CheckBox
+from app.ui.widgets.segments import Segments
+from app.ui.widgets.select import Select
+from app.ui.widgets.sheet import Sheet
+from app.ui.widgets.text import Text, heading, note
+
+if TYPE_CHECKING:
+    from app.session.workstation import Workstation
+
+
+class _Preview(QWidget):
+    """The page as it will be, as large as it fits."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.page: PrintPage | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName(tr("print.preview"))
+
+    def show_page(self, page: PrintPage | None) -> None:
+        self.page = page
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colour("ground"))
+        if self.page is not None:
+            form = self.page.sheet
+            per_mm = min((self.width() - 24) / form.width, (self.height() - 24) / form.height)
+            painter.translate((self.width() - form.width * per_mm) / 2, (self.height() - form.height * per_mm) / 2)
+            paint_page(painter, self.page, per_mm)
+        painter.end()
+
+
+class PrintSheet(Sheet):
+    def __init__(self, desk: PrintDesk, workstation: Workstation, parent: QWidget) -> None:
+        super().__init__(Words("print.title"), QSize(1240, 900), parent)
+        self._desk, self._workstation, self._number = desk, workstation, 0
+        self._paper = "A4"
+        both = row(gap=0)
+        content = QWidget()
+        lay = column(content, (20, 16, 20, 16), 8)
+        counted = [(s, desk.count(s)) for s in Source]
+        first = Source.KEY_IMAGES if dict(counted)[Source.KEY_IMAGES] else Source.PANES
+        self.source = self._choice(lay, "print.which", [(s, Words(f"print.{s.value}", {"n": n})) for s, n in counted], first)
+        self.per_page = self._choice(lay, "print.per_page", [(n, str(n)) for n in FORMS], 4)
+        lay.addWidget(heading(Words("print.paper")))
+        self.paper = Select(Words("print.paper"), lambda: [(p, _paper_words(p)) for p in PAPERS], NOTHING)
+        self.paper.chosen.connect(self.set_paper)
+        lay.addWidget(self.paper)
+        self.landscape = self._choice(
+            lay, "print.way", [(False, Words("print.upright")), (True, Words("print.landscape"))], False
+        )
+        self.identity = self._choice(
+            lay, "ui.export.identity", [(True, Words("ui.export.as_is")), (False, Words("ui.export.deidentified"))], True
+        )
+        self.true_size = CheckBox(Words("print.true_size_wish"))
+        self.true_size.toggled.connect(lambda _: self.refresh())
+        lay.addWidget(self.true_size)
+        lay.addWidget(note(Words("print.true_size_how"), wrap=True))
+        self._said = Text("", "body", "regular", "text", wrap=True)
+        lay.addWidget(self._said)
+        lay.addStretch(1)
+        side = VScroll(content)
+        side.setFixedWidth(400)
+        both.addWidget(side)
+        both.addWidget(Line(vertical=True))
+        right = column(gap=0)
+        self.preview = _Preview()
+        right.addWidget(self.preview, 1)
+        turn = row(margins=(12, 6, 12, 6), gap=8)
+        turn.addStretch(1)
+        self._back = Button(NOTHING, TOOL, "caret-left", tip=Words("print.previous"))
+        self._on = Button(NOTHING, TOOL, "caret-right", tip=Words("print.next"))
+        self._back.clicked.connect(lambda: self._turn(-1))
+        self._on.clicked.connect(lambda: self._turn(1))
+        self._page = Text("", "body", "regular", "secondary", elide=False)
+        for widget in (self._back, self._page, self._on):
+            turn.addWidget(widget)
+        turn.addStretch(1)
+        right.addLayout(turn)
+        both.addLayout(right, 1)
+        self.body.addLayout(both, 1)
+        self.body.addWidget(Line())
+        foot = row(margins=(16, 10, 16, 10))
+        self.pdf = Button(Words("print.pdf"), OUTLINE, "file-pdf", height=40)
+        self.pdf.clicked.connect(self._ask_pdf)
+        self.print = Button(Words("print.printer"), PRIMARY, "printer", height=40)
+        self.print.clicked.connect(self._ask_printer)
+        foot.addWidget(self.pdf)
+        foot.addStretch(1)
+        foot.addWidget(self.print)
+        self.body.addLayout(foot)
+        self.set_paper(self._paper)
+
+    def _choice(self, lay: Any, name: str, options: list[tuple[Any, Any]], value: Any) -> Segments:
+        lay.addWidget(heading(Words(name)))
+        made = Segments(options, value, name=Words(name))
+        made.chosen.connect(lambda _: self._again())
+        lay.addWidget(made)
+        return made
+
+    def set_paper(self, paper: str) -> None:
+        self._paper = paper
+        self.paper.show_value(_paper_words(paper))
+        self.refresh()
+
+    def _again(self) -> None:
+        self._number = 0
+        self.refresh()
+
+    def _turn(self, by: int) -> None:
+        self._number = min(max(self._number + by, 0), max(0, self._desk.page_count(self.wish()) - 1))
+        self.refresh()
+
+    def wish(self) -> PrintWish:
+        return PrintWish(
+            Source(str(self.source.value())),
+            int(str(self.per_page.value())),
+            self._paper,
+            bool(self.landscape.value()),
+            self.true_size.isChecked(),
+            bool(self.identity.value()),
+        )
+
+    def refresh(self) -> None:
+        wish = self.wish()
+        try:
+            page: PrintPage | None = self._desk.page(wish, self._number)
+            self._said.say("")
+        except ProblemError as error:
+            page = None
+            self._said.say(tr_problem(error.problem))
+        self.preview.show_page(page)
+        pages = page.pages if page is not None else 0
+        self._page.say(tr("print.page", number=self._number + 1, pages=pages) if page is not None else "")
+        self._back.setEnabled(self._number > 0)
+        self._on.setEnabled(self._number + 1 < pages)
+        self.pdf.setEnabled(page is not None)
+        self.print.setEnabled(page is not None)
+
+    def pages(self) -> list[PrintPage]:
+        wish = self.wish()
+        return [self._desk.page(wish, n) for n in range(self._desk.page_count(wish))]
+
+    def save(self, path: Path) -> None:
+        """Writes the PDF and says so on the status line, or why not."""
+        try:
+            write_pdf(self.pages(), path)
+        except ProblemError as error:
+            self._said.say(tr_problem(error.problem))
+            return
+        self._workstation.notice.emit(Notice(Problem("capture.saved", {"file": path.name}, severity=Severity.NOTE)))
+        self.leave()
+
+    def _ask_pdf(self) -> None:
+        file, _ = QFileDialog.getSaveFileName(self, tr("print.pdf"), "images.pdf", "PDF (*.pdf)")
+        if file:
+            self.save(Path(file))
+
+    def _ask_printer(self) -> None:
+        from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+
+        try:
+            pages = self.pages()
+        except ProblemError as error:
+            self._said.say(tr_problem(error.problem))
+            return
+        printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+        printer.setPageSize(page_size(pages[0]))
+        if QPrintDialog(printer, self).exec():
+            self.print_to(printer, pages)
+
+    def print_to(self, printer: Any, pages: list[PrintPage]) -> None:
+        """To a system printer, without the driver's scaling: millimetres stay millimetres on the paper that was chosen."""
+        printer.setFullPage(True)
+        printer.setPageMargins(QMarginsF(0, 0, 0, 0))
+        painter = QPainter()
+        if not painter.begin(printer):
+            self._said.say(Words("print.no_printer"))
+            return
+        for number, page in enumerate(pages):
+            if number:
+                printer.newPage()
+            paint_page(painter, page, printer.resolution() / 25.4)
+        painter.end()
+        self._workstation.notice.emit(Notice(Problem("print.sent", {"n": len(pages)}, severity=Severity.NOTE)))
+        self.leave()
+
+
+def _paper_words(paper: str) -> Words:
+    return Words("print.film" if "x" in paper else "print.sheet", {"name": paper.replace("x", " × ")})
