@@ -114,15 +114,36 @@ def _profiled(values: Rgb, dataset: RawDataset) -> Rgb:
     return values if found is None else np.array(found, dtype=np.uint8)
 
 
+def profile_state(dataset: RawDataset) -> str:
+    """Message id of what the object's colour profile does to the shown colours; empty where it has none or sRGB."""
+    profile = dataset.raw(tags.ICC_PROFILE)
+    if len(profile) < 128:
+        return ""
+    transform = _transform(profile)
+    if transform is not None:
+        return "viewer.state.colour_profile"
+    return "" if _is_srgb(profile) else "viewer.state.colour_profile_unusable"
+
+
+@lru_cache(maxsize=8)
+def _is_srgb(profile: bytes) -> bool:
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return "srgb" in ImageCms.getProfileDescription(source).lower()
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+
+
 @lru_cache(maxsize=8)
 def _transform(profile: bytes) -> Any:
     from PIL import ImageCms
 
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        description = ImageCms.getProfileDescription(source).lower()
-        if "srgb" in description:
+        if _is_srgb(profile):
             return None
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "RGB", "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom import tags
-from app.dicom.colour import to_rgb
+from app.dicom.colour import profile_state, to_rgb
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.frame_loader import apply_lut, rescale_in_place
 from app.dicom.header import read_raw_of
@@ -71,7 +71,8 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
     planes = overlays_by_group(dataset, fmt, frame, lambda: _with_unused_bits(instance, frame, source))
     overlays, groups = tuple(m for _, m in planes), tuple(g for g, _ in planes)
     if fmt.is_colour:
-        return FramePixels(to_rgb(stored, instance, fmt, dataset, frame, source), overlays=overlays, overlay_groups=groups)
+        shown = to_rgb(stored, instance, fmt, dataset, frame, source)
+        return FramePixels(shown, overlays=overlays, overlay_groups=groups, colour_state=profile_state(dataset))
     if stored.ndim == 3:
         raise fail("dicom.colour_unsupported", kept_safe="kept.original", name=fmt.photometric_interpretation)
     header = instance.frames[frame]

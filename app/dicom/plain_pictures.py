@@ -1,6 +1,7 @@
 """JPEG, PNG, TIFF and PDF files as they come from dental sensors, scanners and paper archives: looked at before decoded.
 
 Decoded values keep every bit of the source: 8 or 16 bits, grey or RGB. Transparency is dropped; palettes become colours.
+Other numbers and printing inks: ``picture_values.py``.
 A declared size is checked against limits before any decoder sees the file.
 """
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from app.dicom import tiff_header as tiff
 from app.dicom.codecs.stream_info import StreamInfo, jpeg_info
+from app.dicom.picture_values import CMYK, inks_to_rgb, whole_numbers
 from app.domain.problem import ProblemError, fail
 
 Pixels = npt.NDArray[np.generic]
@@ -58,6 +60,13 @@ class PictureInfo:
     """Of a JPEG."""
     as_is: bool = False
     """A JPEG stream that DICOM takes unaltered (processes 1, 2 and 4)."""
+    inks: bool = False
+    """CMYK: the pixels are its sRGB."""
+    slope: float = 1.0
+    """``value = stored * slope + intercept`` for numbers that are no 8 or 16 bits without sign."""
+    intercept: float = 0.0
+    exact: bool = True
+    """The stored values give back the source's, bit by bit."""
 
 
 def sniff(head: bytes) -> str:
@@ -66,7 +75,7 @@ def sniff(head: bytes) -> str:
         return "jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
-    if head[:4] in (b"II*\0", b"MM\0*"):
+    if tiff.is_tiff(head):
         return "tiff"
     return "pdf" if head.startswith(b"%PDF-") else ""
 
@@ -93,7 +102,7 @@ def _checked(info: PictureInfo, decoded_before: int = 0) -> PictureInfo:
     """Refuses sizes that would fill the memory or that DICOM cannot say."""
     if info.rows < 1 or info.columns < 1:
         raise fail("picture.broken", reason=info.kind.upper(), kept_safe="kept.original")
-    decoded = info.rows * info.columns * info.samples * (2 if info.bits > 8 else 1)
+    decoded = _decoded_bytes(info)
     if (
         max(info.rows, info.columns) > MAX_SIDE
         or info.rows * info.columns > MAX_PAGE_PIXELS
@@ -103,6 +112,10 @@ def _checked(info: PictureInfo, decoded_before: int = 0) -> PictureInfo:
     return info
 
 
+def _decoded_bytes(info: PictureInfo) -> int:
+    return info.rows * info.columns * (4 if info.inks else info.samples) * max(1, info.bits // 8)
+
+
 def _jpeg(data: bytes) -> PictureInfo:
     try:
         stream = jpeg_info(data)
@@ -110,8 +123,8 @@ def _jpeg(data: bytes) -> PictureInfo:
         raise fail("picture.broken", reason="JPEG", kept_safe="kept.original") from error
     if not stream.complete:
         raise fail("picture.cut", kept_safe="kept.original")
-    if stream.components not in (1, 3):
-        raise fail("picture.colour_space", reason="CMYK", next_step="picture.next.save_as_rgb")
+    if stream.components not in (1, 3, 4) or (stream.components == 4 and stream.precision != 8):
+        raise fail("picture.colour_space", reason=f"JPEG {stream.components}", next_step="picture.next.save_as_rgb")
     head = data[:262_144]
     at = head.find(b"Exif\0\0")
     block = tiff.exif(data[at + 6 : at + 6 + 65_536]) if at >= 0 else tiff.Directory()
@@ -120,13 +133,14 @@ def _jpeg(data: bytes) -> PictureInfo:
         len(data),
         rows=stream.rows,
         columns=stream.columns,
-        samples=stream.components,
+        samples=min(stream.components, 3),
         bits=stream.precision,
         orientation=_orientation(block),
         lossy=stream.process != 3,
         taken_on=_date(block),
         stream=stream,
-        as_is=stream.process in (0, 1) and _MPF not in head and stream.precision in (8, 12),
+        as_is=stream.process in (0, 1) and _MPF not in head and stream.precision in (8, 12) and stream.components < 4,
+        inks=stream.components == 4,
     )
 
 
@@ -201,10 +215,12 @@ _KNOWN_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)
 def _tiff(data: bytes) -> PictureInfo:
     pages = _tiff_pages(data)
     infos = [_tiff_page(p, len(data), len(pages)) for _, p in pages]
+    if any(tiff.is_cut(data, d) for _, d in pages):
+        raise fail("picture.cut", kept_safe="kept.original")
     total = 0
     for info in infos:
         _checked(info, total)
-        total += info.rows * info.columns * info.samples * (2 if info.bits > 8 else 1)
+        total += _decoded_bytes(info)
     return infos[0]
 
 
@@ -218,12 +234,14 @@ def _tiff_pages(data: bytes) -> list[tuple[int, tiff.Directory]]:
 def _tiff_page(d: tiff.Directory, size_bytes: int, pages: int) -> PictureInfo:
     samples, bits = d.whole(tiff.SAMPLES, 1), d.whole(tiff.BITS, 1)
     photometric, compression = d.whole(tiff.PHOTOMETRIC, 1), d.whole(tiff.COMPRESSION, 1)
-    if d.whole(tiff.SAMPLE_FORMAT, 1) != 1 or bits not in (1, 2, 4, 8, 12, 16):
+    known = {1: (1, 2, 4, 8, 12, 16, 32), 2: (8, 16, 32), 3: (16, 32, 64)}.get(d.whole(tiff.SAMPLE_FORMAT, 1), ())
+    if bits not in known or (bits > 16 and samples > 1):
         raise fail("picture.pixel_type", bits=bits, next_step="picture.next.save_16")
     if compression not in _KNOWN_COMPRESSIONS:
         raise fail("picture.compression", number=compression, next_step="picture.next.save_lzw")
-    colours = {0: 1, 1: 1, 2: 3, 3: 3, 6: 3}.get(photometric)
-    if colours is None or (photometric == 6 and compression not in _JPEG_IN_TIFF):
+    colours = {0: 1, 1: 1, 2: 3, 3: 3, CMYK: 3, 6: 3}.get(photometric)
+    odd = (photometric == 6 and compression not in _JPEG_IN_TIFF) or (photometric == CMYK and (bits != 8 or samples < 4))
+    if colours is None or odd:
         raise fail("picture.colour_space", reason=f"TIFF {photometric}", next_step="picture.next.save_as_rgb")
     return PictureInfo(
         "tiff",
@@ -232,12 +250,13 @@ def _tiff_page(d: tiff.Directory, size_bytes: int, pages: int) -> PictureInfo:
         d.whole(tiff.HEIGHT, 0),
         d.whole(tiff.WIDTH, 0),
         colours,
-        16 if bits > 8 and photometric != 3 else 8,
+        max(bits // 8, 1 + (bits > 8)) * 8 if photometric != 3 else 8,
         _orientation(d),
         compression in _JPEG_IN_TIFF,
         photometric == 0,
         aspect=_aspect(d.first(tiff.X_RESOLUTION, 0), d.first(tiff.Y_RESOLUTION, 0)),
-        transparency=samples > colours and photometric != 3,
+        transparency=samples > colours + (photometric == CMYK) and photometric != 3,
+        inks=photometric == CMYK,
     )
 
 
@@ -256,6 +275,8 @@ def decode_pages(data: bytes, info: PictureInfo) -> list[tuple[PictureInfo, Pixe
 def _decoded(data: bytes, info: PictureInfo) -> Pixels:
     import imagecodecs
 
+    if info.inks:
+        return _plain(inks_to_rgb(data), info)
     try:
         if info.kind == "jpeg":
             values = np.asarray(imagecodecs.jpeg8_decode(data))
@@ -285,6 +306,8 @@ def _tiff_decoded(data: bytes, number: int, d: tiff.Directory, size_bytes: int) 
 
     info = _tiff_page(d, size_bytes, 1)
     bits = d.whole(tiff.BITS, 1)
+    if info.inks:
+        return info, _upright(_plain(inks_to_rgb(data, number), info), info)
     try:
         values: Any = np.asarray(imagecodecs.tiff_decode(data, index=number))
     except Exception as error:  # each codec of the library has its own error class
@@ -295,6 +318,11 @@ def _tiff_decoded(data: bytes, number: int, d: tiff.Directory, size_bytes: int) 
         values = _coloured(values, d, bits)
     elif values.dtype != np.bool_ and bits in (2, 4) and values.ndim == 2:
         values = values.astype(np.uint8) * np.uint8(255 // ((1 << bits) - 1))
+    if values.dtype != np.bool_:
+        values, mapping = whole_numbers(values)
+        info = replace(
+            info, bits=values.dtype.itemsize * 8, slope=mapping.slope, intercept=mapping.intercept, exact=mapping.exact
+        )
     return info, _upright(_plain(values, info), info)
 
 

@@ -35,6 +35,7 @@ from app.dicom.image_writer import (
 )
 from app.dicom.object_header import IMPLEMENTATION_CLASS_UID, MANUFACTURER, MODEL, ObjectHeader
 from app.dicom.picture_process import picture_process
+from app.dicom.picture_values import profile_of, text_of
 from app.dicom.plain_pictures import PictureInfo, upright_info
 from app.domain.identity import uid_for
 from app.domain.problem import fail
@@ -121,10 +122,11 @@ def convert(data: bytes, info: PictureInfo, binding: Binding, now: datetime, tit
     if info.as_is and info.orientation == 1 and not binding.mirrored:
         ds = _dataset(info, binding, study_uid, series_uid, page_uid(series_uid, 1), digest, now)
         _put_stream(ds, data, info)
+        _put_profile(ds, data, info)
         syntax = Syntax.JPEG_BASELINE if info.stream is not None and info.stream.process == 0 else _EXTENDED
         return (_converted(ds, str(syntax)),)
     pages = [(upright_info(page), _mirrored(values, binding)) for page, values in picture_process.pages(data, info)]
-    same = len({(v.shape, v.dtype.str, p.white_is_zero) for p, v in pages}) == 1
+    same = len({(v.shape, v.dtype.str, p.white_is_zero, p.slope, p.intercept) for p, v in pages}) == 1
     # a true colour multi-frame object holds eight bits
     together = len(pages) > 1 and same and not (pages[0][1].ndim == 3 and pages[0][1].dtype != np.uint8)
     groups = [pages] if together else [[page] for page in pages]
@@ -137,6 +139,9 @@ def convert(data: bytes, info: PictureInfo, binding: Binding, now: datetime, tit
         set_pixels(ds, np.stack([v for _, v in group]), photometric_interpretation="RGB" if values.ndim == 3 else grey)
         if len(group) > 1:
             _multi_frame(ds, values, len(group))
+        if (first.slope, first.intercept) != (1.0, 0.0):
+            ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType = text_of(first.slope), text_of(first.intercept), "US"
+        _put_profile(ds, data, first)
         if first.lossy:
             _lossy(ds, sum(v.nbytes for _, v in pages), len(data))
         out.append(_converted(ds, str(Syntax.EXPLICIT_LE)))
@@ -201,8 +206,23 @@ def _dataset(
         ds.PixelAspectRatio = [str(info.aspect[0]), str(info.aspect[1])]
     changes = [word for word, done in (("turned upright", turned), ("mirrored", binding.mirrored)) if done]
     how = f"; {', '.join(changes)}" if changes else ""
-    ds.DerivationDescription = f"From {info.kind.upper()}, no value changed{how}; SHA-256 of the source {digest}"
+    ds.DerivationDescription = f"From {info.kind.upper()}, {_kept(info)}{how}; SHA-256 of the source {digest}"
     return ds
+
+
+def _kept(info: PictureInfo) -> str:
+    if info.inks:
+        return "CMYK to sRGB"
+    if info.exact:
+        return "no value changed"
+    return f"values mapped to 16 bits by slope {text_of(info.slope)} and intercept {text_of(info.intercept)}"
+
+
+def _put_profile(ds: Dataset, data: bytes, info: PictureInfo) -> None:
+    """The picture's own ICC profile (PS3.3 C.11.15), applied when it is shown; pixels stay what they are."""
+    profile = profile_of(data, info.kind)
+    if profile and ds.SamplesPerPixel == 3 and not info.inks and profile[16:20] == b"RGB ":
+        ds.ICCProfile = profile + b"\0" * (len(profile) % 2)
 
 
 def _put_stream(ds: Dataset, data: bytes, info: PictureInfo) -> None:

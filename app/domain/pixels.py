@@ -138,6 +138,8 @@ class FramePixels:
     """Group (60xx) of each overlay plane."""
     real_world: tuple[RealWorldMapping, ...] = ()
     """Real-world value maps of the object's own header, on modality values."""
+    colour_state: str = ""
+    """Message id of what a colour profile did to the shown colours; empty where nothing."""
 
     @property
     def is_colour(self) -> bool:

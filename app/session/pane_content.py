@@ -184,6 +184,8 @@ class PaneContent:
         info = replace(info, remarks=(*info.remarks, *told))
         if layer is not None and layer.processed:
             info = replace(info, states=(*info.states, "viewer.subtracted"))
+        if layer is not None and layer.frame is not None and layer.frame.colour_state:
+            info = replace(info, states=(*info.states, layer.frame.colour_state))
         if pane.view.plane is not Plane.STACK:
             if layer is not None and layer.volume is not None:
                 info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))

@@ -188,9 +188,7 @@ HOSTILE = {
     "png without a size": (png_of(0, 5), "picture.broken"),
     "png that is cut": (saved(GREY, "PNG")[:-20], "picture.cut"),
     "jpeg that is cut": (saved(GREY, "JPEG")[:-30], "picture.cut"),
-    "jpeg in four colours": (b"", "picture.colour_space"),
     "tiff that runs in a circle": (tiff_loop(), "picture.broken"),
-    "tiff of floats": (saved(GREY.astype(np.float32), "TIFF"), "picture.pixel_type"),
     "tiff without a directory": (b"II*\0\xff\xff\xff\x7f", "picture.broken"),
     "nothing": (b"", "picture.unknown"),
 }
@@ -198,13 +196,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pictures_are_refused_with_a_reason(name: str) -> None:
-    from PIL import Image
-
     data, code = HOSTILE[name]
-    if name == "jpeg in four colours":
-        out = io.BytesIO()
-        Image.fromarray(COLOUR).convert("CMYK").save(out, "JPEG")
-        data = out.getvalue()
     with pytest.raises(ProblemError) as caught:
         inspect_picture(data)
     assert caught.value.problem.code == code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from tests.dicom.builders import BIG, DEFLATED, EXPLICIT, IMPLICIT, compressed, image, save
+from tests.dicom.form_variants import fragments, structures
 
 CORPUS = Path(__file__).parent / "corpus"
 KINDS = frozenset(["sr", "seg", "map", "pdf", "directory", "zip", "state", "structures", "curves", "picture"])
@@ -37,6 +39,7 @@ def _images(folder: Path) -> list[bytes]:
     paths.append(save(image(colour, PhotometricInterpretation="YBR_FULL_422", PlanarConfiguration=0), folder / "422"))
     paths.append(save(image(colour, PlanarConfiguration=1), folder / "planar"))
     paths.append(save(image(np.stack([ramp, ramp])), folder / "frames"))
+    paths.append(save(image(colour, ICCProfile=_profile()), folder / "profile"))
     paths.append(save(image(signed, BitsStored=12, HighBit=15, PixelPaddingValue=-320), folder / "high bit"))
     paths.append(save(_with_luts(image(ramp)), folder / "luts"))
     paths.append(save(_with_palette(image(ramp.astype(np.uint8))), folder / "palette"))
@@ -189,6 +192,19 @@ def _saved() -> list[Seed]:
     ]
 
 
+def _profile() -> bytes:
+    from PIL import ImageCms
+
+    found = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return found.replace("sRGB".encode("utf-16-be"), "Test".encode("utf-16-be"))
+
+
+def _odd_files() -> list[Seed]:
+    """Fragments and structures as no rule allows them."""
+    odd = itertools.islice(itertools.chain(fragments(), structures()), 0, None, 3)
+    return [Seed("image", variant.data) for variant in odd]
+
+
 def _pictures() -> list[Seed]:
     import imagecodecs
     from PIL import Image
@@ -199,6 +215,18 @@ def _pictures() -> list[Seed]:
     for mode in ("tiff_lzw", "raw"):
         buffer = io.BytesIO()
         Image.fromarray(colour).save(buffer, "TIFF", compression=mode)
+        found.append(buffer.getvalue())
+    profile = _profile()
+    inks = Image.fromarray(colour).convert("CMYK")
+    for made, form, options in (
+        (Image.fromarray(deep.astype(np.float32)), "TIFF", {}),
+        (Image.fromarray(deep.astype(np.int32)), "TIFF", {"big_tiff": True}),
+        (inks, "TIFF", {}),
+        (inks, "JPEG", {"icc_profile": profile}),
+        (Image.fromarray(colour), "PNG", {"icc_profile": profile}),
+    ):
+        buffer = io.BytesIO()
+        made.save(buffer, form, **options)
         found.append(buffer.getvalue())
     return [Seed("picture", bytes(data)) for data in found]
 
@@ -224,7 +252,7 @@ def kind_of(name: str) -> str:
 def seeds(folder: Path, robustness: Path | None = None) -> list[Seed]:
     """All seeds; ``folder`` takes scratch files. ``robustness``: other people's odd files, used in memory only."""
     images = _images(folder)
-    found = [Seed("image", data) for data in images] + _objects() + _saved() + _pictures()
+    found = [Seed("image", data) for data in images] + _objects() + _saved() + _pictures() + _odd_files()
     found.append(Seed("zip", _archive(images[:2])))
     found += [Seed(kind_of(p.name), p.read_bytes()) for p in sorted(CORPUS.glob("*.bin"))]
     if robustness is not None and robustness.is_dir():
