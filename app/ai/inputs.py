@@ -70,7 +70,7 @@ def film_image(instance: Instance, ref: FrameRef, pixels: FramePixels) -> FilmIm
     detector = instance.imager_pixel_spacing_mm or instance.pixel_spacing_mm
     valid = None if pixels.padding is None else np.logical_not(pixels.padding)
     return FilmImage(
-        dense_bright(pixels, valid),
+        without_padding(dense_bright(pixels, valid), valid),
         instance.sop_instance_uid,
         spacing,
         instance.laterality,
@@ -79,6 +79,15 @@ def film_image(instance: Instance, ref: FrameRef, pixels: FramePixels) -> FilmIm
         valid,
         detector,
     )
+
+
+def without_padding(
+    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.float32]:
+    """Padding as dark as the darkest exposed pixel, so that no reader sees which value a maker pads with."""
+    if valid is None or valid.all() or not valid.any():
+        return values
+    return np.where(valid, values, values[valid].min()).astype(np.float32)
 
 
 def dense_bright(pixels: FramePixels, valid: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float32]:

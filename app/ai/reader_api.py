@@ -23,7 +23,8 @@ from app.domain.volume import Volume
 
 @dataclass(frozen=True, eq=False)
 class FilmImage:
-    """One film or view. ``values`` (rows, columns) float32 modality values, turned so that dense tissue is bright."""
+    """One film or view. ``values`` (rows, columns) float32 modality values, turned so that dense tissue is bright; where
+    padding hides the image they are as dark as its darkest pixel."""
 
     values: npt.NDArray[np.float32]
     sop_instance_uid: str

@@ -167,8 +167,21 @@ def heatmap(film: FilmImage, result: FilmScored, parameters: Mapping[str, Any]) 
     values = np.asarray(probability(result.score, parameters.get("calibration")), np.float32)
     shape = result.measured.field.values.shape
     part = painted(result.measured.places, values, shape)
-    fine = cv2.resize(part, (shape[1] // 2, shape[0] // 2), interpolation=cv2.INTER_LINEAR)
+    fine = on_film(film, result.measured.field, cv2.resize(part, (shape[1] // 2, shape[0] // 2)))
     return Heatmap(NODULE, np.clip(fine, 0, 1).astype(np.float16), sop_instance_uid=film.sop_instance_uid)
+
+
+def on_film(film: FilmImage, field: ChestField, part: Floats) -> Floats:
+    """``part`` spans the grid; the answer spans the whole film at about the same resolution, 0 where padding lies."""
+    if field.origin == (0, 0) and film.valid is None:
+        return part
+    step = (part.shape[0] / field.values.shape[0], part.shape[1] / field.values.shape[1])
+    size = [max(n, round(f * s * t)) for n, f, s, t in zip(part.shape, film.values.shape, field.scale, step, strict=True)]
+    whole = np.zeros(size, np.float32)
+    top = min(round(field.origin[1] * field.scale[0] * step[0]), size[0] - part.shape[0])
+    left = min(round(field.origin[0] * field.scale[1] * step[1]), size[1] - part.shape[1])
+    whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return whole
 
 
 __all__ = ["READER", "SIDE", "ChestXrayReader", "measured_film", "run_network", "scored_film"]

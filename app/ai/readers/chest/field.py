@@ -29,21 +29,23 @@ class ChestField:
     """False where the usual place stands for a lung that was not found."""
     scale: tuple[float, float]
     """Grid pixels per film pixel (rows, columns)."""
+    origin: tuple[int, int] = (0, 0)
+    """(x, y) of the part of the film that the grid shows: what padding leaves."""
 
     @property
     def lungs(self) -> Bools:
         return np.asarray(self.sides[0] | self.sides[1])
 
     def to_film(self, x: float, y: float) -> tuple[float, float]:
-        return (x + 0.5) / self.scale[1], (y + 0.5) / self.scale[0]
+        return (x + 0.5) / self.scale[1] + self.origin[0], (y + 0.5) / self.scale[0] + self.origin[1]
 
     def to_grid(self, x: float, y: float) -> tuple[float, float]:
-        return x * self.scale[1] - 0.5, y * self.scale[0] - 0.5
+        return (x - self.origin[0]) * self.scale[1] - 0.5, (y - self.origin[1]) * self.scale[0] - 0.5
 
 
 def prepare(values: Floats, valid: Bools | None = None) -> ChestField:
-    """Dense tissue bright. The longer side becomes 256 pixels."""
-    film = values if valid is None or not valid.any() else np.where(valid, values, np.median(values[valid]))
+    """Dense tissue bright. The longer side of the exposed part becomes 256 pixels."""
+    film, origin = _exposed(values, valid)
     rows, columns = film.shape
     factor = SIDE / max(rows, columns)
     size = (max(32, round(columns * factor)), max(32, round(rows * factor)))
@@ -56,7 +58,16 @@ def prepare(values: Floats, valid: Bools | None = None) -> ChestField:
     inner = grid[grid.shape[0] // 8 : -(grid.shape[0] // 8), grid.shape[1] // 8 : -(grid.shape[1] // 8)]
     p10, p90 = (float(v) for v in np.percentile(inner, [10, 90]))
     scaled = (grid - np.float32(np.median(grid[lungs]))) / np.float32(max(p90 - p10, 0.05))
-    return ChestField(scaled.astype(np.float32), sides, found, (size[1] / rows, size[0] / columns))
+    return ChestField(scaled.astype(np.float32), sides, found, (size[1] / rows, size[0] / columns), origin)
+
+
+def _exposed(values: Floats, valid: Bools | None) -> tuple[Floats, tuple[int, int]]:
+    """The box around what is no padding, padding within it at the median, and where (x, y) the box begins."""
+    if valid is None or not valid.any():
+        return values, (0, 0)
+    y, x = np.flatnonzero(valid.any(1)), np.flatnonzero(valid.any(0))
+    box = (slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1))
+    return np.where(valid[box], values[box], np.median(values[valid])).astype(np.float32), (int(x[0]), int(y[0]))
 
 
 def lung_fields(grid: Floats) -> tuple[tuple[Bools, Bools], tuple[bool, bool]]:
