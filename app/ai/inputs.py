@@ -81,9 +81,7 @@ def film_image(instance: Instance, ref: FrameRef, pixels: FramePixels) -> FilmIm
     )
 
 
-def without_padding(
-    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_] | None
-) -> npt.NDArray[np.float32]:
+def without_padding(values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float32]:
     """Padding as dark as the darkest exposed pixel, so that no reader sees which value a maker pads with."""
     if valid is None or valid.all() or not valid.any():
         return values
