@@ -40,6 +40,7 @@ class AiCard(Card):
     ) -> None:
         super().__init__("raised", "line", bar="ai_line", parent=parent)
         self._card, self._reading = card, reading
+        self._form: ModifyForm | None = None
         verdict = card.verdict
         lay = column(self, (12, 10, 11, 12), 0)
         beside = (
@@ -139,7 +140,12 @@ class AiCard(Card):
             action.triggered.connect(lambda _=False, r=reason: self._reading.reject(finding_id, r))
         return menu
 
+    def begin_typing(self) -> None:
+        """The form takes the keys."""
+        if self._form is not None:
+            self._form.setFocus()
+
     def _add_modify(self, lay: object) -> None:
-        form = ModifyForm(self._card, self._reading)
+        form = self._form = ModifyForm(self._card, self._reading)
         form.done.connect(lambda: self.modify_wanted.emit(""))
         lay.addWidget(form)  # type: ignore[attr-defined]

@@ -78,6 +78,7 @@ class ModifyForm(QWidget):
         box = column(self, gap=4)
         sizes = row(gap=12)
         self._long = self._size_field(sizes, Words("ui.finding.long_axis"), finding, Quantity.LONG_AXIS)
+        self.setFocusProxy(self._long)
         self._short = self._size_field(sizes, Words("ui.finding.short_axis"), finding, Quantity.SHORT_AXIS)
         box.addLayout(sizes)
         box.addSpacing(4)

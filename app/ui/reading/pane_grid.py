@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.session.views import Changes
@@ -13,6 +13,7 @@ from app.ui.mouse import meant
 from app.ui.reading.cine_timer import CineTimer
 from app.ui.reading.document_panes import DocumentPanes
 from app.ui.reading.flicker import FlickerTimer
+from app.ui.reading.key_pointer import KeyPointer
 from app.ui.reading.mount_labels import MountLabels
 from app.ui.reading.render_pool import RenderPool
 from app.ui.reading.viewport import Viewport
@@ -44,6 +45,7 @@ class PaneGrid(QWidget):
         self._documents = DocumentPanes(workstation, self)
         self._mount = MountLabels(workstation)
         self.cine = CineTimer(workstation, self._request, self)
+        self.keys = KeyPointer(self._point, self._cancel)
 
     @property
     def panes(self) -> dict[str, Viewport]:
@@ -73,6 +75,7 @@ class PaneGrid(QWidget):
             pane.set_active(pane_id == layout.active)
         self._documents.follow(self._panes, layout.active)
         self._mount.follow(self._panes)
+        self.keys.follow(self._panes.get(layout.active))
         self.request_all()
 
     def _follow_words(self) -> None:
@@ -146,6 +149,23 @@ class PaneGrid(QWidget):
             tool, event = meant(kind, event)
             return event, tool
         return event, self._held if kind in ("drag", "release") else ""
+
+    def _cancel(self) -> None:
+        if self._workstation.reading is not None:
+            self._workstation.reading.command("cancel_gesture")
+
+    def toggle_pointing(self) -> None:
+        """A cross for the arrow keys in the active pane; again: gone."""
+        self.keys.toggle(self.active_pane())
+
+    def toggle_alone(self) -> None:
+        """The active pane by itself, and all of them again."""
+        pane = self.active_pane()
+        self.enlarge("" if self._alone or pane is None else pane.pane_id)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self.keys.take(event):
+            super().keyPressEvent(event)
 
     def _put(self, pane_id: str, display_set_id: str) -> None:
         if self._workstation.reading is not None:

@@ -266,6 +266,10 @@ class RevealedList(QWidget):
         self._modifying = finding_id
         if self._view is not None:
             self.show_view(self._workstation.reading.second_read())
+        if finding_id and self._open_card is not None:
+            self._open_card.begin_typing()
+        elif not finding_id:
+            self.setFocus()  # keys answer the cards again, not the form that is gone
 
     def answer(self, name: str) -> bool:
         """Accept, modify or reject the open finding by key."""

@@ -146,6 +146,10 @@ class ReadingScreen(QWidget):
             for preset, _, own_key in reading.window_presets():
                 if own_key == key:
                     reading.command("window_preset", name=preset)
+        elif name == "point_by_keys":
+            self.panes.toggle_pointing()
+        elif name == "pane_alone":
+            self.panes.toggle_alone()
         elif name in ("next_pane", "previous_pane"):
             self._step_pane(1 if name == "next_pane" else -1)
         elif self.findings.command(name):

@@ -21,12 +21,14 @@ from PySide6.QtWidgets import QWidget
 from app.ui.i18n import tr, tr_problem
 from app.ui.icons import paint_icon
 from app.ui.reading.paint_primitives import paint_primitives
-from app.ui.theme import colour
+from app.ui.theme import colour, on_images
 from app.ui.widgets.paint import CENTRE, paint_progress, paint_text
 from app.viewer.tool_api import Button, PointerEvent
 
 NOTCH = 120
 """Qt's angle of one click of a wheel; a trackpad sends parts of it."""
+_ARM, _GAP = 14.0, 4.0
+"""Of the keyboard's cross."""
 SETTLE_MS = 140
 """After the last step of a gesture the full picture is asked for."""
 MIME_SET = "application/x-ekinshi-display-set"
@@ -46,6 +48,19 @@ def bgra_image(pixels: Any) -> QImage:
     return QImage(pixels.data, width, height, pixels.strides[0], form)
 
 
+def paint_cross(painter: QPainter, at: tuple[float, float]) -> None:
+    """Four arms with an open middle, light on dark, so that it is seen on any image."""
+    x, y = at
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for role, width in (("black", 3.0), ("text", 1.2)):
+        painter.setPen(QPen(on_images(role), width))
+        for dx, dy in ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)):
+            painter.drawLine(QPointF(x + dx * _GAP, y + dy * _GAP), QPointF(x + dx * _ARM, y + dy * _ARM))
+    painter.setBrush(on_images("text"))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawEllipse(QRectF(x - 0.8, y - 0.8, 1.6, 1.6))
+
+
 class Viewport(QWidget):
     """``wanted`` asks for a new picture (True: a draft is enough)."""
 
@@ -60,6 +75,8 @@ class Viewport(QWidget):
         super().__init__(parent)
         self.pane_id = pane_id
         self.active = False
+        self.cross: tuple[float, float] | None = None
+        """Where the keyboard points, in pixels of the widget."""
         self._picture: Any = None
         self._image: QImage | None = None
         self._down = Button.NONE
@@ -125,6 +142,8 @@ class Viewport(QWidget):
             painter.setPen(QPen(colour("secondary"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(0.5, 0.5, self.width() - 1, self.height() - 1))
+        if self.cross is not None:
+            paint_cross(painter, self.cross)
         painter.end()
 
     def _paint_without_image(self, painter: QPainter) -> None:
