@@ -189,11 +189,13 @@ class PaneContent:
         if pane.view.plane is not Plane.STACK:
             if layer is not None and layer.volume is not None:
                 info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))
-            axis = _AXES.get(pane.view.plane)
+            # A volume without a place in the patient has sections, but no axial one and no side.
+            placed = layer is None or layer.volume is None or layer.volume.geometry.in_patient
+            axis = _AXES.get(pane.view.plane) if placed else None
             point = pane.view.point_mm or point_mm
             info = replace(
                 info,
-                plane=f"viewer.plane.{pane.view.plane.value}",
+                plane=f"viewer.plane.{pane.view.plane.value}" if placed else "viewer.plane.of_volume",
                 position=None,
                 count=None,
                 thickness_mm=None,

@@ -22,6 +22,7 @@ from app.viewer.slice_sampler import mpr_geometry
 from app.viewer.view_state import ImageGeometry, Plane, ViewState, resolve
 from tests.dicom.builders import image, save
 from tests.dicom.saved_phantom import item
+from tests.flows import stage
 
 US_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 CORNER = (-31.5, 12.25, 240.0)
@@ -51,6 +52,7 @@ def volume(folder: Path, **changes: Any) -> Study:
     d.VolumeFrameOfReferenceUID, d.FrameOfReferenceUID = "2.25.90", "2.25.91"
     for name, value in changes.items():
         setattr(d, name, value)
+    folder.mkdir(exist_ok=True)
     save(d, folder / "us.dcm")
     return scan([folder]).studies[0]
 
@@ -86,6 +88,25 @@ def test_no_letter_and_no_side_is_said_of_it(tmp_path: Path) -> None:
         geometry = mpr_geometry(built.geometry, cut)
         assert edge_letters(resolve(cut, (50, 40), geometry)) is None
     assert side_of(ImageLayer(volume=built), (50.0, 0.0, 240.0)) == ""
+
+
+def test_its_sections_have_no_anatomical_name(tmp_path: Path) -> None:
+    volume(tmp_path / "in")
+    with stage.stage(tmp_path / "home", None) as made:
+        made.bring(tmp_path / "in")
+        room = made.ws.open_study("2.25.1").room
+        chosen = room.content.sets()[0]
+        room.put_in_pane("pane-0", chosen.display_set_id)
+        room.change_view(plane=Plane.CORONAL)
+
+        def here() -> bool:
+            room.picture_request("pane-0", (80, 60), 1.0, False)
+            return room.image_layer(room.pane("pane-0")) is not None
+
+        made.until(here, 20)
+        info = room.picture_request("pane-0", (80, 60), 1.0, False).info
+    assert (info.plane, info.location_mm, info.location_axis) == ("viewer.plane.of_volume", None, "")
+    assert "dicom.no_place_in_patient" in [p.code for p in info.remarks]
 
 
 def test_a_stated_transform_places_it_in_the_patient(tmp_path: Path) -> None:
