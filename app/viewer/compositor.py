@@ -147,7 +147,7 @@ def _sample(layer: ImageLayer, resolved: ResolvedView, draft: bool, cache: Sampl
         zoom = quick_zoom(flat, resolved) if flat is not None else None
         if flat is None or zoom is None:
             return make(True), resolved
-        return Sampled(zoom.sample(flat), None), zoom.resolved
+        return Sampled(zoom.sample(flat, cache.buffers), None), zoom.resolved
 
     sampled, shown = cache.get(_MOVING, key, quick)
     return sampled, shown, _MOVING

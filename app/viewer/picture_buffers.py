@@ -25,6 +25,7 @@ class PictureBuffers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: list[U8] = []
+        self._flat: list[npt.NDArray[np.float32]] = []
 
     def take(self, size: Size) -> U8:
         """(h, w, 4) with whatever was in it."""
@@ -38,6 +39,19 @@ class PictureBuffers:
             if len(self._kept) < _KEPT:
                 self._kept.append(fresh)
             return fresh
+
+    def samples(self, rows: int, columns: int) -> npt.NDArray[np.float32]:
+        """(rows, columns) numbers with whatever was in them, on a buffer that may be somewhat larger."""
+        size = rows * columns
+        with self._lock:
+            self._flat = [kept for kept in self._flat if size <= kept.size <= 2 * size]
+            for kept in self._flat:
+                if sys.getrefcount(kept) <= _OWN:
+                    return kept[:size].reshape(rows, columns)
+            fresh = np.empty(size + size // 8, dtype=np.float32)
+            if len(self._flat) < _KEPT - 1:
+                self._flat.append(fresh)
+            return fresh[:size].reshape(rows, columns)
 
 
 def words(pixels: U8) -> npt.NDArray[np.int32]:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.viewer.picture_buffers import PictureBuffers
 from app.viewer.pyramid import RIM, PreparedImage
 from app.viewer.view_state import ResolvedView
 
@@ -82,11 +83,12 @@ class QuickZoom:
     columns: Steps
     resolved: ResolvedView
 
-    def sample(self, image: PreparedImage) -> Values:
-        """(h, w) of the pane, or (h, w, 3); a view on a larger array."""
+    def sample(self, image: PreparedImage, buffers: PictureBuffers | None = None) -> Values:
+        """(h, w) of the pane, or (h, w, 3); a view on a larger array, one of ``buffers`` where there are any."""
         y, x, (w, h) = self.rows, self.columns, self.resolved.size
         source = image.piece(self.level, (y.first, y.first + y.taken), (x.first, x.first + x.taken))
-        made = cv2.resize(source, (x.made, y.made), interpolation=cv2.INTER_LINEAR)
+        into = buffers.samples(y.made, x.made) if buffers is not None and source.ndim == 2 else None
+        made = cv2.resize(source, (x.made, y.made), dst=into, interpolation=cv2.INTER_LINEAR)
         return np.asarray(made)[y.skipped : y.skipped + h, x.skipped : x.skipped + w]
 
 
