@@ -16,7 +16,7 @@ from app.dicom.sr_reader import SrNode, read_sr
 from app.dicom.tag_names import uid_name
 from app.dicom.tag_tree import TagElement, read_tree
 from app.dicom.tag_values import shown
-from app.domain.document import Document, DocumentKind, DocumentLine, LineKind
+from app.domain.document import Document, DocumentKind, DocumentLine, LineKind, Surface
 from app.domain.problem import Problem, ProblemError, Severity, fail
 
 _SR = "1.2.840.10008.5.1.4.1.1.88."
@@ -177,18 +177,20 @@ def _pdf(data: bytes, ds: Any) -> Document:
 def _model(ds: Any, name: str) -> Document:
     data = _embedded(ds)
     facts = [("document.fact.format", name), ("document.fact.bytes", str(len(data)))]
+    surface = None
     if name == "STL":
         points, triangles = stl_points(data)
         facts.append(("document.fact.triangles", str(triangles)))
         if triangles:
             low, high = points.min(axis=0), points.max(axis=0)
-            unit = ""
             codes = ds.get("MeasurementUnitsCodeSequence")
-            if codes:
-                unit = f" {codes[0].get('CodeValue', '')}"
+            surface = Surface(points, str(codes[0].get("CodeValue", "") or "") if codes else "")
+            unit = f" {surface.unit}" if codes else ""
             for axis, word in enumerate("xyz"):
                 facts.append((f"document.fact.extent_{word}", f"{low[axis]:.2f} … {high[axis]:.2f}{unit}"))
-    return Document(DocumentKind.MODEL, _title(ds), _uid(ds), tuple(facts))
+        if triangles and not np.isfinite(points).all():
+            surface = None  # its numbers are told, a picture of it would be none
+    return Document(DocumentKind.MODEL, _title(ds), _uid(ds), tuple(facts), surface=surface)
 
 
 def stl_points(data: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int]:

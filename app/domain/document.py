@@ -71,6 +71,23 @@ class WaveformGroup:
 
 
 @dataclass(frozen=True, eq=False)
+class Surface:
+    """Triangles as a model's file has them."""
+
+    points: npt.NDArray[np.float32]
+    """(3 x triangles, 3) corners, in the file's own axes."""
+    unit: str = ""
+    """UCUM code of a length; "" where the object states none: then no millimetres are told."""
+
+    @property
+    def mm_per_unit(self) -> float | None:
+        return _MILLIMETRES.get(self.unit)
+
+
+_MILLIMETRES = {"mm": 1.0, "um": 1e-3, "cm": 10.0, "dm": 100.0, "m": 1000.0, "[in_i]": 25.4}
+
+
+@dataclass(frozen=True, eq=False)
 class Document:
     kind: DocumentKind
     title: str
@@ -83,3 +100,5 @@ class Document:
     """(width, height) of the PDF's pages in points."""
     groups: tuple[WaveformGroup, ...] = ()
     remarks: tuple[Problem, ...] = ()
+    surface: Surface | None = None
+    """A model's triangles."""

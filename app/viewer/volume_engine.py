@@ -115,14 +115,19 @@ class Engine:
             pipe.send_bytes(json.dumps(head).encode())
             pipe.send_bytes(_bytes(values))
 
-        def receive(pipe: Connection) -> Mesh:
-            said = json.loads(pipe.recv_bytes())
-            points = np.frombuffer(pipe.recv_bytes(), np.float32).reshape(-1, 3)
-            corners = np.frombuffer(pipe.recv_bytes(), np.int32).reshape(-1, 3)
-            return Mesh(points, corners, int(said["before"]))
+        with self.child.lock:
+            return self._ask(send, _received)
+
+    def fewer(self, mesh: Mesh, most: int) -> Mesh:
+        """The mesh with at most ``most`` triangles: neighbours are merged."""
+
+        def send(pipe: Connection) -> None:
+            pipe.send_bytes(json.dumps({"do": "fewer", "most": most}).encode())
+            pipe.send_bytes(mesh.points.tobytes())
+            pipe.send_bytes(mesh.corners.tobytes())
 
         with self.child.lock:
-            return self._ask(send, receive)
+            return self._ask(send, _received)
 
     def _send_missing(
         self, pipe: Connection, volume: tuple[str, Callable[[], Volume]] | None, surfaces: Mapping[str, Mesh]
@@ -171,6 +176,13 @@ class Engine:
         """Ends the process; the next request starts another."""
         with self.child.lock:
             self.child.stop()
+
+
+def _received(pipe: Connection) -> Mesh:
+    said = json.loads(pipe.recv_bytes())
+    points = np.frombuffer(pipe.recv_bytes(), np.float32).reshape(-1, 3)
+    corners = np.frombuffer(pipe.recv_bytes(), np.int32).reshape(-1, 3)
+    return Mesh(points, corners, int(said["before"]))
 
 
 quick = Engine(serve_quick, "ekinshi-3d-quick")

@@ -4,8 +4,9 @@ Here and nowhere else are VTK's windows, so that a driver that crashes costs a p
 Requests are JSON and raw bytes; what was sent under a key stays until ``forget``:
 
 ``volume`` key dtype shape origin steps, then voxels · ``surface`` key points triangles, then float32 LPS mm, int32 corners ·
-``forget`` keys · ``picture`` answered by {given_up, ms} and RGB rows · ``shape`` answered by {points, triangles, before} and
-the mesh · ``ready`` answered by {} · anything else is passed over (a ``stop`` that came too late for its picture).
+``forget`` keys · ``picture`` answered by {given_up, ms} and RGB rows · ``shape`` values and ``fewer`` a mesh, answered by
+{points, triangles, before} and the mesh · ``ready`` answered by {} · anything else is passed over (a ``stop`` that came too
+late for its picture).
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def _serve(pipe: Connection) -> None:
                         stage.surfaces.pop(key, None)
                 case "shape":
                     _answer_shape(pipe, head, pipe.recv_bytes())
+                case "fewer":
+                    _answer_fewer(pipe, head, pipe.recv_bytes(), pipe.recv_bytes())
                 case "picture":
                     _answer_picture(pipe, stage, head)
                 case "ready":
@@ -276,6 +279,15 @@ def _answer_shape(pipe: Connection, head: dict[str, Any], data: bytes) -> None:
     pipe.send_bytes(json.dumps({"points": len(points), "triangles": len(corners), "before": before}).encode())
     pipe.send_bytes(points.tobytes())
     pipe.send_bytes(corners.tobytes())
+
+
+def _answer_fewer(pipe: Connection, head: dict[str, Any], points: bytes, corners: bytes) -> None:
+    whole = _poly(np.frombuffer(points, np.float32).reshape(-1, 3), np.frombuffer(corners, np.int32).reshape(-1, 3))
+    kept, triangles = _arrays(_fewer_triangles(whole, head["most"]))
+    before = whole.GetNumberOfPolys()
+    pipe.send_bytes(json.dumps({"points": len(kept), "triangles": len(triangles), "before": before}).encode())
+    pipe.send_bytes(kept.tobytes())
+    pipe.send_bytes(triangles.tobytes())
 
 
 def shape_of(

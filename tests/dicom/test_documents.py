@@ -6,6 +6,7 @@ import io
 import struct
 
 import numpy as np
+import pydicom
 import pytest
 
 from app.dicom.cda import parse, read_cda
@@ -13,7 +14,7 @@ from app.dicom.documents import read_document, stl_points
 from app.dicom.waveform import groups_of
 from app.domain.document import DocumentKind, LineKind
 from app.domain.problem import ProblemError
-from tests.dicom.saved_phantom import IMAGE, encapsulated, item, plain_object, reference, waveform
+from tests.dicom.saved_phantom import IMAGE, encapsulated, item, part10, plain_object, reference, waveform
 from tests.dicom.test_shared_data import ROOT
 
 needs_data = pytest.mark.skipif(not ROOT.is_dir(), reason="the shared development data is not here")
@@ -153,6 +154,24 @@ def test_a_surface_model_by_its_figures() -> None:
     assert (document.kind, facts["document.fact.triangles"]) == (DocumentKind.MODEL, "2")
     assert facts["document.fact.extent_y"] == "0.00 … 20.00"
     assert facts["document.fact.extent_z"] == "-5.00 … 0.00"
+    assert document.surface is not None
+    assert document.surface.points.shape == (6, 3)
+    assert document.surface.mm_per_unit is None
+
+
+def test_a_surface_model_has_millimetres_only_where_its_unit_is_stated() -> None:
+    data = encapsulated("1.2.840.10008.5.1.4.1.1.104.3", _stl(), "model/stl", "M3D", "Cup")
+    for code, factor in (("mm", 1.0), ("um", 0.001), ("{pixels}", None)):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.MeasurementUnitsCodeSequence = [item(CodeValue=code, CodingSchemeDesignator="UCUM", CodeMeaning=code)]
+        surface = read_document(part10(ds)).surface
+        assert surface is not None
+        assert (surface.unit, surface.mm_per_unit) == (code, factor)
+    broken = bytearray(_stl())
+    broken[84 + 12 : 84 + 16] = struct.pack("<f", float("nan"))
+    document = read_document(encapsulated("1.2.840.10008.5.1.4.1.1.104.3", bytes(broken), "model/stl", "M3D", "Cup"))
+    assert document.surface is None
+    assert dict(document.facts)["document.fact.triangles"] == "2"
 
 
 def test_key_objects_lead_to_their_images() -> None:

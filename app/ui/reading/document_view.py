@@ -13,6 +13,7 @@ from app.session.documents import ShownDocument
 from app.session.views import NOTHING, Words
 from app.ui.i18n import tr, tr_problem
 from app.ui.reading.document_curves import CurvesView
+from app.ui.reading.document_model import ModelView
 from app.ui.reading.document_pages import PagesView
 from app.ui.reading.document_text import html_of, time_of
 from app.ui.theme import colour
@@ -74,7 +75,8 @@ class DocumentView(Surface):
         self._text.anchorClicked.connect(self._clicked)
         self._pages = PagesView(self._page)
         self._curves = CurvesView()
-        for view in (self._text, self._pages, self._curves):
+        self._model = ModelView()
+        for view in (self._text, self._pages, self._curves, self._model):
             self._stack.addWidget(view)
             view.viewport().installEventFilter(self)
         lay.addWidget(self._stack, 1)
@@ -114,6 +116,9 @@ class DocumentView(Surface):
         elif document.groups:
             self._curves.show_groups(document.groups, document.lines)
             self._stack.setCurrentWidget(self._curves)
+        elif document.surface is not None:
+            self._model.show_surface(document.surface)
+            self._stack.setCurrentWidget(self._model)
         else:
             self._text.setHtml(html_of(document, self._is_here))
             self._stack.setCurrentWidget(self._text)
