@@ -64,4 +64,8 @@ def rigid_matrix(values: tuple[float, ...]) -> npt.NDArray[np.float64] | None:
     matrix = np.asarray(values, dtype=np.float64).reshape(4, 4)
     turn = matrix[:3, :3]
     square = bool(np.abs(turn @ turn.T - np.eye(3)).max() < _RIGID) and float(np.linalg.det(turn)) > 0
-    return matrix if square and bool(np.abs(matrix[3] - (0, 0, 0, 1)).max() < _RIGID) else None
+    if not square or not bool(np.abs(matrix[3] - (0, 0, 0, 1)).max() < _RIGID):
+        return None
+    u, _, v = np.linalg.svd(turn)
+    matrix[:3, :3] = u @ v  # the nearest exact turn: written numbers are rounded
+    return matrix

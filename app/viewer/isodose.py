@@ -64,27 +64,25 @@ def dose_unit(unit: str) -> tuple[str, float]:
 def isodose_legend(
     lines: tuple[Isodose, ...], unit: str, resolved: ResolvedView, texts: Texts, style: Style
 ) -> list[Primitive]:
-    """Line, per cent and dose, one below the other, below the letter of the left edge."""
-    side, line_px = 14 * style.scale, 17 * style.scale
-    x, y = 12 * style.scale, resolved.size[1] / 2 + 24 * style.scale
-    if resolved.size[1] - y < (len(lines) + 4) * line_px:
-        y = max(70 * style.scale, resolved.size[1] - (len(lines) + 4) * line_px)
-    if resolved.size[1] < (len(lines) + 9) * line_px:
+    """Line, per cent and dose between the identity and the letter of the left edge; in two columns where one is too long."""
+    side, line_px = 14 * style.scale, 15.5 * style.scale
+    x, y = 12 * style.scale, 82 * style.scale
+    room = int((resolved.size[1] / 2 - 14 * style.scale - y) // line_px)
+    rows = len(lines) if room > len(lines) else (len(lines) + 1) // 2
+    if room <= rows:
         return []  # a small pane keeps its image; the wash and its remark stay
     name, factor = dose_unit(unit)
     name = texts.get(f"unit.{name}", name)
-    out: list[Primitive] = [
-        Text(x, y, say(texts, "viewer.isodose"), Anchor.LEFT, Role.TEXT, style.font, plate=True, key="isodose_title")
+    words = [
+        f"{found.percent}\u202f%" + ("" if name == "%" else f"  {number(texts, found.dose * factor, 1)}\u202f{name}")
+        for found in lines
     ]
-    for n, found in enumerate(lines, 1):
-        at = y + n * line_px
-        out.append(Polyline(((x, at), (x + side, at)), Role.TEXT, 3 * style.scale, key="isodose", rgb=found.rgb))
-        percent = f"{found.percent}\u202f%"
-        dose = "" if name == "%" else f"  {number(texts, found.dose * factor, 1)}\u202f{name}"
-        out.append(
-            Text(
-                x + side + 6 * style.scale, at, percent + dose, Anchor.LEFT, Role.TEXT, style.font, plate=True,
-                key="isodose_text",
-            )
-        )  # fmt: skip
+    wide = side + 20 * style.scale + max((style.text_width(w, style.font, False) for w in words), default=0.0)
+    title = say(texts, "viewer.isodose")
+    out: list[Primitive] = [Text(x, y, title, Anchor.LEFT, Role.TEXT, style.font, plate=True, key="isodose_title")]
+    for n, (found, told) in enumerate(zip(lines, words, strict=True)):
+        left, at = x + n // rows * wide, y + (n % rows + 1) * line_px
+        end = left + side + 6 * style.scale
+        out.append(Polyline(((left, at), (left + side, at)), Role.TEXT, 3 * style.scale, key="isodose", rgb=found.rgb))
+        out.append(Text(end, at, told, Anchor.LEFT, Role.TEXT, style.font, plate=True, key="isodose_text"))
     return out

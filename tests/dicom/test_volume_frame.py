@@ -160,3 +160,6 @@ def test_a_mirror_is_no_rigid_body() -> None:
     assert rigid_matrix(tuple(mirror.VolumeToTableMappingMatrix)) is None
     assert rigid_matrix((1.0,) * 15) is None
     assert rigid_matrix(tuple(MATRIX)) is not None
+    rounded = rigid_matrix((0.7073, -0.7071, 0.0, 5.0, 0.7071, 0.7073, 0.0, 6.0, 0.0, 0.0, 1.0002, 7.0, 0.0, 0.0, 0.0, 1.0))
+    assert rounded is not None
+    assert np.abs(rounded[:3, :3] @ rounded[:3, :3].T - np.eye(3)).max() < 1e-12

@@ -91,6 +91,11 @@ def test_the_legend_tells_percent_and_dose() -> None:
     assert [p.rgb for p in found if isinstance(p, Polyline)] == [rgb for _, rgb in LEVELS]
     relative = isodose_legend(isodoses(1.0), "RELATIVE", resolved, texts, Style())
     assert [p.text for p in relative if isinstance(p, Text)][1] == "95\u202f%"
+    middle = resolve(ViewState("x"), (500, 400), ImageGeometry.of_plane(CT.plane(0)))
+    columns = {
+        p.points[0][0] for p in isodose_legend(isodoses(60.0), "GY", middle, texts, Style()) if isinstance(p, Polyline)
+    }
+    assert len(columns) == 2, "every line has its entry in a pane of a quarter too"
     small = resolve(ViewState("x"), (200, 160), ImageGeometry.of_plane(CT.plane(0)))
     assert isodose_legend(isodoses(60.0), "GY", small, texts, Style()) == []
     assert isodoses(0.0) == ()
