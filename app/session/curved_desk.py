@@ -81,8 +81,10 @@ class CurvedDesk:
         self._made: dict[str, _Curved] = {}
         self._working: set[str] = set()
         self._column: dict[str, int] = {}
+        self.noted: Callable[[PaneState], tuple[str, ...]] = lambda pane: ()
+        """Message ids for a pane's corner: where a curve comes from."""
 
-    def _points(self, curve_id: str) -> tuple[Point3, ...]:
+    def points_of(self, curve_id: str) -> tuple[Point3, ...]:
         mark = self._mark(curve_id)
         if mark is None or mark.shape is not MarkShape.CURVE or mark.placement is None:
             return ()
@@ -90,7 +92,7 @@ class CurvedDesk:
 
     def layer(self, pane: PaneState) -> ImageLayer | None:
         """The reformat of a pane with a curve; None while it is being made (it has been asked for)."""
-        points = self._points(pane.curve)
+        points = self.points_of(pane.curve)
         volume = self._images.volume(pane.display_set_id)
         if len(points) < 3 or volume is None:
             return None

@@ -343,7 +343,8 @@ class ReadingRoom:
         info = self.content.info(pane, layer, self.point_mm)
         looks = self.saved.remarks(pane, layer) if self.saved is not None else ()
         info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane), *looks, *self.moments.remark(pane)))
-        states = (*info.states, *self.second.states(pane, layer), *(("viewer.registered_poorly",) if poorly else ()))
+        noted = (*self.curved.noted(pane), *self.second.states(pane, layer))
+        states = (*info.states, *noted, *(("viewer.registered_poorly",) if poorly else ()))
         return replace(
             info,
             states=states,

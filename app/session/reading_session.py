@@ -24,6 +24,7 @@ from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
 from app.session.hanging_words import explanation, series_cards
 from app.session.images import Images
+from app.session.jaw_suggestion import JawSuggestion
 from app.session.mount_desk import MountDesk
 from app.session.open_study import OpenStudy, place_words
 from app.session.own_hangings import HangingVerbs
@@ -114,6 +115,7 @@ class ReadingSession:
         self.mount: MountDesk | None = None
         """Films changing places; set by whoever opens the study."""
         self.quadrants = QuadrantWalk(room, announce)
+        self.jaw = JawSuggestion(room, images, desk.put_annotation, announce, notice)
         rechecks = Rechecks(images, desk.doubt)
         self._masks = OwnMasks(
             images, desk.mark, desk.keep, desk.select, desk.selected_id, desk.doubt, announce, notice, role_rgb(Role.MINE)
@@ -271,6 +273,7 @@ class ReadingSession:
             "toggle_ai": lambda: self._desk.set_heatmap(visible=not self._desk.ai_visible),
             "cancel_gesture": room.cancel_gesture,
             "next_stage": self.next_stage,
+            "suggest_curve": self.jaw.suggest,
             "next_quadrant": self.quadrants.next,
             "previous_quadrant": self.quadrants.previous,
             "previous_stage": self.previous_stage,

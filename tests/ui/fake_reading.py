@@ -62,6 +62,7 @@ class FakeReading:
         self._ws = workstation
         self.study = SimpleNamespace(study_instance_uid="1.2.0")
         self.guidelines = None
+        self.jaw = SimpleNamespace(possible=lambda: False)
         self.quadrants = SimpleNamespace(possible=lambda: False)
         self.room = SimpleNamespace(
             cine=SimpleNamespace(info=lambda pane: None, can_play=lambda p: False, is_playing=lambda p: False, rate=0.0),

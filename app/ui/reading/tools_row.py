@@ -87,6 +87,16 @@ class ToolsRow(Surface):
         lay.addWidget(self._more)
         self.cine = CineButtons(workstation)
         lay.addWidget(self.cine)
+        self._arch = Button(
+            Words("ui.curve.suggest"),
+            QUIET,
+            "bezier-curve",
+            tip=Words("ui.key.suggest_curve"),
+            key=key_of("reading", "suggest_curve"),
+        )
+        self._arch.clicked.connect(lambda: self._command("suggest_curve"))
+        self._arch.hide()
+        lay.addWidget(self._arch)
         self.quadrants = QuadrantButtons(workstation)
         lay.addWidget(self.quadrants)
         lay.addSpacing(6)
@@ -164,6 +174,7 @@ class ToolsRow(Surface):
             self._more.say(Words("ui.reading.more"), icon="dots-three")
         self.cine.refresh()
         self.quadrants.refresh()
+        self._arch.setVisible(reading.jaw.possible())
         self._preset.say(self._preset_words())
         presets = reading.window_presets()
         self._preset.setEnabled(bool(presets) or bool(reading.room.volume_looks()))
