@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,14 @@ from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Stu
 from app.domain.study_lookup import instances_by_uid
 from app.session.images import Images
 from app.session.panes import PaneState
-from app.session.reading_room import ReadingRoom
 from app.viewer.compositor import geometry_of, render
 from app.viewer.image_geometry import image_geometry
 from app.viewer.layers import ImageLayer
 from app.viewer.presets import preset
 from app.viewer.view_state import Appearance, Plane, Size, ViewState, fit_scale, resolve
+
+if TYPE_CHECKING:
+    from app.session.reading_room import ReadingRoom
 
 CROP_MM = 56.0
 CROP_SHARE = 0.28

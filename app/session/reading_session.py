@@ -25,6 +25,7 @@ from app.session.guideline_desk import GuidelineDesk
 from app.session.hanging_words import explanation, series_cards
 from app.session.images import Images
 from app.session.jaw_suggestion import JawSuggestion
+from app.session.layout_recovery import state_of
 from app.session.mount_desk import MountDesk
 from app.session.open_study import OpenStudy, place_words
 from app.session.own_hangings import HangingVerbs
@@ -127,6 +128,10 @@ class ReadingSession:
         self.on_layout: Callable[[], None] = lambda: None
         """Called when the panes are about to change: the layout is kept for a restart."""
         room.on_remember = self._remembered
+
+    def state_to_keep(self) -> dict[str, object]:
+        """For a restart: see ``layout_recovery``."""
+        return state_of(self.study.study_instance_uid, self._room)
 
     # -- who and what ----------------------------------------------------------------------------------------------
 

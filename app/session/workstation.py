@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import __version__
 from app.ai.catalogue import Catalogue
@@ -14,43 +15,24 @@ from app.domain.messages import templates
 from app.domain.person import Person
 from app.domain.ports import Clock, MainLoop, Progress
 from app.domain.problem import Problem
-from app.domain.study import Study
-from app.samples.catalogue import write_samples
-from app.security.redaction import REDACTOR
 from app.security.secrets_box import SecretsBox
 from app.session import this_pc
-from app.session.calibration_desk import CalibrationDesk
 from app.session.chain_check import ChainCheck
 from app.session.display_desk import DisplayDesk
-from app.session.documents import Documents
 from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
-from app.session.export_desk import ExportDesk
-from app.session.findings_desk import FindingsDesk
-from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
 from app.session.import_desk import DeskParts, ImportDesk
 from app.session.importing import ImportSummary, import_paths
 from app.session.key_table import KeyTable
-from app.session.layout_recovery import restore, state_of
 from app.session.list_desk import ListDesk
-from app.session.mount_desk import MountDesk
-from app.session.own_hangings import HangingVerbs, OwnHangings
-from app.session.print_desk import PrintDesk
 from app.session.read_planner import LibraryPlanner
-from app.session.reading_room import OpenStudy, ReadingRoom
-from app.session.reading_session import ReadingSession, place_words
-from app.session.report_desk import ReportDesk, Signer
-from app.session.saved_desk import SavedDesk
-from app.session.saved_objects import SavedObjects
 from app.session.second_read import SealKeys, SecondReads
 from app.session.settings_desk import SettingsDesk
 from app.session.signal import Signal
 from app.session.study_headers import StudyHeaders
 from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
-from app.session.teeth_desk import TeethDesk
 from app.session.thumbnails import Thumbnails
-from app.session.tooth_numbers import ToothNumbers
 from app.session.tray_desk import TrayDesk
 from app.session.views import (
     Changes,
@@ -68,12 +50,10 @@ from app.session.views import (
 )
 from app.store.library import Library
 
-
-def _identifiers(study: Study) -> tuple[str, ...]:
-    """What must not be written into a log once a study is open."""
-    patient, name = study.patient, study.patient.name
-    names = (name.alphabetic, name.ideographic, name.phonetic, name.display())
-    return (*names, patient.patient_id, patient.birth_date, study.accession_number, study.referring_physician)
+if TYPE_CHECKING:
+    from app.session.export_desk import ExportDesk
+    from app.session.reading_session import ReadingSession
+    from app.session.report_desk import Signer
 
 
 @dataclass(frozen=True)
@@ -146,7 +126,7 @@ class Workstation:
                 self._imported,
             )
         )
-        self.exports = ExportDesk(parts.library, self._tasks, self._announce, lambda: self.person.person_id)
+        self._exports: ExportDesk | None = None
         self._images: Images | None = None
         self._explorer: Explorer | None = None
         self.reading: ReadingSession | None = None
@@ -261,6 +241,15 @@ class Workstation:
         uids = frozenset(f.sop_instance_uid for f in wanted.frames) if wanted is not None else frozenset()
         return of_study(self._headers.study(study_instance_uid), wanted.series_instance_uid if wanted else "", uids)
 
+    @property
+    def exports(self) -> ExportDesk:
+        """Made at its first use."""
+        if self._exports is None:
+            from app.session.export_desk import ExportDesk
+
+            self._exports = ExportDesk(self._library, self._tasks, self._announce, lambda: self.person.person_id)
+        return self._exports
+
     # -- import ----------------------------------------------------------------------------------------------------
 
     def import_paths(self, paths: Sequence[Path]) -> str:
@@ -292,6 +281,8 @@ class Workstation:
         folder, person = self._parts.samples_folder, self.person.person_id
 
         def work(progress: Progress) -> ImportSummary:
+            from app.samples.catalogue import write_samples
+
             samples = write_samples(folder, progress)
             return import_paths(self._library, [s.folder for s in samples], progress, person)
 
@@ -317,94 +308,25 @@ class Workstation:
             if self.reading.study.study_instance_uid == study_instance_uid:
                 return self.reading
             self.close_study()
-        current = OpenStudy(self._headers.study(study_instance_uid), self._headers.display_sets(study_instance_uid))
-        REDACTOR.know(_identifiers(current.study))
-        priors = [
-            OpenStudy(self._headers.study(r.study_instance_uid), self._headers.display_sets(r.study_instance_uid))
-            for r in self._library.studies.of_patient(study_instance_uid)
-            if r.study_instance_uid != study_instance_uid
-            and r.study_datetime <= current.study.study_datetime
-            and current.study.patient.key == self._headers.study(r.study_instance_uid).patient.key
-        ]
-        person = self.person.person_id
-        self._library.write_async(lambda tx: self._library.studies.opened(tx, study_instance_uid, person))
-        images = Images(self._library.objects, self._loop, lambda: self._announce(Changes(view=True, images=True)))
-        for opened in (current, *priors):
-            images.add(opened.study, opened.display_sets)
-        desk = FindingsDesk(
-            self._library,
-            self._reads,
-            self._parts.catalogue,
-            current,
-            person,
-            self._loop,
-            self._announce,
-            self._say,
-            lambda finding: place_words(current, finding),
-        )
-        own = OwnHangings(self._library, person)
-        room = ReadingRoom(current, priors, images, desk, self._announce, self.is_demo, self._say, own.protocols())
-        room.texts = templates(self.language)
-        room.saved = SavedObjects((current, *priors), room.content, images, self._library.objects, self._announce)
-        reports = ReportDesk(
+        from app.session.opening import Opening
+
+        opening = Opening(
             library=self._library,
-            current=current,
-            priors=tuple(priors),
-            desk=desk,
-            room=room,
-            images=images,
+            loop=self._loop,
             person=self.person,
+            headers=self._headers,
+            reads=self._reads,
+            catalogue=self._parts.catalogue,
             signer=self._parts.signer,
             sync=self._parts.sync,
             tasks=self._tasks,
             announce=self._announce,
-            notice=self._say,
+            say=self._say,
+            history=self._list.history,
+            is_demo=self.is_demo,
             language=self.language,
         )
-        self._images = images
-        self.reading = ReadingSession(
-            current,
-            room,
-            desk,
-            reports,
-            images,
-            lambda: self._list.history(study_instance_uid),
-            self._announce,
-            self._say,
-            lambda: self._reads.retry(study_instance_uid),
-            priors,
-        )
-        self.reading.hangings = HangingVerbs(own, room, self._say)
-        self.reading.mount = MountDesk(room, self._library, self.person.person_id)
-        self.reading.saved = SavedDesk(room, room.saved, Documents(images, self._library.objects, self._announce))
-        self.reading.calibration = CalibrationDesk(
-            self._library,
-            lambda: self.person.person_id,
-            self._headers,
-            images,
-            desk,
-            self._announce,
-            study_instance_uid,
-        )
-        self.reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
-        self.reading.teeth = TeethDesk(self._library, current, desk, self.person, self._announce)
-        room.labels = ToothNumbers(self.reading.teeth)
-        self.reading.guidelines = GuidelineDesk(
-            self._library,
-            current.study,
-            tuple(p.study.study_datetime for p in priors),
-            desk,
-            reports,
-            self.person,
-            self._announce,
-        )
-        if not self._reads.results(study_instance_uid):
-            # Imported by the command line, or the programme died before it was planned.
-            self._reads.arrived(study_instance_uid, first=True)
-        self._reads.prefer(study_instance_uid)
-        kept = self._library.recovery.load(person)
-        if kept is not None and kept.get("study") == study_instance_uid:
-            restore(room, kept)
+        self.reading, self._images = opening.open(study_instance_uid)
         self.reading.on_layout = lambda: self._loop.post(lambda: self._keep_open(study_instance_uid))
         self._keep_open(study_instance_uid)
         self._announce(Changes(study=True, layout=True, view=True, findings=True, second_read=True, report=True))
@@ -413,7 +335,7 @@ class Workstation:
     def _keep_open(self, uid: str) -> None:
         if self.reading is None or self.reading.study.study_instance_uid != uid:
             return
-        person, state = self.person.person_id, state_of(uid, self.reading.room)
+        person, state = self.person.person_id, self.reading.state_to_keep()
         self._library.write_async(lambda tx: self._library.recovery.save(tx, person, state))
 
     @property

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 _log = logging.getLogger(__name__)
 _MODULES = (
+    "app.session.opening",
     "app.ui.reading.screen",
     "app.dicom.frame_pixels",
     "app.viewer.compositor",

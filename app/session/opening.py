@@ -1,0 +1,156 @@
+"""From a study in the list to an open one: everything that a reading session is made of, put together in one place.
+
+Imported when the first study is opened (or ahead of it, beside the list): the list stands without any of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.ai.catalogue import Catalogue
+from app.domain.messages import templates
+from app.domain.person import Person
+from app.domain.ports import MainLoop
+from app.domain.study import Study
+from app.security.redaction import REDACTOR
+from app.session.calibration_desk import CalibrationDesk
+from app.session.documents import Documents
+from app.session.findings_desk import FindingsDesk
+from app.session.guideline_desk import GuidelineDesk
+from app.session.images import Images
+from app.session.layout_recovery import restore
+from app.session.mount_desk import MountDesk
+from app.session.own_hangings import HangingVerbs, OwnHangings
+from app.session.print_desk import PrintDesk
+from app.session.reading_room import OpenStudy, ReadingRoom
+from app.session.reading_session import ReadingSession, place_words
+from app.session.report_desk import ReportDesk, Signer
+from app.session.saved_desk import SavedDesk
+from app.session.saved_objects import SavedObjects
+from app.session.second_read import SecondReads
+from app.session.study_headers import StudyHeaders
+from app.session.sync_service import SyncService
+from app.session.tasks import TaskRunner
+from app.session.teeth_desk import TeethDesk
+from app.session.tooth_numbers import ToothNumbers
+from app.session.views import Changes, HistoryEntry, Notice
+from app.store.library import Library
+
+
+def _identifiers(study: Study) -> tuple[str, ...]:
+    """What must not be written into a log once a study is open."""
+    patient, name = study.patient, study.patient.name
+    names = (name.alphabetic, name.ideographic, name.phonetic, name.display())
+    return (*names, patient.patient_id, patient.birth_date, study.accession_number, study.referring_physician)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the workstation hands over."""
+
+    library: Library
+    loop: MainLoop
+    person: Person
+    headers: StudyHeaders
+    reads: SecondReads
+    catalogue: Catalogue
+    signer: Signer
+    sync: SyncService
+    tasks: TaskRunner
+    announce: Callable[[Changes], None]
+    say: Callable[[Notice], None]
+    history: Callable[[str], tuple[HistoryEntry, ...]]
+    is_demo: bool
+    language: str
+
+    def open(self, uid: str) -> tuple[ReadingSession, Images]:
+        """The study with its priors of the same patient. Main thread."""
+        current = OpenStudy(self.headers.study(uid), self.headers.display_sets(uid))
+        REDACTOR.know(_identifiers(current.study))
+        priors = [
+            OpenStudy(self.headers.study(r.study_instance_uid), self.headers.display_sets(r.study_instance_uid))
+            for r in self.library.studies.of_patient(uid)
+            if r.study_instance_uid != uid
+            and r.study_datetime <= current.study.study_datetime
+            and current.study.patient.key == self.headers.study(r.study_instance_uid).patient.key
+        ]
+        person = self.person.person_id
+        self.library.write_async(lambda tx: self.library.studies.opened(tx, uid, person))
+        images = Images(self.library.objects, self.loop, lambda: self.announce(Changes(view=True, images=True)))
+        for opened in (current, *priors):
+            images.add(opened.study, opened.display_sets)
+        desk = FindingsDesk(
+            self.library,
+            self.reads,
+            self.catalogue,
+            current,
+            person,
+            self.loop,
+            self.announce,
+            self.say,
+            lambda finding: place_words(current, finding),
+        )
+        own = OwnHangings(self.library, person)
+        room = ReadingRoom(current, priors, images, desk, self.announce, self.is_demo, self.say, own.protocols())
+        room.texts = templates(self.language)
+        room.saved = SavedObjects((current, *priors), room.content, images, self.library.objects, self.announce)
+        reports = ReportDesk(
+            library=self.library,
+            current=current,
+            priors=tuple(priors),
+            desk=desk,
+            room=room,
+            images=images,
+            person=self.person,
+            signer=self.signer,
+            sync=self.sync,
+            tasks=self.tasks,
+            announce=self.announce,
+            notice=self.say,
+            language=self.language,
+        )
+        reading = ReadingSession(
+            current,
+            room,
+            desk,
+            reports,
+            images,
+            lambda: self.history(uid),
+            self.announce,
+            self.say,
+            lambda: self.reads.retry(uid),
+            priors,
+        )
+        reading.hangings = HangingVerbs(own, room, self.say)
+        reading.mount = MountDesk(room, self.library, self.person.person_id)
+        reading.saved = SavedDesk(room, room.saved, Documents(images, self.library.objects, self.announce))
+        reading.calibration = CalibrationDesk(
+            self.library,
+            lambda: self.person.person_id,
+            self.headers,
+            images,
+            desk,
+            self.announce,
+            uid,
+        )
+        reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
+        reading.teeth = TeethDesk(self.library, current, desk, self.person, self.announce)
+        room.labels = ToothNumbers(reading.teeth)
+        reading.guidelines = GuidelineDesk(
+            self.library,
+            current.study,
+            tuple(p.study.study_datetime for p in priors),
+            desk,
+            reports,
+            self.person,
+            self.announce,
+        )
+        if not self.reads.results(uid):
+            # Imported by the command line, or the programme died before it was planned.
+            self.reads.arrived(uid, first=True)
+        self.reads.prefer(uid)
+        kept = self.library.recovery.load(person)
+        if kept is not None and kept.get("study") == uid:
+            restore(room, kept)
+        return reading, images
