@@ -38,6 +38,8 @@ CROPS: Mapping[str, Crop] = {
     "head_off": (0.0, 1.0, 0.0, 1.0, 0.0, 0.5),
 }
 """Message ids ``crop.<name>``. Halves of the patient-aligned box: x grows to the left, y to the back, z to the head."""
+BOX_ZOOM = 0.75
+"""At which a box's handles stand inside the pane from every side."""
 SIGHTS: Mapping[str, tuple[Point3, Point3]] = {
     "front": ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0)),
     "back": ((-1.0, 0.0, 0.0), (0.0, 0.0, -1.0)),

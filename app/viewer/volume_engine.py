@@ -24,8 +24,8 @@ from app.viewer.mesh import Mesh
 from app.viewer.volume_scene import serve_fine, serve_quick
 
 T = TypeVar("T")
-_KEPT = 3
-"""Volumes that a process keeps."""
+_KEPT = 2
+"""Parts of volumes that a process keeps."""
 _KEPT_SURFACES = 48
 _LONGEST_S = 60.0
 _STOP = b'{"do": "stop"}'

@@ -92,11 +92,26 @@ class _Known:
 
 _known: weakref.WeakKeyDictionary[Volume, _Known] = weakref.WeakKeyDictionary()
 _first = threading.Lock()
+_living = 0
 
 
 def _of(volume: Volume) -> _Known:
+    global _living
     with _first:
-        return _known.setdefault(volume, _Known())
+        found = _known.get(volume)
+        if found is None:
+            found = _known[volume] = _Known()
+            _living += 1
+            weakref.finalize(volume, _gone).atexit = False
+        return found
+
+
+def _gone() -> None:
+    """With the last volume its processes end: their memory is needed elsewhere."""
+    global _living
+    _living -= 1
+    if not _living:
+        threading.Thread(target=lambda: [engine.forget() for engine in (quick, fine)], daemon=True).start()
 
 
 def render_volume(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidgetAction
 
-from app.session.rendered_panes import CROPS, SIGHTS, SolidPart
+from app.session.rendered_panes import BOX_ZOOM, CROPS, SIGHTS, SolidPart
 from app.session.views import Words
 from app.ui.i18n import tr
+from app.ui.icons import icon
 from app.ui.reading.crop_panel import CropPanel
 
 if TYPE_CHECKING:
@@ -25,9 +27,7 @@ def add_volume_actions(menu: QMenu, reading: ReadingSession) -> bool:
     for surfaces in (False, True):
         for name, chosen in looks:
             if name.startswith("surface_") == surfaces:
-                action = menu.addAction(tr(f"volume.{name}"))
-                action.setCheckable(True)
-                action.setChecked(chosen)
+                action = _choice(menu, tr(f"volume.{name}"), chosen)
                 action.triggered.connect(lambda _=False, n=name: room.change_view(volume_preset=n))
         menu.addSeparator()
     sights = menu.addMenu(tr("sight.title"))
@@ -39,21 +39,29 @@ def add_volume_actions(menu: QMenu, reading: ReadingSession) -> bool:
     return True
 
 
+def _choice(menu: QMenu, text: str, chosen: bool) -> QAction:
+    """An entry that shows by a tick that it is in force."""
+    action = menu.addAction(text)
+    action.setCheckable(True)
+    action.setChecked(chosen)
+    if chosen:
+        action.setIcon(icon("check"))
+    return action
+
+
 def _add_crops(menu: QMenu, room: ReadingRoom) -> None:
     view = room.pane(room.active).view
     crops = menu.addMenu(tr("crop.title"))
-    box = crops.addAction(tr("crop.box"))
-    box.setCheckable(True)
-    box.setChecked(view.crop_box)
-    box.triggered.connect(lambda: room.change_view(crop_box=not view.crop_box))
+    # With its handles the whole box has to be in the pane.
+    zoom = view.zoom if view.crop_box else min(view.zoom, BOX_ZOOM)
+    box = _choice(crops, tr("crop.box"), view.crop_box)
+    box.triggered.connect(lambda: room.change_view(crop_box=not view.crop_box, zoom=zoom))
     numbers = QWidgetAction(crops)
     numbers.setDefaultWidget(CropPanel(room))
     crops.addAction(numbers)
     crops.addSeparator()
     for name, crop in CROPS.items():
-        action = crops.addAction(tr(f"crop.{name}"))
-        action.setCheckable(True)
-        action.setChecked(view.crop == crop)
+        action = _choice(crops, tr(f"crop.{name}"), view.crop == crop)
         action.triggered.connect(lambda _=False, c=crop: room.change_view(crop=c))
 
 
@@ -65,9 +73,7 @@ def _add_parts(menu: QMenu, room: ReadingRoom, parts: tuple[SolidPart, ...]) -> 
         listed = menu.addMenu(tr(title))
         for part in parts:
             text = tr(part.title) if isinstance(part.title, Words) else part.title
-            action = listed.addAction(text)
-            action.setCheckable(True)
-            action.setChecked(pane.only_mask == part.part_id and pane.hide_mask == hide)
+            action = _choice(listed, text, pane.only_mask == part.part_id and pane.hide_mask == hide)
             action.triggered.connect(lambda _=False, i=part.part_id, h=hide: room.show_only(i, h))
     everything = menu.addAction(tr("volume.all"))
     everything.setEnabled(bool(pane.only_mask))
