@@ -6,7 +6,8 @@ and smooth interpolation and paints onto the same kind of surface (VTK: off-scre
 Scrolling goes through images that a loader has made ready (decoded; pyramid level made), as every viewer prefetches; the
 time to make one ready is printed beside. While moving the overlay is at half resolution and a zoomed picture lies at
 ratios of whole numbers, less than half a pixel off what was asked for (``viewer/quick_zoom.py``); the exact frame at rest
-is timed too. Bars: 95th percentile of our frames <= 8 ms at 1024 x 1024 and <= 16 ms at 2560 x 1440, and each cell's
+is timed too. ``cpu``: processor time of all threads and its ratio to the least of the smooth peers, for machines that are
+not idle. Bars: 95th percentile of our frames <= 8 ms at 1024 x 1024 and <= 16 ms at 2560 x 1440, and each cell's
 median below every smooth peer's.
 """
 
@@ -296,14 +297,16 @@ class Vtk:
         painter.end()
 
 
-def _times(painter: Any, operation: str, kind: Kind, first: int, n: int) -> list[float]:
-    """Milliseconds of n successive frames of a gesture."""
+def _times(painter: Any, operation: str, kind: Kind, first: int, n: int, used: list[float] | None = None) -> list[float]:
+    """Milliseconds of n successive frames of a gesture; ``used`` takes those of the processor, all threads together."""
     out = []
     for k in range(n):
         state = _step(operation, first + k, kind)
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         painter.show(*state)
         out.append((time.perf_counter() - start) * 1e3)
+        if used is not None:
+            used.append((time.process_time() - cpu) * 1e3)
     return out
 
 
@@ -332,7 +335,7 @@ def main() -> int:
     app = QApplication.instance() or QApplication(sys.argv[:1])
     rounds, per_round, peer_frames = (4, 10, 1) if arguments.quick else (10, 20, 3)
     rows: list[list[object]] = []
-    cells: dict[str, dict[str, float]] = {}
+    cells: dict[str, dict[str, Any]] = {}
     worst_ratio, worst_cell = 1e9, ""
     worst_p95 = dict.fromkeys(SIZES, 0.0)
     made_ready = {}
@@ -355,14 +358,15 @@ def main() -> int:
             _check_same_picture([ours, *peers])
             for operation in OPERATIONS:
                 times: dict[str, list[float]] = {p.name: [] for p in (ours, *peers)}
+                used: dict[str, list[float]] = {p.name: [] for p in (ours, *peers)}
                 rest: list[float] = []
                 for n in range(3):
                     ours.show(*_step(operation, n, kind))
                 for r in range(rounds):
-                    times[ours.name] += _times(ours, operation, kind, 1 + r * per_round, per_round)
+                    times[ours.name] += _times(ours, operation, kind, 1 + r * per_round, per_round, used[ours.name])
                     rest += _times(exact, operation, kind, 1 + r * 2, 2)
                     for peer in peers:
-                        times[peer.name] += _times(peer, operation, kind, 1 + r * peer_frames, peer_frames)
+                        times[peer.name] += _times(peer, operation, kind, 1 + r * peer_frames, peer_frames, used[peer.name])
                 median = {name: statistics.median(t) for name, t in times.items()}
                 p95 = float(np.percentile(times[ours.name], 95))
                 smooth = {name: median[name] for name in median if name not in (ours.name, "pyqtgraph nearest")}
@@ -371,12 +375,28 @@ def main() -> int:
                 cells[name] = {
                     **{k: round(v, 3) for k, v in median.items()}, "p95": round(p95, 3),
                     "exact_at_rest": round(statistics.median(rest), 3), "ratio": round(ratio, 2),
+                    "processor_ms": {name: round(statistics.median(t), 2) for name, t in used.items()},
                 }  # fmt: skip
+                cpu = {n: statistics.median(t) for n, t in used.items()}
+                cpu_ratio = min(cpu[n] for n in smooth) / cpu[ours.name]
                 rows.append([name, median[ours.name], p95, statistics.median(rest), *(median[p.name] for p in peers), ratio])
+                rows[-1] += [cpu[ours.name], cpu_ratio]
                 if ratio < worst_ratio:
                     worst_ratio, worst_cell = ratio, name
                 worst_p95[size_name] = max(worst_p95[size_name], p95)
-    header = ["cell (ms)", "median", "p95", "exact", "pyqtgraph", "VTK slice", "VTK reslice", "pg nearest", "ratio"]
+    header = [
+        "cell (ms)",
+        "median",
+        "p95",
+        "exact",
+        "pyqtgraph",
+        "VTK slice",
+        "VTK reslice",
+        "pg nearest",
+        "ratio",
+        "cpu ms",
+        "cpu ratio",
+    ]
     _bench.table(rows, header)
     _bench.say(f"made ready ahead by the loader, once per image (fit, 1024x1024), ms: {made_ready}")
     app.processEvents()
