@@ -216,3 +216,24 @@ def test_ten_bits_below_bit_eleven_with_a_sign(tmp_path: Path) -> None:
     d = flat(stored << 2, "1.2.840.10008.5.1.4.1.1.7.3", "OT", BitsStored=10, HighBit=11, PixelRepresentation=1)
     pixels, _ = read(save(d, tmp_path / "h.dcm"))
     assert pixels.values.tolist() == stored.tolist()
+
+
+@pytest.mark.parametrize("marker", [0x70, 0x71, 0x72, 0x73, 0x75, 0x76, 0x77, 0x79])
+def test_what_part_2_does_to_values_is_refused_by_name(tmp_path: Path, marker: int) -> None:
+    """OpenJPEG steps over the marker and hands out the values as if it were not there."""
+    stream = imagecodecs.jpeg2k_encode(RAMP, level=0, codecformat="j2k", reversible=True)
+    at = stream.index(b"\xff\x52")
+    changed = stream[:at] + bytes([0xFF, marker, 0, 4, 0, 0]) + stream[at:]
+    path = compressed(flat(RAMP, "1.2.840.10008.5.1.4.1.1.7", "OT"), [changed], tmp_path / "p.dcm", "1.2.840.10008.1.2.4.92")
+    with pytest.raises(ProblemError, match="jpeg2000_part_2"):
+        read(path)
+
+
+@pytest.mark.parametrize("tail", [52, 54, 56, *range(58, 67)])
+def test_retired_jpeg_processes_are_refused_by_name(tmp_path: Path, tail: int) -> None:
+    d = flat(RAMP, "1.2.840.10008.5.1.4.1.1.7", "OT")
+    path = compressed(d, [imagecodecs.jpeg8_encode(RAMP)], tmp_path / "r.dcm", "1.2.840.10008.1.2.4.50")
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.4.50", f"1.2.840.10008.1.2.4.{tail}".encode()))
+    (refused,) = scan([path]).refused
+    assert refused.problem.code == "dicom.transfer_syntax_unsupported"
+    assert "retired" in str(refused.problem.params["name"])

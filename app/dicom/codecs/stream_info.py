@@ -117,6 +117,9 @@ def jpeg2000_info(stream: bytes) -> StreamInfo:
         elif marker == 0xFF52 and pos + 14 <= len(stream):
             mct = stream[pos + 8] == 1
             reversible = stream[pos + 13] == 1
+        elif marker in _PART_2:
+            # Decoders step over what they do not know and hand out other values in silence.
+            raise fail("dicom.jpeg2000_part_2", kept_safe="kept.original", what=_PART_2[marker])
         elif marker in (0xFF90, 0xFFD9) or marker < 0xFF00:
             break
         pos += 2 + length
@@ -132,6 +135,19 @@ def jpeg2000_info(stream: bytes) -> StreamInfo:
         uses_mct=mct,
         reversible=reversible,
     )
+
+
+_PART_2 = {
+    0xFF70: "DCO",
+    0xFF71: "VMS",
+    0xFF72: "DFS",
+    0xFF73: "ADS",
+    0xFF75: "MCC",
+    0xFF76: "NLT",
+    0xFF77: "MCO",
+    0xFF79: "ATK",
+}
+"""Markers of ISO 15444-2 that change values: offsets, masks, wavelets of their own, transforms across components."""
 
 
 def _tile_parts_whole(stream: bytes, pos: int) -> bool:

@@ -31,6 +31,10 @@ _HD_ROWS = 720
 """A stream of this height or more that names no matrix is BT.709, a smaller one BT.601."""
 
 
+_TAILS = (b"\x9b\x55\xd2\x6e" * 16, b"\x64\xaa\x2d\x91" * 16)
+"""Bits of both kinds, without a start code."""
+
+
 class Damaged(Exception):
     """The stream is no video, or is damaged before this frame; the text says where, without any content of it."""
 
@@ -61,6 +65,7 @@ class OpenVideo:
         self._began = self._next = 0
         self._given: set[int] = set()
         self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._last_cut: bool | None = None
         self._order = self._order_of(shown)
         self._place = {packet: n for n, packet in enumerate(self._order)}
         self.about = self._about()
@@ -142,6 +147,38 @@ class OpenVideo:
             raise Damaged(f"frame {frame + 1}")
         return self._kept[wanted]
 
+    def _cut(self, frame: int, decoded: Any) -> bool:
+        """The stream ends inside its last picture: bytes put after it change what is decoded.
+
+        A picture that is whole says where it ends, and what follows is not read. Nothing else in a byte stream (ISO 14496-10
+        annex B) tells a picture of which the last bytes are missing. Decoders of MPEG-2 notice it themselves.
+        """
+        if self._last_cut is None:
+            data = bytes(self._packets[-1]).rstrip(b"\0")  # zeros are padding: a picture's last byte holds its stop bit
+            start = self._start_of(frame)
+            self._last_cut = False
+            byte_stream = self._codec in ("h264", "hevc") and (data[:3] == b"\0\0\1" or data[:4] == b"\0\0\0\1")
+            for tail in _TAILS if byte_stream else ():
+                last = av.Packet(data + tail)
+                last.pts = last.dts = len(self._packets) - 1
+                again = self._run([*self._packets[start:-1], last, None], len(self._packets) - 1)
+                if again is None or not _same(again, decoded):
+                    self._last_cut = True
+                    break
+        return self._last_cut
+
+    def _run(self, packets: list[Any], wanted: int) -> Any:
+        """One picture out of a run of packets; None where the decoder stops."""
+        decoder = self._fresh()
+        try:
+            for packet in packets:
+                for decoded in decoder.decode(packet):
+                    if int(decoded.pts) == wanted and not decoded.is_corrupt:
+                        return decoded
+        except av.FFmpegError:
+            return None
+        return None
+
     def _keep(self, packet: int, decoded: Any) -> None:
         self._kept[packet] = decoded
         size = decoded.width * decoded.height * 3 // 2
@@ -151,6 +188,8 @@ class OpenVideo:
     def picture(self, frame: int, samples: int) -> Rgb:
         """(rows, columns, 3) RGB, or (rows, columns) luma in full range. Raises ``Damaged``."""
         decoded = self._decoded(frame)
+        if self._order[frame] == len(self._packets) - 1 and self._cut(frame, decoded):
+            raise Damaged(f"frame {frame + 1}")
         matrix = _matrix(decoded)
         out = decoded.reformat(
             format="rgb24" if samples == 3 else "gray",
@@ -163,6 +202,10 @@ class OpenVideo:
         )
         values: Rgb = np.ascontiguousarray(out.to_ndarray(), dtype=np.uint8)
         return values
+
+
+def _same(one: Any, other: Any) -> bool:
+    return all(bytes(a) == bytes(b) for a, b in zip(one.planes, other.planes, strict=True))
 
 
 def _is_full(frame: Any) -> bool:
