@@ -99,7 +99,7 @@ def heat_levels(layer: HeatmapLayer, uid: str, resolved: ResolvedView, draft: bo
         backward = resolved.px_from_pane.copy()
         backward[:, :2] *= 2.0
         target = ResolvedView(resolved.view, half, resolved.geometry, forward, backward)
-    values = sample_heatmap(layer.heatmap, uid, target)
+    values = sample_heatmap(layer.heatmap, uid, target, quick=draft)
     if values is None:
         return None
     level = np.empty(values.shape, dtype=np.uint8)

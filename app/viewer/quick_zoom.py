@@ -52,12 +52,14 @@ def steps_for(start: float, step: float, count: int, length: int) -> Steps | Non
 
     ``length``: source pixels there are, of which ``RIM`` on either side only repeat the edge.
     """
+    if step <= 0:
+        return None
     last = start + step * (count - 1)
     top, bottom = math.floor(start), math.ceil(last) + 1
     spare = max(_SPARE_LEAST, min(_SPARE, int(_SPARE_SHARE * count * step)))
     first = np.arange(max(0, top - spare), top + 1)[:, None]
     end = np.arange(bottom, min(length, bottom + spare) + 1)[None, :]
-    if step <= 0 or first.size == 0 or end.size == 0:
+    if first.size == 0 or end.size == 0:
         return None
     taken = end - first
     made = np.round(taken / step)
@@ -72,6 +74,26 @@ def steps_for(start: float, step: float, count: int, length: int) -> Steps | Non
     if not off[best] <= MOST_OFF_PX:
         return None
     return Steps(int(first[best[0], 0]), int(taken[best]), int(made[best]), int(skipped[best]))
+
+
+def quick_sample(source: Values, index_from_dst: npt.NDArray[np.float64], size: tuple[int, int]) -> Values | None:
+    """(h, w) of ``source`` within half a pixel of the asked places; None where that cannot be, or would leave ``source``.
+
+    ``index_from_dst``: destination (x, y) corner px to source (column, row) indices.
+    """
+    m = index_from_dst
+    if m[0, 1] != 0.0 or m[1, 0] != 0.0:
+        return None
+    found = []
+    for axis in (0, 1):
+        steps = steps_for(m[axis, axis] * 0.5 + m[axis, 2], m[axis, axis], size[axis], source.shape[1 - axis])
+        if steps is None:
+            return None
+        found.append(steps)
+    x, y = found
+    piece = source[y.first : y.first + y.taken, x.first : x.first + x.taken]
+    made = cv2.resize(piece, (x.made, y.made), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(made)[y.skipped : y.skipped + size[1], x.skipped : x.skipped + size[0]]
 
 
 @dataclass(frozen=True, eq=False)

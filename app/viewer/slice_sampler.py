@@ -20,6 +20,7 @@ from app.domain.finding import Heatmap
 from app.domain.geometry import PlaneGeometry, Point3, VolumeGeometry
 from app.domain.volume import Volume
 from app.viewer.pyramid import RIM, PreparedImage
+from app.viewer.quick_zoom import quick_sample
 from app.viewer.reslice import OUTSIDE, reslice
 from app.viewer.view_state import (
     ImageGeometry,
@@ -306,8 +307,13 @@ def constant_axis(matrix: npt.NDArray[np.float64]) -> int | None:
     return still[0] if len(still) == 1 else None
 
 
-def sample_grid(owner: Any, voxels: Values, geometry: VolumeGeometry, resolved: ResolvedView) -> npt.NDArray[np.float32]:
-    """Any scalar grid (heatmap, mask, second volume) on the plane that a pane shows; 0 outside the grid."""
+def sample_grid(
+    owner: Any, voxels: Values, geometry: VolumeGeometry, resolved: ResolvedView, quick: bool = False
+) -> npt.NDArray[np.float32]:
+    """Any scalar grid (heatmap, mask, second volume) on the plane that a pane shows; 0 outside the grid.
+
+    ``quick``: within half a pixel, while something moves.
+    """
     matrix = index_from_pane(resolved, geometry)
     axis = constant_axis(matrix)
     if axis is None:
@@ -329,15 +335,24 @@ def sample_grid(owner: Any, voxels: Values, geometry: VolumeGeometry, resolved: 
     # What is left has (rows, columns) = the two other array axes, the later one running fastest.
     others = [a for a in (0, 1, 2) if a != axis]
     m = matrix[[others[0], others[1]]][:, [0, 1, 3]]
-    return np.asarray(_warp(np.ascontiguousarray(flat), m, resolved.size), dtype=np.float32)
+    flat = np.ascontiguousarray(flat)
+    if quick:
+        wider = np.asarray(cv2.copyMakeBorder(flat, RIM, RIM, RIM, RIM, cv2.BORDER_CONSTANT, value=0))
+        found = quick_sample(wider, m + np.array([[0.0, 0.0, RIM], [0.0, 0.0, RIM]]), resolved.size)
+        if found is not None:
+            return np.asarray(found, dtype=np.float32)
+    return np.asarray(_warp(flat, m, resolved.size), dtype=np.float32)
 
 
 _films: weakref.WeakKeyDictionary[Any, PreparedImage] = weakref.WeakKeyDictionary()
 _films_lock = threading.Lock()
 
 
-def sample_film_grid(owner: Any, values: Values, resolved: ResolvedView) -> npt.NDArray[np.float32]:
-    """A grid that spans a whole film at its own resolution, on the pane; 0 beyond the film's edge."""
+def sample_film_grid(owner: Any, values: Values, resolved: ResolvedView, quick: bool = False) -> npt.NDArray[np.float32]:
+    """A grid that spans a whole film at its own resolution, on the pane; 0 beyond the film's edge.
+
+    ``quick``: within half a pixel, while something moves.
+    """
     rows, columns = values.shape
     with _films_lock:
         prepared_grid = _films.get(owner)
@@ -347,23 +362,26 @@ def sample_film_grid(owner: Any, values: Values, resolved: ResolvedView) -> npt.
     m[0] *= columns / resolved.geometry.columns
     m[1] *= rows / resolved.geometry.rows
     m[:, 2] += RIM - 0.5
-    out = np.asarray(_warp(prepared_grid.level(0), m, resolved.size), dtype=np.float32)
+    found = quick_sample(prepared_grid.level(0), m, resolved.size) if quick else None
+    out = np.asarray(_warp(prepared_grid.level(0), m, resolved.size) if found is None else found, dtype=np.float32)
     outside = outside_of(resolved)
     if outside is not None:
         out[outside] = 0.0
     return out
 
 
-def sample_heatmap(heatmap: Heatmap, sop_instance_uid: str, resolved: ResolvedView) -> npt.NDArray[np.float32] | None:
+def sample_heatmap(
+    heatmap: Heatmap, sop_instance_uid: str, resolved: ResolvedView, quick: bool = False
+) -> npt.NDArray[np.float32] | None:
     """Absolute probabilities on the pane; None when the heatmap belongs to another image or frame of reference."""
     if heatmap.geometry is None:
         if heatmap.sop_instance_uid and heatmap.sop_instance_uid != sop_instance_uid:
             return None
-        return sample_film_grid(heatmap, heatmap.values, resolved)
+        return sample_film_grid(heatmap, heatmap.values, resolved, quick)
     plane = resolved.geometry.plane
     if plane is None:
         return None
     theirs, ours = heatmap.geometry.frame_of_reference_uid, plane.frame_of_reference_uid
     if theirs and ours and theirs != ours:
         return None
-    return sample_grid(heatmap, heatmap.values, heatmap.geometry, resolved)
+    return sample_grid(heatmap, heatmap.values, heatmap.geometry, resolved, quick)
