@@ -123,7 +123,6 @@ class Opening:
             priors,
         )
         reading.hangings = HangingVerbs(own, room, self.say)
-        reading.mount = MountDesk(room, self.library, self.person.person_id)
         reading.saved = SavedDesk(room, room.saved, Documents(images, self.library.objects, self.announce))
         reading.calibration = CalibrationDesk(
             self.library,
@@ -153,4 +152,7 @@ class Opening:
         kept = self.library.recovery.load(person)
         if kept is not None and kept.get("study") == uid:
             restore(room, kept)
+        reading.mount = MountDesk(
+            room, self.library, self.person.person_id
+        )  # what the dentist laid goes before a restored layout
         return reading, images

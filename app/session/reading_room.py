@@ -25,7 +25,7 @@ from app.session.picture import Drawer, PictureRequest, ShownMark
 from app.session.registrations import Registrations
 from app.session.room_tools import RoomTools
 from app.session.saved_objects import SavedObjects
-from app.session.second_images import SecondImages, hung_over
+from app.session.second_images import Beside, SecondImages, hung_over
 from app.session.views import Changes, Notice
 from app.viewer.compositor import SampleCache, geometry_of, voi_of
 from app.viewer.decorations import Style
@@ -363,7 +363,7 @@ class ReadingRoom:
         self._images.showing(refs, self.shown_sets() | {p.over.display_set_id for p in self._panes.values() if p.over})
         layer = self.image_layer(pane)
         overlay = self._owner.overlay()
-        style = Style(scale, self.text_width, self.corner_texts)
+        style = Style(scale, self.text_width, self.corner_texts, self._layout == "mount18")
         cache = self._caches.setdefault(pane_id, SampleCache())
         view = pane.view
         layers: list[Layer] = []
@@ -465,8 +465,14 @@ class ReadingRoom:
             len(chosen.frames) if chosen else 1,
             self._owner.annotations(),
             self._owner.selected_id(),
-            self.second.dose(pane, layer),
+            self._beside(pane, layer),
         )
+
+    def _beside(self, pane: PaneState, layer: ImageLayer) -> Beside:
+        """The dose of a plan and the values of maps at a place, for the probe."""
+        dose = self.second.dose(pane, layer)
+        maps = self.saved.beside(layer) if self.saved is not None else None
+        return dose if maps is None else lambda point_mm, px: (*dose(point_mm, px), *maps(point_mm, px))
 
     def _tool_for(self, pane_id: str, name: str) -> Tool:
         key = f"{pane_id}/{name}"

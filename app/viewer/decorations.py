@@ -42,6 +42,8 @@ class Style:
     text_width: TextWidth = estimated_width
     corner_texts: bool = True
     """Off by one key: identity, laterality, orientation, remarks and AI labels stay."""
+    terse: bool = False
+    """A place in a full-mouth mount: only what rank 0 says, and the calibration in two words."""
 
     @property
     def font(self) -> float:
@@ -67,6 +69,8 @@ class _Item:
     bold: bool = False
     framed: bool = False
     large: bool = False
+    short: str = ""
+    """What a narrow pane says instead."""
 
 
 def _date(text: str) -> str:
@@ -169,7 +173,8 @@ def _bottom_left(info: PaneInfo, texts: Texts) -> list[_Item]:
     remarks = [_Item(f"remark{n}", text, 0, role) for n, (text, role) in enumerate(said.items())]
     if info.calibration_note:
         role = _NOTES.get(info.calibration_note, Role.WARNING)
-        remarks.append(_Item("calibration", say(texts, info.calibration_note), 0, role))
+        short = say(texts, "viewer.spacing.short") if role is Role.WARNING else ""
+        remarks.append(_Item("calibration", say(texts, info.calibration_note), 0, role, short=short))
     remarks += [_Item("state", say(texts, s), 0) for s in info.states]
     return [
         *remarks,
@@ -255,6 +260,8 @@ def _corner(
     shown = [
         i for i in items if i.text and (style.corner_texts or i.rank == 0) and (i.rank <= 1 or w >= _ROOMY * style.scale)
     ]
+    if style.terse:
+        shown = [replace(i, text=i.short or i.text) for i in shown if i.rank == 0]
     shown = [part for item in shown for part in _wrapped(item, w - 2 * style.margin, style)]
     lines = max(1, int((h * 0.42 - style.margin) / style.line))
     while len(shown) > lines and any(i.rank > 0 for i in shown):
@@ -509,7 +516,7 @@ def decorate(
     if point_mm is not None:
         out.extend(crosshair(resolved, point_mm, style))
     out.extend(marks)
-    out.extend(_letters(resolved, style, grey))
+    out.extend(_letters(resolved, style, grey)[: 2 if style.terse else 4])
     corners = [
         *_corner(_top_left(info, texts), size, False, False, style, grey),
         *_corner(_top_right(info, texts), size, True, False, style, grey),

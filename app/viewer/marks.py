@@ -266,8 +266,8 @@ def finding_primitives(
         points, shape = finding.location.contour_px, MarkShape.POLYGON
     else:
         shape = finding.shape
-    if shape is MarkShape.KEY_IMAGE:
-        return ()
+    if shape is MarkShape.KEY_IMAGE or (shape is MarkShape.CURVE and points is None):
+        return ()  # a curve has no extent of its own: off its plane it would only hide what is there
     if shape in WRITTEN or shape is MarkShape.ARROW:
         look = replace(look, words=look.words or finding.comment)
     if points is not None:

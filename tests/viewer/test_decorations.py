@@ -214,3 +214,13 @@ def test_a_plane_without_a_frame_of_reference_is_never_linked() -> None:
     resolved = resolve(ViewState(), (50, 50), ImageGeometry.of_plane(nowhere))
     across = PlaneGeometry((0, 5, -5), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), 1, 1, 10, 10)
     assert cross_reference(resolved, across) == ()
+
+
+def test_a_place_in_a_mount_says_who_and_what_must_be_known_in_few_words() -> None:
+    narrow = resolve(ViewState(), (190, 350), ImageGeometry(400, 500, 0.1, 0.1, False, detector_mm=True))
+    info = replace(INFO, prior=False, remarks=(), calibration_note="viewer.spacing.detector")
+    shown = texts(decorate(narrow, info, EN, style=Style(terse=True)))
+    assert shown["calibration"].text == "no mm"
+    assert {"identity", "laterality"} <= set(shown)
+    assert not {"study_date", "window", "zoom", "series"} & set(shown)
+    assert texts(decorate(narrow, info, EN))["calibration"].text != "no mm"

@@ -23,7 +23,7 @@ HEIGHT = 22
 
 class PlaceLabel(QWidget):
     def __init__(self, pane: Viewport) -> None:
-        super().__init__(pane)
+        super().__init__(pane.parentWidget())
         self.pane = pane
         self._title, self._has_film, self._guessed = "", False, False
         self._down: QPoint | None = None
@@ -31,14 +31,16 @@ class PlaceLabel(QWidget):
     def say(self, title: str, has_film: bool, guessed: bool) -> None:
         self._title, self._has_film, self._guessed = title, has_film, guessed
         self.setCursor(Qt.CursorShape.OpenHandCursor if has_film else Qt.CursorShape.ArrowCursor)
-        self.setToolTip(tr("ui.mount.drag") if has_film else "")
-        self.setAccessibleName(self.words())
+        guess = f"{tr('mount.guessed')}. " if guessed else ""
+        self.setToolTip(guess + tr("ui.mount.drag") if has_film else "")
+        self.setAccessibleName(f"{tr(Words(title))}, {tr('mount.guessed')}" if guessed else self.words())
         self.update()
 
     def words(self) -> str:
-        extra = tr("mount.guessed") if self._guessed else "" if self._has_film else tr("mount.no_film")
         name = tr(Words(self._title))
-        return f"{name} \u00b7 {extra}" if extra else name
+        if self._guessed:
+            return f"{name} ?"
+        return name if self._has_film else f"{name} \u00b7 {tr('mount.no_film')}"
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -80,15 +82,22 @@ class MountLabels:
         self._workstation = workstation
         self.labels: dict[str, PlaceLabel] = {}
 
+    @property
+    def height(self) -> int:
+        """What the panes leave free below them."""
+        mount = getattr(self._workstation.reading, "mount", None)
+        return HEIGHT if mount is not None and mount.here else 0
+
     def follow(self, panes: Mapping[str, Viewport]) -> None:
         reading = self._workstation.reading
         mount = getattr(reading, "mount", None)
         here = mount is not None and mount.here
         for gone in [i for i, label in self.labels.items() if not here or panes.get(i) is not label.pane]:
             label = self.labels.pop(gone)
+            label.hide()
+            label.deleteLater()
             if panes.get(gone) is label.pane:
-                label.hide()
-                label.deleteLater()
+                label.pane.named = False
         if not here or reading is None:
             return
         for state in reading.room.panes():
@@ -97,8 +106,9 @@ class MountLabels:
                 continue
             label = self.labels.get(state.pane_id) or self.labels.setdefault(state.pane_id, PlaceLabel(pane))
             label.say(state.title, bool(state.display_set_id), state.guessed)
-            label.setGeometry(1, pane.height() - HEIGHT - 1, pane.width() - 2, HEIGHT)
-            label.show()
+            label.setGeometry(pane.x(), pane.y() + pane.height(), pane.width(), HEIGHT)
+            label.setVisible(pane.isVisibleTo(pane.parentWidget()))
+            pane.named = True
 
     def exchange(self, pane_id: str, from_pane: str) -> None:
         mount = getattr(self._workstation.reading, "mount", None)

@@ -181,7 +181,7 @@ class PaneGrid(QWidget):
             if self._alone == box.pane_id:
                 pane.setGeometry(self.rect())
             else:
-                pane.setGeometry(left, top, right - left - GAP, bottom - top - GAP)
+                pane.setGeometry(left, top, right - left - GAP, bottom - top - GAP - self._mount.height)
         self._documents.place(self._panes)
         self._mount.follow(self._panes)
 

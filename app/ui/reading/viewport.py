@@ -75,6 +75,8 @@ class Viewport(QWidget):
         super().__init__(parent)
         self.pane_id = pane_id
         self.active = False
+        self.named = False
+        """Something over the pane says already what belongs here."""
         self.cross: tuple[float, float] | None = None
         """Where the keyboard points, in pixels of the widget."""
         self._picture: Any = None
@@ -161,7 +163,7 @@ class Viewport(QWidget):
             paint_text(painter, QRectF(box.left(), middle - 28, box.width(), 20), text, "secondary", align=CENTRE)
             width = min(200.0, box.width())
             paint_progress(painter, QRectF(box.center().x() - width / 2, middle, width, 4), fraction)
-        else:
+        elif not self.named:
             paint_text(
                 painter, QRectF(box.left(), middle - 10, box.width(), 20), tr("ui.reading.empty_pane"), "third", align=CENTRE
             )
