@@ -111,7 +111,7 @@ def read_real_world_values(data: bytes) -> dict[str, tuple[RealWorldMapping, ...
             raise fail("overlay.not_one")
         out: dict[str, tuple[RealWorldMapping, ...]] = {}
         for block in ds.get("ReferencedImageRealWorldValueMappingSequence") or ():
-            maps = tuple(m for i in block.get("RealWorldValueMappingSequence") or () if (m := _map(i)) is not None)
+            maps = tuple(m for i in block.get("RealWorldValueMappingSequence") or () if (m := map_of_item(i)) is not None)
             for image in block.get("ReferencedImageSequence") or ():
                 uid = str(image.get("ReferencedSOPInstanceUID", ""))
                 out[uid] = (*out.get(uid, ()), *maps)[:_MAX_MAPS]
@@ -124,7 +124,8 @@ def read_real_world_values(data: bytes) -> dict[str, tuple[RealWorldMapping, ...
     return out
 
 
-def _map(item: Any) -> RealWorldMapping | None:
+def map_of_item(item: Any) -> RealWorldMapping | None:
+    """A map of stored values out of an item that pydicom has read; None where it can be no map."""
     units = item.get("MeasurementUnitsCodeSequence")
     label = str(item.get("LUTExplanation", "") or item.get("LUTLabel", "") or "")
     ends = [

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from app.dicom import grids
 from app.dicom.lab_colour import rgb_of_lab
+from app.dicom.real_world import map_of_item
 from app.domain.finding import SegmentMask
 from app.domain.geometry import VolumeGeometry
+from app.domain.pixels import RealWorldMapping
 from app.domain.problem import Problem, ProblemError, Severity, fail
 from app.domain.saved_overlay import Contour, Fraction, OverlayKind, OverlayPart, Rgb, SavedOverlay, ValueMap
 
@@ -291,19 +293,13 @@ def _sources(ds: Any) -> tuple[str, ...]:
 
 
 def _value_map(ds: Any) -> SavedOverlay:
-    frames = _frames(ds).astype(np.float32)
     groups = list(ds.get("PerFrameFunctionalGroupsSequence") or [])
     shared = (ds.get("SharedFunctionalGroupsSequence") or [None])[0]
-    mapping = _mapping(shared) or (_mapping(groups[0]) if groups else None)
-    unit = quantity = ""
-    if mapping is not None:
-        slope, intercept = float(mapping.get("RealWorldValueSlope", 1.0)), float(mapping.get("RealWorldValueIntercept", 0.0))
-        if (slope, intercept) != (1.0, 0.0):
-            frames = frames * np.float32(slope) + np.float32(intercept)
-        codes = mapping.get("MeasurementUnitsCodeSequence")
-        unit = str(codes[0].get("CodeValue", "")) if codes else ""
-        quantity = str(mapping.get("LUTExplanation", "") or mapping.get("LUTLabel", "") or "")
-    geometry, values = grids.stack_frames(ds, groups, range(len(frames)), frames)
+    frames, kept, mapping = _real_values(_frames(ds), groups, shared)
+    unit, quantity = (mapping.unit, mapping.label) if mapping is not None else ("", "")
+    others = len(frames) - len(kept)
+    remarks = (Problem("overlay.other_maps", {"n": others}, Severity.NOTE),) if others else ()
+    geometry, values = grids.stack_frames(ds, groups, kept, frames)
     finite = values[np.isfinite(values)]
     low, high = (float(v) for v in np.percentile(finite, (0.5, 99.5))) if finite.size else (0.0, 1.0)
     if high <= low:
@@ -316,17 +312,42 @@ def _value_map(ds: Any) -> SavedOverlay:
         str(ds.SOPInstanceUID),
         OverlayKind.MAP,
         _title(ds, "SeriesDescription", "ContentDescription", "ContentLabel"),
-        value_map=ValueMap(
-            np.nan_to_num(values, nan=low), geometry, sources[0] if geometry is None else "", low, high, unit, quantity
-        ),
+        value_map=ValueMap(values, geometry, sources[0] if geometry is None else "", low, high, unit, quantity),
         frame_of_reference_uid=str(ds.get("FrameOfReferenceUID", "")),
         source_sop_instance_uids=_sources(ds),
+        remarks=remarks,
     )
 
 
-def _mapping(group: Any) -> Any:
+_AS_STORED = RealWorldMapping(1.0, 0.0, "")
+
+
+def _real_values(
+    stored: npt.NDArray[np.generic], groups: list[Any], shared: Any
+) -> tuple[npt.NDArray[np.float32], list[int], RealWorldMapping | None]:
+    """(values of all frames, NaN where the map says nothing; the frames of the first quantity; its map).
+
+    The map of a frame is the first of its own functional groups, else the shared one.
+    """
+    common = _mapping(shared)
+    maps = [_mapping(groups[n] if n < len(groups) else None) or common for n in range(len(stored))]
+    first = maps[0] if maps else None
+    out = stored.astype(np.float32)
+    kept = []
+    for n, found in enumerate(maps):
+        if (found is None) != (first is None) or (
+            found is not None and first is not None and (found.unit, found.label) != (first.unit, first.label)
+        ):
+            continue
+        kept.append(n)
+        if found is not None and replace(found, unit="", label="") != _AS_STORED:
+            out[n] = found.of_many(stored[n]).astype(np.float32)
+    return out, kept, first
+
+
+def _mapping(group: Any) -> RealWorldMapping | None:
     items = group.get("RealWorldValueMappingSequence") if group is not None else None
-    return items[0] if items else None
+    return map_of_item(items[0]) if items else None
 
 
 # -- RT structure set --------------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ class Quantity(StrEnum):
     FREQUENCY = "frequency"
     DOSE = "dose"
     """Absorbed dose at a point of a radiotherapy plan: Gy, or % of what the plan refers to."""
+    OVERLAY_VALUE = "overlay_value"
+    """Of a map that lies over the image, in its own unit."""
 
 
 @dataclass(frozen=True)

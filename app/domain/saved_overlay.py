@@ -59,7 +59,7 @@ class ValueMap:
     """A map of real values on its absolute scale ``low``..``high`` in ``unit``."""
 
     values: npt.NDArray[np.float32]
-    """``[k, j, i]`` on ``geometry``, or (rows, columns) over the whole source image."""
+    """``[k, j, i]`` on ``geometry``, or (rows, columns) over the whole source image; NaN where there is no value."""
     geometry: VolumeGeometry | None
     sop_instance_uid: str
     low: float

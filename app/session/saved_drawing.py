@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from app.domain.finding import SegmentMask
+from app.domain.geometry import Point2, Point3
+from app.domain.measurement import Measurement, Quantity
 from app.domain.presentation import PresentationState
 from app.domain.saved_overlay import OverlayPart, SavedOverlay, ValueMap
 from app.viewer.decorations import Style
+from app.viewer.grid_value import grid_value
 from app.viewer.layers import FractionLayer, ImageLayer, MaskLayer
 from app.viewer.presentation import shutter_mask
 from app.viewer.primitives import Anchor, ColourBar, Polyline, Primitive, Role, Text
@@ -119,6 +122,25 @@ def legend(parts: Sequence[OverlayPart], resolved: ResolvedView, style: Style) -
     if more:
         out.append(Text(x, y, f"+ {more}", size_px=style.font, plate=True, key="legend_more"))
     return out
+
+
+def values_there(
+    maps: Sequence[ValueMap], layer: ImageLayer, size: tuple[int, int] | None, point_mm: Point3 | None, px: Point2
+) -> tuple[Measurement, ...]:
+    """The value of every map at a place: nothing where it has none or belongs to another image."""
+    out = []
+    for found in maps:
+        value: float | None = None
+        if found.geometry is not None and point_mm is not None:
+            value = grid_value(found.values, found.geometry, point_mm)
+        elif found.geometry is None and size is not None and found.sop_instance_uid in ("", layer.sop_instance_uid):
+            rows, columns = found.values.shape
+            row, column = int(px[1] * rows / size[0]), int(px[0] * columns / size[1])
+            if 0 <= row < rows and 0 <= column < columns:
+                value = float(found.values[row, column])
+        if value is not None and np.isfinite(value):
+            out.append(Measurement(Quantity.OVERLAY_VALUE, value, found.unit or "1"))
+    return tuple(out)
 
 
 def map_legend(found: ValueMap, resolved: ResolvedView, style: Style) -> list[Primitive]:

@@ -18,7 +18,8 @@ from app.dicom.real_world import REAL_WORLD_VALUES, on_modality_values, read_rea
 from app.dicom.saved_overlays import CLASSES as OVERLAY_CLASSES
 from app.dicom.saved_overlays import PARAMETRIC_MAP, STRUCTURE_SET, read_overlay
 from app.domain.finding import Heatmap
-from app.domain.measurement import Code
+from app.domain.geometry import Point2, Point3
+from app.domain.measurement import Code, Measurement
 from app.domain.pixels import FramePixels, RealWorldMapping
 from app.domain.ports import ByteSource
 from app.domain.presentation import PresentationState
@@ -40,6 +41,7 @@ from app.session.saved_drawing import (
     overlays_of,
     saved_label,
     shutter_layer,
+    values_there,
 )
 from app.session.views import NOTHING, Changes, SavedObject, Words
 from app.viewer.compositor import geometry_of
@@ -263,6 +265,12 @@ class SavedObjects:
             if r.on and r.overlay is not None and r.kind == "segmentation"
         )
 
+    def beside(self, layer: ImageLayer) -> Callable[[Point3 | None, Point2], tuple[Measurement, ...]]:
+        """What maps that are switched on say of a place on the image."""
+        maps = [r.overlay.value_map for r in self._records.values() if r.on and r.overlay is not None]
+        size = layer.frame.values.shape[:2] if layer.frame is not None else None
+        return lambda point_mm, px: values_there([m for m in maps if m is not None], layer, size, point_mm, px)
+
     def measured(self, layer: ImageLayer) -> ImageLayer:
         """The layer with the real-world value maps that refer to its image, the chosen one first."""
         maps = self._real_world.get(layer.sop_instance_uid, ())
@@ -398,7 +406,8 @@ def _layers(overlay: SavedOverlay) -> list[Layer]:
     if overlay.value_map is None:
         return [*masks_of(overlay), *fractions_of(overlay)]
     found = overlay.value_map
-    scaled = np.clip((found.values - found.low) / (found.high - found.low), 0.0, 1.0).astype(np.float16)
+    scaled = np.clip((np.nan_to_num(found.values, nan=found.low) - found.low) / (found.high - found.low), 0.0, 1.0)
+    scaled = scaled.astype(np.float16)
     heat = Heatmap(Code("map", "99EKINSHI", found.quantity), scaled, found.geometry, found.sop_instance_uid, False)
     return [HeatmapLayer(heat, Appearance(lut="inferno", opacity=0.55, threshold=0.02), legend=False)]
 

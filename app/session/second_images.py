@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app.domain.geometry import Point3
+from app.domain.geometry import Point2, Point3
 from app.domain.measurement import Measurement, Quantity
 from app.domain.pixels import VoiFunction, VoiWindow
 from app.domain.problem import Problem, Severity
@@ -18,12 +18,15 @@ from app.session.panes import Over, PaneState
 from app.session.picture import Drawer
 from app.session.registrations import POOR, Registrations, matrix_to_fixed
 from app.viewer.dose_levels import Isodose, isodoses
-from app.viewer.isodose import dose_at, dose_unit, isodose_legend
+from app.viewer.grid_value import grid_value
+from app.viewer.isodose import dose_unit, isodose_legend
 from app.viewer.layers import FusionLayer, ImageLayer, OverMode
 from app.viewer.linking import LinkedPane, frame_of_reference, parallel
 from app.viewer.presets import preset
 from app.viewer.view_state import Appearance
 from app.viewer.words import Texts
+
+Beside = Callable[[Point3 | None, Point2], Sequence[Measurement]]
 
 
 class SecondImages:
@@ -70,16 +73,16 @@ class SecondImages:
     def _isodoses(self, over: Over, volume: Volume) -> tuple[Isodose, ...]:
         return isodoses(self._highest(volume)) if self._is_dose(over) else ()
 
-    def dose(self, pane: PaneState, base: ImageLayer) -> Callable[[Point3], Sequence[Measurement]]:
+    def dose(self, pane: PaneState, base: ImageLayer) -> Beside:
         """What the probe says of a place: the dose there, in the unit of the plan; nothing outside of the grid."""
         over = pane.over
         layer = self.layer(pane, base) if over is not None and self._is_dose(over) else None
         if layer is None:
-            return lambda point_mm: ()
+            return lambda point_mm, px: ()
         unit, factor = dose_unit(layer.volume.unit)
 
-        def told(point_mm: Point3) -> Sequence[Measurement]:
-            found = dose_at(layer.volume, layer.geometry, point_mm)
+        def told(point_mm: Point3 | None, px: Point2) -> Sequence[Measurement]:
+            found = grid_value(layer.volume.voxels, layer.geometry, point_mm) if point_mm is not None else None
             return () if found is None else (Measurement(Quantity.DOSE, found * factor, unit),)
 
         return told

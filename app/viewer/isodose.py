@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.geometry import Point3, VolumeGeometry
-from app.domain.volume import Volume
 from app.viewer.decorations import Style
 from app.viewer.dose_levels import Isodose
 from app.viewer.primitives import Anchor, Polyline, Primitive, Role, Text
@@ -34,26 +32,6 @@ def with_isodoses(
         below = cv2.dilate((known & ~inside).astype(np.uint8), kernel) > 0
         out[inside & below, :3] = line.rgb[::-1]
     return out
-
-
-def dose_at(volume: Volume, geometry: VolumeGeometry, point_mm: Point3) -> float | None:
-    """Trilinear between the centres of the grid's cells; None outside of it."""
-    at = geometry.to_index(point_mm)
-    if any(not -0.5 <= a <= n - 0.5 for a, n in zip(at, volume.voxels.shape, strict=True)):
-        return None
-    found = 0.0
-    clamped = [min(max(a, 0.0), n - 1.0) for a, n in zip(at, volume.voxels.shape, strict=True)]
-    low = [min(int(c), max(n - 2, 0)) for c, n in zip(clamped, volume.voxels.shape, strict=True)]
-    for corner in range(8):
-        index, weight = [], 1.0
-        for axis in range(3):
-            upper = corner >> axis & 1
-            part = clamped[axis] - low[axis]
-            weight *= part if upper else 1.0 - part
-            index.append(min(low[axis] + upper, volume.voxels.shape[axis] - 1))
-        if weight:
-            found += weight * float(volume.voxels[index[0], index[1], index[2]])
-    return found
 
 
 def dose_unit(unit: str) -> tuple[str, float]:

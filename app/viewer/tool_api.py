@@ -57,8 +57,8 @@ class ToolContext:
     annotations: tuple[Annotation, ...] = ()
     """Those of this study; tools pick what lies on the shown image."""
     selected_id: str = ""
-    beside: Callable[[Point3], Sequence[Measurement]] = lambda point_mm: ()
-    """What else is known of a place in the patient: the dose of a plan that lies over the image."""
+    beside: Callable[[Point3 | None, Point2], Sequence[Measurement]] = lambda point_mm, px: ()
+    """What else is known of a place (in the patient, on the image): the dose of a plan, the values of a map over it."""
     new_id: Callable[[], str] = new_uid
 
     @property

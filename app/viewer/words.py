@@ -62,7 +62,9 @@ def value_text(texts: Texts, m: Measurement) -> str:
     return shown + ("" if unit in ("", "\u00b0") else "\u202f") + unit
 
 
-_SMALL = frozenset({Quantity.VALUE, Quantity.MEAN, Quantity.STANDARD_DEVIATION, Quantity.MINIMUM, Quantity.MAXIMUM})
+_SMALL = frozenset(
+    {Quantity.OVERLAY_VALUE, Quantity.VALUE, Quantity.MEAN, Quantity.STANDARD_DEVIATION, Quantity.MINIMUM, Quantity.MAXIMUM}
+)
 
 
 def _digits_of_small(m: Measurement) -> int:
@@ -84,9 +86,10 @@ def _lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]
         long, short = by[Quantity.LONG_AXIS], by[Quantity.SHORT_AXIS]
         return (f"{number(texts, long.value, 1)} \u00d7 {value_text(texts, short)}",)
     lines: list[str] = []
-    for quantity in (Quantity.LENGTH, Quantity.ANGLE, Quantity.AREA, Quantity.VOLUME, Quantity.VALUE, Quantity.DOSE):
+    for quantity in (Quantity.LENGTH, Quantity.ANGLE, Quantity.AREA, Quantity.VOLUME, Quantity.VALUE):
         if quantity in by:
             lines.append(value_text(texts, by[quantity]))
+    lines += [value_text(texts, m) for m in measurements if m.quantity in (Quantity.DOSE, Quantity.OVERLAY_VALUE)]
     if Quantity.MEAN in by and Quantity.STANDARD_DEVIATION in by:
         mean, deviation = by[Quantity.MEAN], by[Quantity.STANDARD_DEVIATION]
         digits = max(2 if mean.unit == SUV_UNIT else 1, _digits_of_small(mean))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
 
 from app.dicom.grids import paste, plane_arguments
@@ -13,14 +15,15 @@ from app.dicom.saved_overlays import read_overlay
 from app.domain.geometry import PlaneGeometry, VolumeGeometry
 from app.domain.pixels import FramePixels, VoiWindow
 from app.domain.problem import ProblemError
-from app.domain.saved_overlay import Fraction, OverlayKind
+from app.domain.saved_overlay import Fraction, OverlayKind, ValueMap
+from app.session.saved_drawing import values_there
 from app.viewer.compositor import render
 from app.viewer.layers import FractionLayer, ImageLayer
 from app.viewer.primitives import Polyline
 from app.viewer.structures import structure_primitives
 from app.viewer.view_state import Appearance, ImageGeometry, ViewState, resolve
 from tests.dicom.objects_phantom import GEOMETRY, ai_finding, ai_result, ct_study, header
-from tests.dicom.saved_phantom import FRAME_OF_REFERENCE, IMAGE, item, plain_object, structure_set
+from tests.dicom.saved_phantom import FRAME_OF_REFERENCE, IMAGE, item, part10, plain_object, structure_set
 from tests.dicom.test_shared_data import ROOT
 
 needs_data = pytest.mark.skipif(not ROOT.is_dir(), reason="the shared development data is not here")
@@ -289,3 +292,76 @@ def test_real_segmentations_and_maps() -> None:
     assert found.value_map is not None
     assert (found.value_map.quantity, found.value_map.unit) == ("feature_001", "1")
     assert 0 < found.value_map.low < found.value_map.high < 1
+
+
+def _map(values: np.ndarray, maps: list[list[object]], shared_map: list[object] | None = None) -> bytes:
+    """A parametric map of planes 2.5 mm apart; ``maps`` are those of each frame's own."""
+    groups = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[-123.5, -310.25, -742.0 + 2.5 * n])])
+        for n in range(len(values))
+    ]
+    for group, own in zip(groups, maps, strict=True):
+        if own:
+            group.RealWorldValueMappingSequence = own
+    data = _labels(values, "1.2.840.10008.5.1.4.1.1.30", PerFrameFunctionalGroupsSequence=groups)
+    ds = pydicom.dcmread(io.BytesIO(data))
+    if shared_map:
+        ds.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence = shared_map
+    return part10(ds)
+
+
+def _line(slope: float, unit: str = "mm2/s") -> object:
+    code = item(CodeValue=unit, CodingSchemeDesignator="UCUM", CodeMeaning=unit)
+    return item(LUTLabel="A", RealWorldValueSlope=slope, RealWorldValueIntercept=0.0, MeasurementUnitsCodeSequence=[code])
+
+
+def _table() -> object:
+    code = item(CodeValue="mm2/s", CodingSchemeDesignator="UCUM", CodeMeaning="x")
+    made = item(LUTLabel="A", RealWorldValueLUTData=[0.25, 4.0, 1.5], MeasurementUnitsCodeSequence=[code])
+    made.add_new(0x00409216, "US", 3)
+    made.add_new(0x00409211, "US", 5)
+    return made
+
+
+def test_a_map_takes_each_frames_own_mapping_and_tables() -> None:
+    values = np.zeros((3, 6, 8), dtype=np.uint8)
+    values[:, 2, 3:7] = (3, 4, 5, 6)
+    overlay = read_overlay(_map(values, [[_line(0.5)], [_table()], []], [_line(2.0)]))
+    found = overlay.value_map
+    assert found is not None
+    assert found.geometry is not None
+    assert (found.unit, found.quantity) == ("mm2/s", "A")
+    assert found.values[0, 2, 3:7].tolist() == [1.5, 2.0, 2.5, 3.0]
+    assert np.array_equal(found.values[1, 2, 3:7], [0.25, 4.0, 1.5, np.nan], equal_nan=True)
+    assert found.values[2, 2, 3:7].tolist() == [6.0, 8.0, 10.0, 12.0]
+    assert overlay.remarks == ()
+    # The probe: row 2, column 4 of the middle slice, then a voxel without a value, then beside the grid.
+    layer = ImageLayer(frame=FramePixels(np.zeros((6, 8), np.int16)), geometry=ImageGeometry(8, 6, 0.8, 0.7))
+    place = found.geometry.to_patient
+
+    def told(k: float, j: float, i: float) -> list[tuple[float, str]]:
+        return [(round(m.value, 6), m.unit) for m in values_there([found], layer, (6, 8), place((k, j, i)), (0.0, 0.0))]
+
+    assert told(1, 2, 4) == [(4.0, "mm2/s")]
+    assert told(0, 2, 3.5) == [(1.75, "mm2/s")]
+    assert told(1, 2, 6) == []
+    assert told(5, 2, 4) == []
+
+
+def test_frames_of_another_quantity_are_told_not_mixed() -> None:
+    values = np.full((3, 6, 8), 4, dtype=np.uint8)
+    overlay = read_overlay(_map(values, [[_line(0.5)], [_line(0.5)], [_line(7.0, "s")]]))
+    assert overlay.value_map is not None
+    assert overlay.value_map.values.shape[0] == 2
+    assert set(np.unique(overlay.value_map.values)) == {2.0}
+    assert [(p.code, dict(p.params)) for p in overlay.remarks] == [("overlay.other_maps", {"n": 1})]
+
+
+def test_a_map_over_a_film_is_told_by_its_pixel() -> None:
+    found = ValueMap(np.array([[1.0, 2.0], [np.nan, 4.0]], np.float32), None, IMAGE, 1.0, 4.0, "1", "score")
+    layer = ImageLayer(
+        frame=FramePixels(np.zeros((4, 6), np.int16)), geometry=ImageGeometry(6, 4, 1.0, 1.0), sop_instance_uid=IMAGE
+    )
+    told = [values_there([found], layer, (4, 6), None, px) for px in ((0.5, 0.5), (3.1, 1.9), (0.5, 2.5), (5.9, 3.9))]
+    assert [[m.value for m in t] for t in told] == [[1.0], [2.0], [], [4.0]]
+    assert values_there([found], replace(layer, sop_instance_uid="2.25.9"), (4, 6), None, (0.5, 0.5)) == ()

@@ -55,9 +55,9 @@ def test_dose_lies_over_the_ct_with_its_scale(open_desk: OpenDesk, tmp_path: Pat
     context = room.context("pane-0")
     assert context is not None
     # Between the frames of 20 and 30 Gy, which lie 4 and 8 mm above the first.
-    (told,) = context.beside((ORIGIN[0] + 1.0, ORIGIN[1] + 1.0, ORIGIN[2] + 6.0))
+    (told,) = context.beside((ORIGIN[0] + 1.0, ORIGIN[1] + 1.0, ORIGIN[2] + 6.0), (0.0, 0.0))
     assert (told.quantity, told.value, told.unit) == (Quantity.DOSE, pytest.approx(25.0), "Gy")
-    assert context.beside((ORIGIN[0], ORIGIN[1], ORIGIN[2] + 40.0)) == ()
+    assert context.beside((ORIGIN[0], ORIGIN[1], ORIGIN[2] + 40.0), (0.0, 0.0)) == ()
     picture = demo.window.screen_widget("reading").panes.panes["pane-0"].picture
     assert picture.pixels.ndim == 3, "in colour"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.domain.geometry import VolumeGeometry
+from app.domain.geometry import Point2, Point3, VolumeGeometry
 from app.domain.measurement import Measurement, Quantity
 from app.domain.pixels import FramePixels, VoiFunction, VoiWindow
 from app.domain.volume import Volume
@@ -14,7 +14,8 @@ from app.viewer.decorations import Style
 from app.viewer.dose_levels import LEVELS, isodoses
 from app.viewer.edits import ShowProbe
 from app.viewer.fusion import over_values
-from app.viewer.isodose import dose_at, dose_unit, isodose_legend
+from app.viewer.grid_value import grid_value
+from app.viewer.isodose import dose_unit, isodose_legend
 from app.viewer.layers import FusionLayer, ImageLayer
 from app.viewer.primitives import Polyline, Text
 from app.viewer.tool_api import PointerEvent, ToolContext
@@ -44,9 +45,9 @@ def grid() -> Volume:
 def test_the_dose_at_a_point_is_that_of_the_field() -> None:
     volume = grid()
     for point in ((-20.0, -180.0, 512.0), (1.3, -170.7, 515.1), (0.0, -165.0, 507.9)):
-        assert dose_at(volume, DOSE, point) == pytest.approx(float(field(np.asarray(point))), abs=1e-4)
-    assert dose_at(volume, DOSE, (-20.0, -180.0, 530.0)) is None
-    assert dose_at(volume, DOSE, (200.0, -180.0, 512.0)) is None
+        assert grid_value(volume.voxels, DOSE, point) == pytest.approx(float(field(np.asarray(point))), abs=1e-4)
+    assert grid_value(volume.voxels, DOSE, (-20.0, -180.0, 530.0)) is None
+    assert grid_value(volume.voxels, DOSE, (200.0, -180.0, 512.0)) is None
     assert dose_unit("GY") == ("Gy", 1.0)
     assert dose_unit("RELATIVE") == ("%", 100.0)
 
@@ -105,8 +106,8 @@ def test_the_probe_tells_the_dose_beside_the_value() -> None:
     geometry = ImageGeometry.of_plane(CT.plane(0))
     volume = grid()
 
-    def beside(point: tuple[float, float, float]) -> tuple[Measurement, ...]:
-        found = dose_at(volume, DOSE, point)
+    def beside(point: Point3 | None, px: Point2) -> tuple[Measurement, ...]:
+        found = grid_value(volume.voxels, DOSE, point) if point is not None else None
         return () if found is None else (Measurement(Quantity.DOSE, found, "Gy"),)
 
     layer = ImageLayer(frame=FramePixels(np.full((40, 60), 55, np.int16), "HU"), geometry=geometry)

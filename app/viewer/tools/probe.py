@@ -24,8 +24,7 @@ class ProbeTool(QuietTool):
         found = measure(MarkShape.POINT, (px,), g, context.values(), context.layer.unit, context.padding())
         found = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps)
         point = context.point_mm(event)
-        found = found if point is None else (*found, *context.beside(point))
-        return (ShowProbe(event.at, px, point, found),)
+        return (ShowProbe(event.at, px, point, (*found, *context.beside(point, px))),)
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         self._pressed = event
