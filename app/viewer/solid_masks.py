@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +26,7 @@ MOST_TRIANGLES = 1_000_000
 MOST_TRIANGLES_MOVING = 150_000
 _MASK_VOXELS, _MASK_VOXELS_MOVING = 24_000_000, 2_000_000
 _INSIDE = 254
+BLUR_MM = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,7 @@ def value_mesh(engine: Engine, part: Volume, look: SurfaceLook, moving: bool, pa
     if look.lowest is not None and look.highest is None and not look.inside_only:
         lowest = float(min(part.voxels.min(), look.lowest - 1))
         return _closed(engine, part.voxels, part.geometry, look.lowest, lowest, moving, passes)
-    voxels: npt.NDArray[Any] = part.voxels
+    voxels: npt.NDArray[Any] = _blurred(part) if look.inside_only else part.voxels
     there = np.ones(voxels.shape, dtype=np.bool_)
     if look.lowest is not None:
         there &= voxels >= look.lowest
@@ -85,6 +87,17 @@ def value_mesh(engine: Engine, part: Volume, look: SurfaceLook, moving: bool, pa
         there = enclosed(there, part.geometry)
     values = np.where(there, np.uint8(_INSIDE), np.uint8(0))
     return _closed(engine, values, part.geometry, _INSIDE / 2, 0, moving, passes)
+
+
+def _blurred(part: Volume) -> npt.NDArray[np.float32]:
+    """Slices blurred by ``BLUR_MM``: the noise of lung is not taken for the air of a bronchus."""
+    _, j, i = part.geometry.spacing_mm
+    return np.stack(
+        [
+            np.asarray(cv2.GaussianBlur(plane.astype(np.float32), (0, 0), BLUR_MM / i, sigmaY=BLUR_MM / j))
+            for plane in part.voxels
+        ]
+    )
 
 
 def mask_mesh(engine: Engine, solid: SolidMask, moving: bool, passes: int = PASSES) -> Mesh:

@@ -22,7 +22,7 @@ from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem, Severity
 from app.domain.volume import Volume
 from app.viewer.mesh import Mesh
-from app.viewer.solid_masks import SolidMask, mask_mesh, value_mesh
+from app.viewer.solid_masks import BLUR_MM, SolidMask, mask_mesh, value_mesh
 from app.viewer.view_state import ResolvedView
 from app.viewer.volume_engine import Engine, GivenUp, fine, make_ready, quick
 from app.viewer.volume_parts import (
@@ -111,7 +111,8 @@ def _gone() -> None:
     global _living
     _living -= 1
     if not _living:
-        threading.Thread(target=lambda: [engine.forget() for engine in (quick, fine)], daemon=True).start()
+        for engine in (quick, fine):
+            threading.Thread(target=engine.forget, daemon=True).start()
 
 
 def render_volume(
@@ -266,8 +267,11 @@ class _Job:
                     self.known.meshes.pop(next(iter(self.known.meshes)))
             out[key] = (mesh, look.rgb)
             value = look.lowest if look.lowest is not None else look.highest
-            named = "viewer.surface.from" if look.lowest is not None else "viewer.surface.up_to"
-            notes.append(Problem(named, {"value": round(value or 0.0)}, Severity.NOTE))
+            told: dict[str, str | int | float] = {"value": round(value or 0.0)}
+            if look.inside_only:
+                notes.append(Problem("viewer.surface.up_to", {**told, "blur": BLUR_MM}, Severity.NOTE))
+            else:
+                notes.append(Problem("viewer.surface.from", told, Severity.NOTE))
         for solid in self.solids:
             out[f"{solid.key}/{int(moving)}"] = (mask_mesh(engine, solid, moving), solid.rgb)
         if out:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from app.session.reading_session import ReadingSession
 
 
+MIP = "mip"
+MIP_WINDOW = "angio"
+
+
 def add_volume_actions(menu: QMenu, reading: ReadingSession) -> bool:
     """True when the active pane is a 3D view and the menu is its own."""
     room = reading.room
@@ -28,8 +32,10 @@ def add_volume_actions(menu: QMenu, reading: ReadingSession) -> bool:
         for name, chosen in looks:
             if name.startswith("surface_") == surfaces:
                 action = _choice(menu, tr(f"volume.{name}"), chosen)
-                action.triggered.connect(lambda _=False, n=name: room.change_view(volume_preset=n))
+                action.triggered.connect(lambda _=False, n=name: _choose(room, n))
         menu.addSeparator()
+    if (MIP, True) in looks:
+        _add_windows(menu, reading)
     sights = menu.addMenu(tr("sight.title"))
     for name, (right, down) in SIGHTS.items():
         action = sights.addAction(tr(f"sight.{name}"))
@@ -37,6 +43,22 @@ def add_volume_actions(menu: QMenu, reading: ReadingSession) -> bool:
     _add_crops(menu, room)
     _add_parts(menu, room, room.solid.parts(room.pane(room.active), reading.desk.marks))
     return True
+
+
+def _choose(room: ReadingRoom, name: str) -> None:
+    """A MIP is windowed like a slice: with a window of lung or brain it would be a white area."""
+    if name == MIP and any(p.name == MIP_WINDOW for p in room.presets()):
+        room.preset(MIP_WINDOW)
+    room.change_view(volume_preset=name)
+
+
+def _add_windows(menu: QMenu, reading: ReadingSession) -> None:
+    windows = menu.addMenu(tr("volume.window"))
+    window = reading.room.pane(reading.room.active).appearance.window
+    for preset in reading.room.presets():
+        action = _choice(windows, tr(f"preset.{preset.name}"), preset.window == window)
+        action.triggered.connect(lambda _=False, n=preset.name: reading.room.preset(n))
+    windows.setEnabled(not windows.isEmpty())
 
 
 def _choice(menu: QMenu, text: str, chosen: bool) -> QAction:
