@@ -19,7 +19,7 @@ from app.security.keys import default_key_provider
 from app.security.secrets_box import open_box
 from app.session.clock import SystemClock
 from app.session.homes import cache_folder, home_folder, model_folders, trust_lists
-from app.session.importing import import_paths
+from app.session.resumable_import import import_resumably
 from app.session.sync_service import SyncService, targets_of
 from app.store.library import DATABASE_NAME, Library
 
@@ -55,9 +55,10 @@ def sealed_studies() -> frozenset[str]:
 
 def import_into_library(paths: Sequence[Path], progress: Progress) -> dict[str, Any]:
     with _library(create=True) as library:
-        summary = import_paths(library, paths, progress)
+        summary, resumed = import_resumably(library, paths, progress)
     return {
         "schema": "ekinshi.import/1",
+        "resumed": resumed,
         "studies": list(summary.studies),
         "known_studies": list(summary.known_studies),
         "patients": summary.patients,

@@ -22,7 +22,7 @@ from app.store.library import Library
 from app.store.objects import StoredBytes
 from app.store.studies import ImportOutcome
 
-_SCAN_SHARE = 0.25
+SCAN_SHARE = 0.25
 _TWICE = "dicom.duplicate_same"
 _COPYING_AT_ONCE = 4
 """Most of a copy is waiting for the disk."""
@@ -78,8 +78,8 @@ def import_paths(library: Library, paths: Sequence[Path], progress: Progress, pe
     A full disk or a cancel keeps the whole studies that came before and nothing half: ``stopped`` says why. Only a cancel
     during the scan raises (``Cancelled``): nothing has been touched then.
     """
-    found = scan(paths, _Share(progress, 0.0, _SCAN_SHARE))
-    return import_scanned(library, found, _Share(progress, _SCAN_SHARE, 1 - _SCAN_SHARE), person)
+    found = scan(paths, Share(progress, 0.0, SCAN_SHARE))
+    return import_scanned(library, found, Share(progress, SCAN_SHARE, 1 - SCAN_SHARE), person)
 
 
 def import_scanned(
@@ -311,7 +311,7 @@ def _shown(locator: str) -> str:
     return locator.split(":", 1)[1] if locator.startswith(("file:", "zip:")) else locator
 
 
-class _Share:
+class Share:
     """A part of somebody's progress bar."""
 
     def __init__(self, outer: Progress, start: float, share: float) -> None:
