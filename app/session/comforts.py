@@ -33,7 +33,17 @@ class Comforts:
 
     def keep(self, name: str, values: Mapping[str, Value]) -> None:
         """Replaces a group. A home that cannot be written keeps the old one; the log says so."""
-        everything = {**self._all(), name: dict(values)}
+        rest = {k: v for k, v in self._all().items() if k != name}
+        self._write({**rest, name: dict(values)})
+
+    def at_most(self, prefix: str, count: int) -> None:
+        """Of the groups of one kind only the newest stay."""
+        everything = self._all()
+        old = [name for name in everything if name.startswith(prefix)][:-count]
+        if old:
+            self._write({name: values for name, values in everything.items() if name not in old})
+
+    def _write(self, everything: Mapping[str, Mapping[str, Value]]) -> None:
         try:
             write_file(self._path, _toml(everything).encode(), replace=True)
         except ProblemError as error:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 from app.domain.problem import Problem, ProblemError
 from app.session.views import Changes, Notice, Words
 from app.ui import i18n
+from app.ui.further_windows import FurtherWindows
 from app.ui.icons import application_icon
 from app.ui.mouse import use_mouse
 from app.ui.pictures import Thumbnails
@@ -33,7 +34,6 @@ from app.ui.worklist.screen import WorklistScreen
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
     from app.ui.explorer.doors import ExplorerDoor
-    from app.ui.reading.patient_window import PatientWindow
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class AppWindow(QWidget):
         self.status.retry.connect(self._retry)
         lay.addWidget(self.status)
         self._keys: ShortcutSheet | None = None
-        self._patient_window: PatientWindow | None = None
+        self._windows = FurtherWindows(workstation, self)
         self._import_sheet: ImportSheet | None = None
         self._explorer: ExplorerDoor | None = None
         self._disconnect: list[Callable[[], None]] = [
@@ -281,19 +281,7 @@ class AppWindow(QWidget):
 
     def toggle_patient_window(self) -> None:
         """The second window for the patient: on another monitor where there is one."""
-        if self._patient_window is not None:
-            self._patient_window.close()
-            self._patient_window = None
-        elif self._workstation.reading is not None:
-            from app.ui.reading.patient_window import PatientWindow
-
-            reading = self.screen_widget("reading")
-            self._patient_window = PatientWindow(reading.panes, self)
-            self._patient_window.gone.connect(self._patient_window_gone)
-            self._patient_window.open_beside(self)
-
-    def _patient_window_gone(self) -> None:
-        self._patient_window = None
+        self._windows.toggle_patient()
 
     def show_display_check(self) -> None:
         from app.ui.display_check import DisplayCheck
@@ -310,6 +298,10 @@ class AppWindow(QWidget):
         sheet.command.connect(self._run_command)
         sheet.resized.connect(self.begin_again)
         sheet.open()
+
+    def stand(self) -> None:
+        """Shows the window where it stood on these monitors, else over the whole of one."""
+        self._windows.stand()
 
     def begin_again(self) -> None:
         """Another size of the interface: this window goes, the next one stands where it stood."""
@@ -355,6 +347,8 @@ class AppWindow(QWidget):
             self.show_display_check()
         elif command == "patient_window":
             self.toggle_patient_window()
+        elif command == "spread_panes":
+            self._windows.toggle_spread()
         elif command == "import_files":
             self.worklist.choose_files()
         elif command == "full_screen":
@@ -381,6 +375,7 @@ class AppWindow(QWidget):
         for disconnect in self._disconnect:
             disconnect()
         self._disconnect = []
+        self._windows.leave()
         wear("dark")
         for widget in self._built.values():
             leave = getattr(widget, "shut", None)

@@ -32,7 +32,7 @@ def _refuse(error: ProblemError) -> int:
 def _window(workstation: Workstation, screen: str) -> AppWindow:
     """The window over the workstation; ``screen``: where another one stood before it."""
     window = AppWindow(workstation)
-    window.showMaximized()
+    window.stand()
     QTimer.singleShot(200, window, lambda: prewarm.begin(window.make_ready))
     sys.excepthook = lambda _kind, error, _trace: window.unexpected(error)
     if screen:

@@ -134,7 +134,7 @@ class _Queue(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._icon = "cloud-arrow-up"
-        self._narrow = False
+        self._narrow = self._tight = False
         self._state: tuple[int, int, bool] | None = None
         lay = row(self, (0, 0, 0, 0), 8)
         lay.addSpacing(28)
@@ -151,6 +151,7 @@ class _Queue(QWidget):
 
     def set_tight(self, tight: bool) -> None:
         """Where nothing waits, the icon alone says so."""
+        self._tight = tight
         quiet = self._state is None or not (self._state[0] or self._state[2])
         self._text.setVisible(not (tight and quiet))
         self.setToolTip(tr("ui.top.nothing_queued") if tight and quiet else "")
@@ -166,6 +167,7 @@ class _Queue(QWidget):
                 tr("ui.top.proven_today", n=proven), "secondary" if down else "text", "medium"
             )
         self._text.say(html)
+        self.set_tight(self._tight)
         self.update()
 
     def mouseReleaseEvent(self, event: object) -> None:

@@ -95,14 +95,14 @@ def test_the_patient_sees_the_picture_and_no_names(open_window: Open) -> None:
     settled(lambda: window.screen_widget("reading").panes.idle())
     window.toggle_patient_window()
     settle()
-    shown = window._patient_window
+    shown = window._windows.patient
     assert isinstance(shown, PatientWindow)
     assert shown._image is not None
     shown.resize(400, 300)
     assert not shown.grab().isNull()
     window.toggle_patient_window()
     settle()
-    assert window._patient_window is None
+    assert window._windows.patient is None
     assert _shown(Text(0, 0, "R", key="edge_left"))
     assert _shown(Line(0, 0, 1, 1, Role.MINE))
     for hidden in (Text(0, 0, "Name", key="identity"), Text(0, 0, "ID", key="patient_id"), Line(0, 0, 1, 1, Role.AI)):

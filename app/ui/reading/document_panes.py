@@ -42,7 +42,7 @@ class DocumentPanes(QObject):
                     view.deleteLater()
                 continue
             if view is None:
-                view = self._views[pane_id] = DocumentView(pane_id, self._workstation, self._grid)
+                view = self._views[pane_id] = DocumentView(pane_id, self._workstation, pane.parentWidget() or self._grid)
                 view.jumped.connect(self._jump)
                 view.placed.connect(self._place_shown)
                 view.activated.connect(self._activate)
@@ -57,6 +57,8 @@ class DocumentPanes(QObject):
         for pane_id, view in self._views.items():
             pane = panes.get(pane_id)
             if pane is not None:
+                if view.parentWidget() is not pane.parentWidget():
+                    view.setParent(pane.parentWidget())
                 view.setGeometry(pane.geometry())
                 view.setVisible(not pane.isHidden())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent
@@ -16,6 +17,7 @@ from app.ui.reading.flicker import FlickerTimer
 from app.ui.reading.key_pointer import KeyPointer
 from app.ui.reading.mount_labels import MountLabels
 from app.ui.reading.render_pool import RenderPool
+from app.ui.reading.spread import halves
 from app.ui.reading.viewport import Viewport
 from app.ui.reading.words_editor import WordsEditor
 from app.ui.theme import colour
@@ -39,6 +41,7 @@ class PaneGrid(QWidget):
         self._boxes: tuple[Any, ...] = ()
         self._alone = ""
         self._held = ""
+        self._second: QWidget | None = None
         self.flicker = FlickerTimer(workstation, self)
         self.words = WordsEditor(self)
         self.words.noticed.connect(workstation.notice.emit)
@@ -171,19 +174,44 @@ class PaneGrid(QWidget):
         if self._workstation.reading is not None:
             self._workstation.reading.put_in_pane(pane_id, display_set_id)
 
+    @property
+    def is_spread(self) -> bool:
+        """Some panes stand on the second monitor."""
+        return self._second is not None and any(p.parentWidget() is self._second for p in self._panes.values())
+
+    def spread_to(self, window: QWidget | None) -> None:
+        """The right part of the layout goes into this window; None: all of it is here again."""
+        self._second = window
+        self._alone = ""
+        self._place()
+        self.request_all()
+
+    def place_again(self) -> None:
+        self._place()
+
     def _place(self) -> None:
-        width, height = self.width() + GAP, self.height() + GAP
-        for box in self._boxes:
+        here, there = halves(self._boxes) if self._second is not None else (self._boxes, ())
+        self._lay(here, self)
+        if self._second is not None:
+            self._lay(there, self._second)
+            self._second.update()
+        self._documents.place(self._panes)
+        self._mount.follow(self._panes)
+
+    def _lay(self, boxes: Sequence[Any], host: QWidget) -> None:
+        width, height = host.width() + GAP, host.height() + GAP
+        alone = self._alone if any(b.pane_id == self._alone for b in boxes) else ""
+        for box in boxes:
             left, top = round(box.x * width), round(box.y * height)
             right, bottom = round((box.x + box.w) * width), round((box.y + box.h) * height)
             pane = self._panes[box.pane_id]
-            pane.setVisible(self._alone in ("", box.pane_id))
-            if self._alone == box.pane_id:
-                pane.setGeometry(self.rect())
+            if pane.parentWidget() is not host:
+                pane.setParent(host)
+            pane.setVisible(alone in ("", box.pane_id))
+            if alone == box.pane_id:
+                pane.setGeometry(host.rect())
             else:
                 pane.setGeometry(left, top, right - left - GAP, bottom - top - GAP - self._mount.height)
-        self._documents.place(self._panes)
-        self._mount.follow(self._panes)
 
     def enlarge(self, pane_id: str) -> None:
         """A double click: this pane alone; empty: all of them again. Only the screen changes, not what is hung."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QImage, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app.ui.i18n import tr
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 BEAT_MS = 200
 _LETTERS = frozenset({"edge_left", "edge_right", "edge_top", "edge_bottom", "laterality"})
-_KEY = "patient_window/geometry"
 
 
 class PatientWindow(QWidget):
@@ -41,15 +40,8 @@ class PatientWindow(QWidget):
         self._beat.setInterval(BEAT_MS)
         self._beat.timeout.connect(self._follow)
 
-    def open_beside(self, window: QWidget) -> None:
-        """Where it was the last time; else over the whole of another monitor; else as a window of its own."""
-        kept = QSettings("Ekinshi", "Ekinshi").value(_KEY)
-        others = [s for s in QGuiApplication.screens() if s is not QWidget.screen(window)]
-        if not (kept is not None and self.restoreGeometry(kept)) and others:
-            self.setGeometry(others[0].geometry())
-            self.showFullScreen()
-        else:
-            self.show()
+    def begin(self) -> None:
+        """Follows the active pane from now on."""
         self._follow()
         self._beat.start()
 
@@ -85,7 +77,6 @@ class PatientWindow(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._beat.stop()
-        QSettings("Ekinshi", "Ekinshi").setValue(_KEY, self.saveGeometry())
         self.gone.emit()
         self.deleteLater()
         super().closeEvent(event)

@@ -23,7 +23,7 @@ from app.ui.widgets.boxes import column, row
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
-_WINDOWS = ("keys", "settings", "import_files", "full_screen", "display_check", "patient_window")
+_WINDOWS = ("keys", "settings", "import_files", "full_screen", "display_check", "patient_window", "spread_panes")
 """Commands that are the window's, not this screen's."""
 
 

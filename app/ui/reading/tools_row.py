@@ -51,6 +51,7 @@ _OUT = {
     "save_image": "floppy-disk",
     "print_images": "printer",
     "patient_window": "user",
+    "spread_panes": "columns",
     "display_check": "monitor",
 }
 """Further ones: pictures out of the window, and the monitor."""

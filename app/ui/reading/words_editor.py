@@ -42,6 +42,8 @@ class WordsEditor(QLineEdit):
         if asked is self._asked:
             return
         self._asked, self._reading = asked, reading
+        if self.parentWidget() is not pane.parentWidget():
+            self.setParent(pane.parentWidget())
         shape = asked.annotation.shape
         self.setFixedWidth(WIDTHS.get(shape, WIDE))
         self.setPlaceholderText(tr(f"ui.words.{shape.value}"))

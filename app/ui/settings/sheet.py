@@ -130,10 +130,11 @@ class SettingsSheet(Sheet):
     def _monitors(self) -> Section:
         made = Section(Words("settings.monitors"), Words("settings.monitors.how"))
         line = row(gap=8)
-        for name, icon in (("patient_window", "user"), ("display_check", "monitor"), ("keys", "keyboard")):
+        doors = (("patient_window", "user"), ("spread_panes", "columns"), ("display_check", "monitor"), ("keys", "keyboard"))
+        for name, icon in doors:
             button = Button(Words("ui.top.keys" if name == "keys" else f"ui.key.{name}"), OUTLINE, icon)
             button.clicked.connect(lambda _=False, n=name: self._leave_for(n))
-            button.setEnabled(name != "patient_window" or self._workstation.reading is not None)
+            button.setEnabled(name not in ("patient_window", "spread_panes") or self._workstation.reading is not None)
             line.addWidget(button)
         line.addStretch(1)
         made.lines.addLayout(line)
