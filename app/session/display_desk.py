@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.session.display_log import DisplayLog
 from app.store.library import Library
 
 SIZES = "display.mm_per_px"
@@ -33,6 +34,11 @@ class DisplayDesk:
     def __init__(self, library: Library, person: str) -> None:
         self._library = library
         self._person = person
+
+    @property
+    def measured(self) -> DisplayLog:
+        """Measurements with a luminance meter."""
+        return DisplayLog(self._library, self._person)
 
     def mm_per_px(self, screen: str) -> float | None:
         """None until it was measured."""

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.session.display_desk import CARD_MM
 from app.session.views import Words
+from app.ui.display_measure import DisplayMeasure, line_words
 from app.ui.i18n import tr
 from app.ui.reading.viewport import bgra_image
 from app.ui.theme import colour
@@ -23,7 +24,7 @@ from app.viewer.gsdf import check_pattern
 if TYPE_CHECKING:
     from app.session.display_desk import DisplayDesk
 
-SHOWN_LINES = 5
+SHOWN_LINES = 6
 
 
 def screen_name(screen: QScreen) -> str:
@@ -127,6 +128,12 @@ class DisplayCheck(Sheet):
         keep.addWidget(fits)
         right.addLayout(keep)
         right.addSpacing(12)
+        right.addWidget(heading(Words("display.measure")))
+        right.addWidget(Text(Words("display.measure_how"), "body", "regular", "secondary", wrap=True))
+        measure = Button(Words("display.measure"), OUTLINE, "monitor")
+        measure.clicked.connect(self._measure)
+        right.addWidget(measure)
+        right.addSpacing(12)
         right.addWidget(heading(Words("ui.display.log")))
         self._log = column(gap=4)
         right.addLayout(self._log)
@@ -142,16 +149,25 @@ class DisplayCheck(Sheet):
             gone = self._log.takeAt(0).widget()
             if gone is not None:
                 gone.deleteLater()
-        lines = self._desk.log()[:SHOWN_LINES]
-        for line in lines:
-            result = tr("ui.display.passed" if line.passed else "ui.display.failed")
-            self._log.addWidget(Text(f"{line.at} · {result} · {line.screen}", "small", "regular", "secondary"))
+        looks = [
+            (line.at, f"{line.at} · {tr('ui.display.passed' if line.passed else 'ui.display.failed')} · {line.screen}")
+            for line in self._desk.log()
+        ]
+        lines = sorted([*looks, *((m.at, line_words(m)) for m in self._desk.measured.of())], reverse=True)[:SHOWN_LINES]
+        for _, text in lines:
+            self._log.addWidget(Text(text, "small", "regular", "secondary", wrap=True))
         if not lines:
             self._log.addWidget(note(Words("ui.display.no_log")))
 
     def _checked(self, passed: bool) -> None:
         self._desk.checked(self._name, passed)
         self._show()
+
+    def _measure(self) -> None:
+        sheet = DisplayMeasure(self._desk.measured, self._name, self.parentWidget())
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.closed.connect(self._show)
+        sheet.open()
 
     def _fits(self) -> None:
         self._desk.set_card_width(self._name, self._card.width_px * self.devicePixelRatioF())

@@ -64,7 +64,7 @@ class FurtherWindows:
     def _gone(self, name: str) -> None:
         """Closed by a person: its place is kept."""
         if self._placer is not None:
-            self._placer.leave(name)
+            self._placer.let_go(name)
         if name == "patient":
             self.patient = None
         else:
@@ -73,7 +73,7 @@ class FurtherWindows:
     def leave(self) -> None:
         """The main window closes, and the others with it."""
         if self._placer is not None:
-            self._placer.leave("main")
+            self._placer.let_go("main")
         for window in (self.patient, self.spread):
             if window is not None:
                 window.close()

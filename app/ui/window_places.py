@@ -55,7 +55,7 @@ class Placer(QObject):
         else:
             window.show()
 
-    def leave(self, name: str) -> None:
+    def let_go(self, name: str) -> None:
         """Keeps the place of a window that goes."""
         window = self._windows.pop(name, None)
         if window is not None:
