@@ -60,6 +60,11 @@ class Cine:
         self._runs: dict[str, _Run] = {}
         self._kept: dict[str, tuple[float, bool]] = {}
         """Display set to the speed and order that the reader chose for it."""
+        self.moments: Callable[[PaneState], tuple[DisplaySet, ...]] = lambda pane: ()
+        """Of the 4D series in a pane, in order; such a series plays through time at one slice, not through its slices."""
+        self.show_moment: Callable[[str, DisplaySet], None] = lambda pane_id, moment: None
+        self._reels: dict[str, DisplaySet] = {}
+        """One slice of all moments, as what is played."""
 
     # -- what is asked for -----------------------------------------------------------------------------------------
 
@@ -125,7 +130,7 @@ class Cine:
         for pane_id, run in list(self._runs.items()):
             pane = next((p for p in self._room.panes() if p.pane_id == pane_id), None)
             taken = pane is None or self._playable(pane) is not run.display_set
-            if pane is None or taken or pane.view.frame_index != run.clock.frame_of(run.step):
+            if pane is None or taken or self._position(pane) != run.clock.frame_of(run.step):
                 del self._runs[pane_id]
                 self._announce()
                 continue
@@ -135,6 +140,8 @@ class Cine:
     def painted(self, pane_id: str, frame_index: int) -> None:
         """The window has painted this frame of a pane: what the actual rate is measured by."""
         run = self._runs.get(pane_id)
+        if run is not None and run.display_set.display_set_id in self._reels:
+            frame_index = self._position(self._room.pane(pane_id))
         if run is None or frame_index == run.last_painted:
             return
         run.last_painted = frame_index
@@ -175,7 +182,29 @@ class Cine:
             return None
         if chosen.modality == "SM":
             return None  # tiles of one slide, not moments
+        if chosen.moment is not None:
+            return self._reel(pane, chosen) or chosen
         return chosen if chosen.kind in (DisplaySetKind.CINE, DisplaySetKind.STACK) else None
+
+    def _reel(self, pane: PaneState, chosen: DisplaySet) -> DisplaySet | None:
+        """The slice of a pane in all moments of its 4D series; None where their slices do not agree."""
+        group = self.moments(pane)
+        at = min(max(pane.view.frame_index, 0), len(chosen.frames) - 1)
+        if len(group) < 2 or any(len(m.frames) != len(chosen.frames) for m in group) or chosen.moment is None:
+            return None
+        name = f"{chosen.moment.group}@{at}"
+        if name not in self._reels:
+            frames = tuple(m.frames[at] for m in group)
+            self._reels[name] = replace(chosen, display_set_id=name, kind=DisplaySetKind.CINE, frames=frames)
+        return self._reels[name]
+
+    def _position(self, pane: PaneState) -> int:
+        """Which of the played frames a pane shows."""
+        chosen = self._room.display_set(pane)
+        playable = self._playable(pane)
+        if chosen is not None and chosen.moment is not None and playable is not chosen:
+            return chosen.moment.number - 1
+        return pane.view.frame_index
 
     def _group(self, active: str) -> tuple[str, ...]:
         """Frames in time play together; a linked stack leads its followers by their positions and plays alone."""
@@ -199,7 +228,7 @@ class Cine:
             return
         timing = self._timing(chosen)
         speed, sweep = self._kept.get(chosen.display_set_id, (1.0, timing.sweep))
-        start = min(max(pane.view.frame_index, 0), len(chosen.frames) - 1)
+        start = min(max(self._position(pane), 0), len(chosen.frames) - 1)
         clock = CineClock(timing, now, start, speed, sweep)
         self._runs[pane_id] = _Run(chosen, clock, start)
         self._ask(chosen, clock, start)
@@ -230,7 +259,11 @@ class Cine:
             return
         run.dropped += step - run.step - 1
         run.step = step
-        self._room.move(pane.pane_id, replace(pane.view, frame_index=run.clock.frame_of(step)))
+        at = run.clock.frame_of(step)
+        if run.display_set.display_set_id in self._reels:
+            self.show_moment(pane.pane_id, self.moments(pane)[at])
+        else:
+            self._room.move(pane.pane_id, replace(pane.view, frame_index=at))
 
     def _ask(self, chosen: DisplaySet, clock: CineClock, step: int) -> None:
         wanted: list[FrameRef] = [chosen.frames[clock.frame_of(step + n)] for n in range(1, AHEAD + 1)]

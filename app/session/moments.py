@@ -16,6 +16,12 @@ def once(sets: tuple[DisplaySet, ...]) -> tuple[DisplaySet, ...]:
     return tuple(d for d in sets if d.moment is None or d.moment.number == 1)
 
 
+def moved_to(pane: PaneState, moment: DisplaySet) -> PaneState:
+    """The pane at another moment, with everything else as it is."""
+    name = moment.display_set_id
+    return replace(pane, display_set_id=name, view=replace(pane.view, display_set_id=name))
+
+
 class Moments:
     """Main thread only. ``put`` replaces panes as a whole."""
 
@@ -36,15 +42,12 @@ class Moments:
         if len(group) < 2 or shown is None or shown.moment is None:
             return False
         wanted = group[(shown.moment.number - 1 + by) % len(group)]
-        moved = tuple(
-            replace(
-                pane, display_set_id=wanted.display_set_id, view=replace(pane.view, display_set_id=wanted.display_set_id)
-            )
-            for pane in panes
-            if pane.display_set_id == shown.display_set_id
-        )
-        self._put(moved)
+        self._put(tuple(moved_to(p, wanted) for p in panes if p.display_set_id == shown.display_set_id))
         return True
+
+    def of_pane(self, pane: PaneState) -> tuple[DisplaySet, ...]:
+        chosen = self._content.display_set(pane)
+        return self.of(chosen) if chosen is not None else ()
 
     def remark(self, pane: PaneState) -> tuple[Problem, ...]:
         """Which moment a pane shows."""

@@ -17,7 +17,7 @@ from app.session.cine import Cine
 from app.session.curved_desk import THICKNESS_MM, CurvedDesk
 from app.session.first_sight import at_first_sight
 from app.session.images import Images
-from app.session.moments import Moments, once
+from app.session.moments import Moments, moved_to, once
 from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent, offsets_by_hand
 from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame, moved
@@ -157,6 +157,8 @@ class ReadingRoom:
         self.solid = rendered_panes.SolidDesk(owner.mark, lambda: self.saved)
         self.text_width: TextWidth = estimated_width
         self.moments = Moments(self.content, self._put_panes)
+        self.cine.moments = self.moments.of_pane
+        self.cine.show_moment = lambda pane_id, moment: self._panes.update({pane_id: moved_to(self._panes[pane_id], moment)})
         self.hanging: Hanging = hang(
             current.study,
             once(current.display_sets),

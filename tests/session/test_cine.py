@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
-from app.domain.study import DisplaySet, DisplaySetKind, FrameRef
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Moment
 from app.session.cine import Cine
 from app.session.panes import PaneState
 from app.viewer.view_state import ViewState
@@ -101,6 +101,45 @@ def test_a_reader_who_scrolls_takes_over() -> None:
     assert bench.at(0.25) == 7
     assert not bench.cine.playing
     assert bench.told >= 2
+
+
+def test_a_4d_series_plays_through_time_at_one_slice() -> None:
+    bench = Bench()
+    moments = tuple(
+        replace(loop(f"m{t}", 5), kind=DisplaySetKind.STACK, modality="NM", moment=Moment("g", t + 1, 3)) for t in range(3)
+    )
+    bench.room.sets.update({m.display_set_id: m for m in moments})
+    bench.room.shown["pane-0"] = PaneState("pane-0", "m0", ViewState(frame_index=2))
+    bench.cine.moments = lambda pane: moments
+
+    def show(pane_id: str, moment: DisplaySet) -> None:
+        bench.room.shown[pane_id] = replace(bench.room.shown[pane_id], display_set_id=moment.display_set_id)
+
+    bench.cine.show_moment = show
+    bench.images.here = {FrameRef(f"m{t}", 2) for t in range(3)}
+    bench.cine.toggle()
+    assert bench.images.asked[:2] == [FrameRef("m1", 2), FrameRef("m2", 2)]
+    seen = []
+    for step in (0.15, 0.25, 0.35, 0.45):
+        assert bench.at(step) == 2, "the slice stays"
+        seen.append(bench.room.pane("pane-0").display_set_id)
+        bench.cine.painted("pane-0", 2)
+    assert seen == ["m1", "m2", "m0", "m1"]
+    info = bench.cine.info(bench.room.pane("pane-0"))
+    assert info is not None
+    assert info.playing
+    assert round(info.shown_rate or 0.0, 6) == 10.0
+    # Somebody scrolls to another slice: that is no longer what is played.
+    bench.room.move("pane-0", ViewState(frame_index=3))
+    bench.at(0.55)
+    assert not bench.cine.playing
+    # Moments of unlike stacks are played as any stack: slice by slice.
+    bench.cine.moments = lambda pane: (*moments[:2], loop("m2", 4))
+    bench.room.shown["pane-0"] = PaneState("pane-0", "m0", ViewState(frame_index=0))
+    bench.images.here = {FrameRef("m0", n) for n in range(5)}
+    bench.cine.toggle()
+    assert bench.at(0.70) == 1
+    assert bench.room.pane("pane-0").display_set_id == "m0"
 
 
 def test_another_set_in_the_pane_stops_it() -> None:
