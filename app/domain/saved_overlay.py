@@ -80,3 +80,30 @@ class SavedOverlay:
     fractional: bool = False
     """The parts are fractions; a remark says of what."""
     remarks: tuple[Problem, ...] = ()
+
+
+class ShapeKind(StrEnum):
+    POINTS = "points"
+    LINE = "line"
+    OUTLINE = "outline"
+    CIRCLE = "circle"
+    """Centre and a point on it."""
+    ELLIPSE = "ellipse"
+    """Ends of the major axis, then of the minor one."""
+    ELLIPSOID = "ellipsoid"
+    """Ends of three axes, in pairs; in the patient only."""
+
+
+@dataclass(frozen=True)
+class PlacedShape:
+    """What a report of any maker places on an image (``points_px``) or in the patient (``points_mm``)."""
+
+    kind: ShapeKind
+    words: tuple[str, ...] = ()
+    """The report's own meanings: what it is, then its numbers."""
+    points_px: tuple[tuple[float, float], ...] = ()
+    """Corner origin, on ``sop_instance_uid`` and ``frame``."""
+    sop_instance_uid: str = ""
+    frame: int = 0
+    points_mm: tuple[tuple[float, float, float], ...] = ()
+    frame_of_reference_uid: str = ""

@@ -36,6 +36,11 @@ class SavedDesk:
 
     def toggle(self, sop_instance_uid: str) -> None:
         self._objects.toggle(sop_instance_uid)
+        place = self._objects.reports.first_place(sop_instance_uid)
+        if place is not None and place.points_mm:
+            self.go_to_point("", place.points_mm[0], place.frame_of_reference_uid)
+        elif place is not None:
+            self.go_to("", place.sop_instance_uid, place.frame)
 
     def apply_look(self, display_set_id: str, sop_instance_uid: str) -> None:
         """The active pane shows a series as saved; an empty UID: as acquired."""

@@ -33,6 +33,7 @@ from app.session.open_study import OpenStudy
 from app.session.pane_content import PaneContent
 from app.session.panes import PaneState
 from app.session.picture import Drawer
+from app.session.report_marks import ReportMarks
 from app.session.saved_drawing import (
     fractions_of,
     legend,
@@ -107,6 +108,8 @@ class SavedObjects:
         self._frames: dict[tuple[int, str, int], tuple[FramePixels, FramePixels]] = {}
         self._palettes: dict[str, npt.NDArray[np.uint8] | None] = {}
         self._map_choice = 0
+        self.reports = ReportMarks(studies, images, source, announce)
+        """What structured reports place on the images."""
         self.screen_mm_per_px: float | None = None
         """Of the monitor, where it was measured: looks of a true size need it."""
         self.overlay_planes = True
@@ -174,7 +177,8 @@ class SavedObjects:
 
     def listed(self) -> tuple[SavedObject, ...]:
         """Overlays of the open studies (presentation states stand on their series' cards)."""
-        return tuple(self._line(r) for r in self._records.values() if r.kind not in ("presentation", "values"))
+        lines = tuple(self._line(r) for r in self._records.values() if r.kind not in ("presentation", "values"))
+        return (*lines, *self.reports.listed())
 
     def states_of(self, display_set: DisplaySet, pane_id: str = "") -> tuple[SavedObject, ...]:
         """Presentation states that refer to an image of the display set."""
@@ -232,6 +236,9 @@ class SavedObjects:
 
     def toggle(self, sop_instance_uid: str) -> None:
         """An overlay on or off."""
+        if self.reports.knows(sop_instance_uid):
+            self.reports.toggle(sop_instance_uid)
+            return
         record = self._records[sop_instance_uid]
         record.on = not record.on
         if record.on:
@@ -326,7 +333,9 @@ class SavedObjects:
         elif layer.frame is not None and self.overlay_planes:
             layers += overlays_of(layer, None)
         shown = [r for r in self._records.values() if r.on and r.overlay is not None]
-        half = self._half_gap_mm(pane) if any(r.kind == "structures" for r in shown) else 0.0
+        marked = any(line.on for line in self.reports.listed())
+        half = self._half_gap_mm(pane) if marked or any(r.kind == "structures" for r in shown) else 0.0
+        drawers += self.reports.drawers(layer, half)
         for record in shown:
             overlay = record.overlay
             assert overlay is not None

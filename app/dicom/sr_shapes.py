@@ -1,0 +1,89 @@
+"""Everything that a structured report places on images, whatever its template: outlines, points and boxes with their words.
+
+TID 1500 groups, CAD findings (PS3.16 TID 4000 and 4100) and coordinates that stand alone: each SCOORD and SCOORD3D of the
+tree once, with the words of the item that it belongs to. Codes that this programme does not know are told by their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.dicom.sr_reader import SrDocument, SrNode
+from app.domain.saved_overlay import PlacedShape, ShapeKind
+
+_GROUPS = {("125007", "DCM"), ("111059", "DCM"), ("111056", "DCM"), ("111036", "DCM"), ("125008", "DCM")}
+"""Measurement Group, Single Image Finding, Individual Impression, Mammography CAD Breast Density group, Fetus Summary."""
+_NAMES = ("121071", "111059", "111056")
+_KINDS = {
+    "POINT": ShapeKind.POINTS,
+    "MULTIPOINT": ShapeKind.POINTS,
+    "POLYLINE": ShapeKind.LINE,
+    "POLYGON": ShapeKind.OUTLINE,
+    "CIRCLE": ShapeKind.CIRCLE,
+    "ELLIPSE": ShapeKind.ELLIPSE,
+    "ELLIPSOID": ShapeKind.ELLIPSOID,
+}
+_NEEDS = {ShapeKind.CIRCLE: 2, ShapeKind.ELLIPSE: 4, ShapeKind.ELLIPSOID: 6, ShapeKind.LINE: 2, ShapeKind.OUTLINE: 3}
+_MOST_LINES = 4
+
+
+def shapes_of(document: SrDocument) -> tuple[PlacedShape, ...]:
+    """In the order of the report. What names no image and no frame of reference is placed nowhere and left out."""
+    return tuple(_walk(document.root, (), None))
+
+
+def _walk(node: SrNode, words: tuple[str, ...], image: SrNode | None) -> Iterator[PlacedShape]:
+    concept = (node.concept.value, node.concept.scheme) if node.concept is not None else ("", "")
+    if concept in _GROUPS or node.value_type == "NUM":
+        own = _words(node, concept in _GROUPS)
+        words = own or words
+        # The image of a group holds for all its coordinates that name none of their own.
+        image = next((c for c in node.children if c.value_type == "IMAGE" and c.sop_instance_uid), image)
+    for child in node.children:
+        if child.value_type in ("SCOORD", "SCOORD3D"):
+            shape = _shape(child, words or _words(child, False), image)
+            if shape is not None:
+                yield shape
+        yield from _walk(child, words, image)
+
+
+def _shape(node: SrNode, words: tuple[str, ...], image: SrNode | None) -> PlacedShape | None:
+    kind = _KINDS.get(node.graphic_type)
+    if kind is None or len(node.points) < _NEEDS.get(kind, 1):
+        return None
+    if kind is ShapeKind.LINE and len(node.points) > 2 and node.points[0] == node.points[-1]:
+        kind = ShapeKind.OUTLINE
+    if node.value_type == "SCOORD3D":
+        if not node.frame_of_reference_uid:
+            return None
+        points = tuple((p[0], p[1], p[2]) for p in node.points)
+        return PlacedShape(kind, words, points_mm=points, frame_of_reference_uid=node.frame_of_reference_uid)
+    source = next((c for c in node.children if c.sop_instance_uid), image)
+    if source is None:
+        return None
+    flat = tuple((p[0], p[1]) for p in node.points)
+    return PlacedShape(kind, words, flat, source.sop_instance_uid, source.frame)
+
+
+def _words(node: SrNode, group: bool) -> tuple[str, ...]:
+    """What is found there, where, and the numbers: in the report's own meanings."""
+    if not group:
+        return (_said(node),) if _said(node) else ()
+    named = next((c for v in _NAMES if (c := node.first(v)) is not None), None)
+    title = (named.text if named is not None else "") or node.text
+    if not title:
+        code, label = next((c for c in node.children if c.value_type == "CODE" and c.text), None), node.first("112039")
+        title = code.text if code is not None else label.text if label is not None else ""
+    site = node.first("363698007", "SCT") or node.first("G-C0E3", "SRT")
+    lines = [", ".join(p for p in (title, site.text if site is not None else "") if p)]
+    lines += [_said(c) for c in node.children if c.value_type == "NUM" and c.number is not None]
+    return tuple(line for line in lines if line)[:_MOST_LINES]
+
+
+def _said(node: SrNode) -> str:
+    """``Long Axis 7.8 mm``; the meaning alone where there is no number."""
+    meaning = node.concept.meaning if node.concept is not None else ""
+    if node.number is None:
+        return node.text if node.value_type in ("TEXT", "CODE") else meaning if node.value_type == "NUM" else ""
+    unit = "" if node.unit in ("1", "{ratio}", "no units") else node.unit
+    return " ".join(p for p in (meaning, f"{node.number:g}", unit) if p)
