@@ -62,7 +62,7 @@ def _deflated(data: bytes, tree: TagTree, noise: bool) -> Sample:
     start = max((e.value_offset + e.available for e in meta), default=0)
     plain = bytearray(tree._take(0, tree.size))
     count = _replace(plain, bytes(plain), tree, noise, skip_meta=True)
-    end = _read_until(tree)
+    end = min(_read_until(tree, skip_meta=True), len(plain))
     plain[end:] = bytes(len(plain) - end)
     head = bytearray(data[:start])
     head[:128] = bytes(128)
@@ -77,12 +77,16 @@ def _replace(body: bytearray, data: bytes, tree: TagTree, noise: bool, skip_meta
     return sum(_one(body, data, e, noise) for e in tree.walk() if not (skip_meta and e.tag >> 16 == 2 and e.depth == 0))
 
 
-def _read_until(tree: TagTree) -> int:
-    """The first byte that the walk did not understand; its own head stays, so that the break stays."""
+def _read_until(tree: TagTree, skip_meta: bool = False) -> int:
+    """The first byte that the walk did not understand; its own head stays, so that the break stays.
+
+    ``skip_meta``: places of the file meta information count in the file, not in the inflated data set.
+    """
     stop = next((b.offset for b in tree.breaches if b.stops), None)
     if stop is None and not tree.cut_off:
         return tree.size
-    last = max((e.value_offset + e.available for e in tree.walk()), default=0)
+    known = (e for e in tree.walk() if not (skip_meta and e.tag >> 16 == 2 and e.depth == 0))
+    last = max((e.value_offset + e.available for e in known), default=0)
     return min(tree.size, max(last, (stop or 0) + 12))
 
 

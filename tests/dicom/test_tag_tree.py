@@ -22,6 +22,7 @@ from app.dicom.tag_tree import TagElement, TagTree, read_tree
 from app.dicom.tag_values import hex_dump, multiplicity, search, shown
 from app.domain.messages import load_catalogues
 from app.domain.resources import resource_path
+from tests.dicom import raw_files
 
 NAME = "Серікбаева^Әлия=芹川=せり"
 
@@ -252,3 +253,14 @@ def test_a_sample_of_a_broken_file_breaks_in_the_same_place() -> None:
     sample = sample_of(bytes(broken), noise=False)
     assert [(b.code, b.offset) for b in _tree(sample.data).breaches] == [("breach.unknown_vr", rows.offset)]
     assert sample.data[rows.offset + 12 :] == bytes(len(data) - rows.offset - 12)
+
+
+def test_a_sample_of_a_deflated_file_keeps_nothing_that_was_not_understood() -> None:
+    """Places in the file meta information are no places in the inflated data set: counted there, they kept a name."""
+    body = raw_files.element(0x00080060, "CS", b"OT") + b"\x10\x00\x10\x00??\xff\xff" + b"SECRET^NAME " * 12
+    sample = sample_of(raw_files.whole(body, raw_files.DEFLATED), noise=False)
+    start = len(raw_files.whole(b"", raw_files.EXPLICIT, raw_files.meta(raw_files.DEFLATED)))
+    plain = zlib.decompress(sample.data[start:], -zlib.MAX_WBITS)
+    assert plain.startswith(body[:8])
+    assert len(plain) == len(body)
+    assert b"SECRET" not in plain
