@@ -359,6 +359,7 @@ def _by_order(part: _Part, times: int) -> list[_Part]:
     for frame in sorted(part.frames, key=_order):
         at[_place(frame)].append(frame)
     reason = Problem("split.phase", {"parts": times}, Severity.NOTE)
+    timed = any(_in_time(frames) for frames in at.values())
     return [
         _Part(
             part.kind,
@@ -368,11 +369,21 @@ def _by_order(part: _Part, times: int) -> list[_Part]:
             f"{part.key}/phase={n + 1}",
             part.base,
             part.base_label,
-            (*part.times, (n + 1,)),
+            (*part.times, (n + 1,)) if timed else (),
             " ".join(t for t in (part.value, f"P{n + 1}") if t),
         )
         for n in range(times)
     ]
+
+
+def _in_time(frames: list[_Frame]) -> bool:
+    """Frames of one place whose clocks all differ: moments, not two makings of the same moment."""
+    clocks = (
+        [f.instance.acquisition_datetime for f in frames],
+        [f.instance.content_datetime for f in frames],
+        [f.header.cardiac for f in frames],
+    )
+    return any(all(found) and len(set(found)) == len(frames) for found in clocks)
 
 
 def _order(frame: _Frame) -> tuple[str, int, int]:

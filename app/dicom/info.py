@@ -200,6 +200,7 @@ def _series(series: Series, sets: list[DisplaySet]) -> dict[str, Any]:
                 "frames": len(d.frames),
                 "label": d.label,
                 "split_reason": d.split_reason.code if d.split_reason else "",
+                **({"moment": f"{d.moment.number}/{d.moment.count} {d.moment.value}"} if d.moment else {}),
                 "remarks": [_told(p) for p in d.remarks],
             }
             for d in sets

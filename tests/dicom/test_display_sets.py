@@ -252,6 +252,16 @@ def test_moments_of_one_4d_series_are_a_group(tmp_path: Path) -> None:
     assert [[r.sop_instance_uid[-1] for r in s.frames] for s in found] == [["0", "3"], ["1", "4"], ["2", "5"]]
 
 
+def test_two_makings_of_one_moment_are_no_4d_series(tmp_path: Path) -> None:
+    for n in range(4):
+        put(tmp_path / "same", n, n // 2)
+        put(tmp_path / "timed", n, n // 2, ContentDate="20260301", ContentTime=f"10{n % 2}000")
+    found = sets(tmp_path / "same")
+    assert reasons(found) == {"split.phase"}
+    assert moments(found) == []
+    assert [m[3] for m in moments(sets(tmp_path / "timed"))] == ["P1", "P2"]
+
+
 def test_moments_at_other_places_or_of_another_echo_are_no_group(tmp_path: Path) -> None:
     for n, (t, z) in enumerate(((1, 0), (1, 1), (2, 1), (2, 2))):
         put(tmp_path / "t", n, z, TemporalPositionIdentifier=str(t))
