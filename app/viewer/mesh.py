@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ class Mesh:
     """(m, 3) numbers of points; counter-clockwise from outside."""
     made: int = 0
     """Triangles before they were made fewer for the screen."""
+    level: float | None = None
+    """The value that it was found to lie at; None where it was told beforehand."""
 
     @property
     def triangles(self) -> int:
@@ -24,6 +26,9 @@ class Mesh:
     @property
     def is_fewer(self) -> bool:
         return self.made > self.triangles
+
+    def at(self, level: float) -> Mesh:
+        return replace(self, level=level)
 
     def area(self) -> float:
         a, b, c = self._sides()

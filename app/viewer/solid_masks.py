@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import VolumeGeometry
 from app.domain.volume import Volume
-from app.imaging.airway import enclosed
+from app.imaging.airway import airway, enclosed
 from app.viewer.mesh import Mesh
 from app.viewer.volume_engine import Engine
 from app.viewer.volume_parts import part_of
@@ -78,6 +78,10 @@ def value_mesh(engine: Engine, part: Volume, look: SurfaceLook, moving: bool, pa
         lowest = float(min(part.voxels.min(), look.lowest - 1))
         return _closed(engine, part.voxels, part.geometry, look.lowest, lowest, moving, passes)
     voxels: npt.NDArray[Any] = _blurred(part) if look.inside_only else part.voxels
+    found = airway(voxels, part.geometry) if look.inside_only else None
+    if found is not None:
+        values = np.where(found[0], np.uint8(_INSIDE), np.uint8(0))
+        return _closed(engine, values, part.geometry, _INSIDE / 2, 0, moving, passes).at(found[1])
     there = np.ones(voxels.shape, dtype=np.bool_)
     if look.lowest is not None:
         there &= voxels >= look.lowest

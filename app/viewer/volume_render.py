@@ -268,7 +268,9 @@ class _Job:
             out[key] = (mesh, look.rgb)
             value = look.lowest if look.lowest is not None else look.highest
             told: dict[str, str | int | float] = {"value": round(value or 0.0)}
-            if look.inside_only:
+            if mesh.level is not None:
+                notes.append(Problem("viewer.surface.airway", {"value": round(mesh.level), "blur": BLUR_MM}, Severity.NOTE))
+            elif look.inside_only:
                 notes.append(Problem("viewer.surface.up_to", {**told, "blur": BLUR_MM}, Severity.NOTE))
             else:
                 notes.append(Problem("viewer.surface.from", told, Severity.NOTE))

@@ -11,7 +11,7 @@ from app.domain.finding import SegmentMask
 from app.domain.geometry import VolumeGeometry
 from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
-from app.imaging.airway import enclosed
+from app.imaging.airway import airway, enclosed
 from app.viewer.compositor import geometry_of
 from app.viewer.layers import ImageLayer, LabelLayer, MaskLayer
 from app.viewer.mesh import Mesh
@@ -190,3 +190,30 @@ def test_a_threshold_surface_says_from_which_value_and_how_it_was_smoothed() -> 
     assert shown[2] > shown[0]
     assert red > blue
     assert green > 0
+
+
+@pytest.mark.parametrize("feet_first", [False, True])
+def test_the_airway_grows_from_the_windpipe_and_stops_before_it_runs_out_into_the_lung(feet_first: bool) -> None:
+    geometry = VolumeGeometry.axial((60, 100, 110), (2.0, 1.6, 1.6), ORIGIN, FRAME)
+    k, j, i = np.meshgrid(*(np.arange(n) for n in geometry.shape), indexing="ij")
+    values = np.full(geometry.shape, -1000.0, np.float32)
+    values[:, 10:90, 8:102] = 40.0
+    lungs = (((j - 50) / 30) ** 2 + ((abs(i - 55) - 24) / 17) ** 2 < 1) & (k > 4) & (k < 50)
+    values[lungs] = -860.0
+    pipe = ((j - 50) ** 2 + (i - 55) ** 2 < 5**2) & (k >= 25)
+    branch = ((j - 50) ** 2 + (k - 25) ** 2 < 4**2) & (abs(i - 55) < 22)
+    wall = ((j - 50) ** 2 + (k - 25) ** 2 < 6**2) & (abs(i - 55) < 24)
+    values[wall] = -700.0
+    values[pipe | branch] = -990.0
+    if feet_first:
+        geometry = VolumeGeometry(
+            geometry.to_patient((59, 0, 0)), (0.0, 0.0, -2.0), (0.0, 1.6, 0.0), (1.6, 0.0, 0.0), (60, 100, 110)
+        )
+        values, pipe, branch = values[::-1], pipe[::-1], branch[::-1]
+    found = airway(values, geometry)
+    assert found is not None
+    mask, level = found
+    assert -980.0 <= level < -780.0
+    assert np.array_equal(mask, pipe | branch)
+    values[pipe] = 40.0
+    assert airway(values, geometry) is None
