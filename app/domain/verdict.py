@@ -12,6 +12,8 @@ class Decision(StrEnum):
     ACCEPTED = "accepted"
     MODIFIED = "modified"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    """Taken back: the finding waits for an answer again."""
 
 
 class RejectReason(StrEnum):

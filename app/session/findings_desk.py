@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -81,8 +81,9 @@ class FindingsDesk:
         """The reader's voxels as layers; set by the session."""
         self.shown_as: Callable[[Finding], Finding] = lambda finding: finding
         """How a second reader's finding is shown: with the tooth number that the dentist has put right."""
-        self.on_marks: Callable[[tuple[Finding, ...]], None] = lambda before: None
-        """Called with the marks before a change: the undo journal."""
+        self.before_marks: Callable[[], None] = lambda: None
+        """Called before the marks change: what is to be undone is noted."""
+        self.before_verdicts: Callable[[], None] = lambda: None
         if self._opinion is not None:
             self._open_results()
 
@@ -157,7 +158,7 @@ class FindingsDesk:
 
     def keep(self, mark: Finding) -> None:
         """Adds a mark or its new version; saved at once."""
-        self.on_marks(self._marks)
+        self.before_marks()
         if self.mark(mark.finding_id) is None:
             self._marks = (*self._marks, mark)
         else:
@@ -166,7 +167,7 @@ class FindingsDesk:
         self._announce(Changes(findings=True, report=True))
 
     def remove(self, finding_id: str) -> None:
-        self.on_marks(self._marks)
+        self.before_marks()
         self._marks = tuple(m for m in self._marks if m.finding_id != finding_id)
         if self._selected == finding_id:
             self._selected = ""
@@ -334,16 +335,39 @@ class FindingsDesk:
     ) -> None:
         if all(f.finding_id != finding_id for f in self.ai_findings()):
             raise fail("findings.no_such_finding")
-        holds = self._verdicts.get(finding_id)
+        self.before_verdicts()
+        self._decide(finding_id, decision, reason, comment, modified)
+        self._announce(Changes(findings=True, second_read=True, report=True, view=True, worklist=True))
 
+    def _decide(
+        self, finding_id: str, decision: Decision, reason: RejectReason | None, comment: str, modified: Finding | None
+    ) -> None:
         def work(tx: Any) -> Verdict:
+            last = self._library.verdicts.last(self._study, tx).get(finding_id)
+            mine = self._verdicts.get(finding_id)
+            holds = last if last is not None and last.decision is not Decision.WITHDRAWN else None
+            if (mine.verdict_id if mine else "") != (holds.verdict_id if holds else ""):
+                raise fail("store.verdict_outdated", kept_safe="safe.earlier_verdict", next_step="next.look_again")
             verdict = Verdict(
                 new_uid(), finding_id, decision, self._person, tx.tick(), reason, comment, modified,
-                holds.verdict_id if holds else "",
+                last.verdict_id if last else "",
             )  # fmt: skip
             return self._library.verdicts.give(tx, self._study, verdict)
 
-        self._verdicts[finding_id] = self._library.write(work)
+        given = self._library.write(work)
+        self._verdicts = {k: v for k, v in self._verdicts.items() if k != finding_id}
+        if given.decision is not Decision.WITHDRAWN:
+            self._verdicts[finding_id] = given
+
+    def restore_verdicts(self, wanted: Mapping[str, Verdict]) -> None:
+        """Undo: each finding has the answer that it had then, or waits for one. The log keeps every change of mind."""
+        now = self._verdicts
+        for finding_id in [k for k in {**now, **wanted} if _said(now.get(k)) != _said(wanted.get(k))]:
+            then = wanted.get(finding_id)
+            if then is None:
+                self._decide(finding_id, Decision.WITHDRAWN, None, "", None)
+            else:
+                self._decide(finding_id, then.decision, then.reason, then.comment, then.modified)
         self._announce(Changes(findings=True, second_read=True, report=True, view=True, worklist=True))
 
     def accepted_findings(self) -> tuple[Finding, ...]:
@@ -459,3 +483,7 @@ def _told_first(rows: Sequence[SealedResult]) -> SealedResult | None:
             if _STATES[row.state] is state:
                 return row
     return None
+
+
+def _said(verdict: Verdict | None) -> tuple[object, ...]:
+    return (verdict.decision, verdict.reason, verdict.comment, verdict.modified) if verdict is not None else ()

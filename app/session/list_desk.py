@@ -93,7 +93,7 @@ class ListDesk:
     def _answers(self, uid: str) -> dict[str, int]:
         """Verdicts by kind, and how many findings of the open study wait for one. After this person's own reveal only."""
         verdicts = self._library.verdicts.current(uid)
-        counts = {d.value: sum(v.decision is d for v in verdicts.values()) for d in Decision}
+        counts = {d.value: sum(v.decision is d for v in verdicts.values()) for d in Decision if d is not Decision.WITHDRAWN}
         unanswered = self._unanswered(uid)
         if unanswered is not None:
             counts["open"] = unanswered

@@ -134,8 +134,8 @@ class Opening:
             uid,
         )
         reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
-        reading.teeth = TeethDesk(self.library, current, desk, self.person, self.announce)
-        room.labels = ToothNumbers(reading.teeth)
+        teeth = TeethDesk(self.library, current, desk, self.person, self.announce)
+        reading.teeth, room.labels = teeth, ToothNumbers(teeth)
         reading.guidelines = GuidelineDesk(
             self.library,
             current.study,
@@ -152,6 +152,7 @@ class Opening:
         kept = self.library.recovery.load(person)
         if kept is not None and kept.get("study") == uid:
             restore(room, kept)
+            reading.undoing.restore(kept.get("journal"))
         reading.mount = MountDesk(
             room, self.library, self.person.person_id
         )  # what the dentist laid goes before a restored layout

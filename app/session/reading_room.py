@@ -64,7 +64,6 @@ from app.viewer.words import Texts
 
 __all__ = ["DEFAULT_TOOL", "MarkOwner", "OpenStudy", "Overlay", "ReadingRoom"]
 DEFAULT_TOOL = "window"
-_UNDO_DEPTH = 200
 
 
 @dataclass(frozen=True)
@@ -140,13 +139,12 @@ class ReadingRoom:
         """What lies over a film besides marks and may be dragged (tooth numbers)."""
         self._gestures: dict[str, Tool] = {}
         self._probe: tuple[str, tuple[float, float], tuple[Measurement, ...]] | None = None
-        self._undo: list[tuple[PaneState, ...]] = []
         self.extras = RoomTools()
         self.extras.curve_drawn = self._open_curve
         self.screen_mm_per_px: float | None = None
         """Site setting: the monitor's pixel, measured once."""
         self.on_remember: Callable[[], None] = lambda: None
-        """Called when a state of the panes was put aside for undo."""
+        """Called before the panes change: what is to be undone is noted."""
         self.point_mm: Point3 | None = None
         self.linked = True
         self.corner_texts = True
@@ -256,6 +254,7 @@ class ReadingRoom:
 
     def go_to_stage(self, number: int) -> None:
         if 0 <= number < len(self.stages):
+            self._remember()
             self._hang_stage(number)
             self._announce(Changes(layout=True, view=True))
 
@@ -264,6 +263,7 @@ class ReadingRoom:
 
     def set_layout(self, name: str) -> None:
         """Another grid; the panes that stay keep what they show, new ones take the sets that are not yet shown."""
+        self._remember()
         places = boxes(name)
         shown = [p for p in self._panes.values() if p.display_set_id][: len(places)]
         rest = [
@@ -826,20 +826,7 @@ class ReadingRoom:
         self._announce(Changes(view=True, layout=True))
 
     def _remember(self) -> None:
-        self._undo.append(tuple(self._panes.values()))
         self.on_remember()
-        del self._undo[:-_UNDO_DEPTH]
-
-    def undo(self) -> bool:
-        """Brings back how the panes looked before the last gesture; False when there is nothing left."""
-        now = tuple(self._panes.values())
-        while self._undo:
-            before = self._undo.pop()
-            if before != now and {p.pane_id for p in before} == set(self._panes):
-                self._panes = {p.pane_id: p for p in before}
-                self._announce(Changes(view=True, layout=True))
-                return True
-        return False
 
     def boxes(self) -> tuple[PaneBox, ...]:
         return boxes(self._layout)

@@ -44,6 +44,8 @@ from app.session.saved_desk import SavedDesk
 from app.session.teeth_desk import TeethDesk
 from app.session.tracking import earlier
 from app.session.tracking_words import day_of, then_words
+from app.session.undo_aspects import marks_aspect, panes_aspect, teeth_aspect, verdicts_aspect
+from app.session.undoing import Undoing
 from app.session.views import (
     Changes,
     FindingCard,
@@ -61,6 +63,10 @@ from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane
 
 __all__ = ["FINDING_KINDS", "ReadingSession", "ToolView", "place_words"]
+
+
+_STEPS = frozenset({"next_image", "previous_image", "next_page", "previous_page", "first_image", "last_image"})
+"""Too many to keep each for a restart; the next other verb keeps where they led."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,10 @@ class ReadingSession:
         self._announce = announce
         self._notice = notice
         self._retry = retry
-        self._journal: list[tuple[Finding, ...] | None] = []
-        self._redo: list[tuple[Finding, ...]] = []
+        self.undoing = Undoing(
+            {"panes": panes_aspect(room), "marks": marks_aspect(desk), "verdicts": verdicts_aspect(desk)},
+            lambda: self.on_layout(),
+        )
         self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
         self.hangings: HangingVerbs | None = None
         """The reader's own arrangements."""
@@ -109,8 +117,7 @@ class ReadingSession:
         """Millimetres by hand; set by whoever opens the study."""
         self.prints: PrintDesk | None = None
         """Pages for paper and film."""
-        self.teeth: TeethDesk | None = None
-        """Numbers and chart of a dental film."""
+        self._teeth: TeethDesk | None = None
         self.saved: SavedDesk | None = None
         """Looks, overlays and documents; set by whoever opens the study."""
         self.mount: MountDesk | None = None
@@ -124,14 +131,26 @@ class ReadingSession:
         desk.mask_layers = self._masks.layers
         room.extras.painted = self._masks.paint
         room.extras.drawn = rechecks.check
-        desk.on_marks = self._journal.append
+        desk.before_marks = lambda: self.undoing.note("marks")
+        desk.before_verdicts = lambda: self.undoing.note("verdicts")
         self.on_layout: Callable[[], None] = lambda: None
         """Called when the panes are about to change: the layout is kept for a restart."""
-        room.on_remember = self._remembered
+        room.on_remember = lambda: self.undoing.note("panes")
 
     def state_to_keep(self) -> dict[str, object]:
         """For a restart: see ``layout_recovery``."""
-        return state_of(self.study.study_instance_uid, self._room)
+        return {**state_of(self.study.study_instance_uid, self._room), "journal": self.undoing.state()}
+
+    @property
+    def teeth(self) -> TeethDesk | None:
+        """Numbers and chart of a dental film."""
+        return self._teeth
+
+    @teeth.setter
+    def teeth(self, desk: TeethDesk) -> None:
+        self._teeth = desk
+        self.undoing.add("teeth", teeth_aspect(desk))
+        desk.before_numbers = lambda: self.undoing.note("teeth")
 
     # -- who and what ----------------------------------------------------------------------------------------------
 
@@ -229,6 +248,8 @@ class ReadingSession:
 
     def pointer(self, pane_id: str, kind: str, event: PointerEvent, tool: str = "") -> None:
         self._room.pointer(pane_id, kind, event, tool)
+        if kind == "release":
+            self.on_layout()
 
     def window_presets(self) -> tuple[tuple[str, Words, str], ...]:
         return tuple((p.name, Words(f"preset.{p.name}"), p.key) for p in self._room.presets())
@@ -284,6 +305,8 @@ class ReadingSession:
             "previous_stage": self.previous_stage,
         }
         verbs[name]()
+        if name not in _STEPS:
+            self.on_layout()
 
     def _true_size(self) -> None:
         problem = self._room.true_size()
@@ -305,10 +328,6 @@ class ReadingSession:
             if found is not None:
                 return then_words(found)
         return None
-
-    def _remembered(self) -> None:
-        self._journal.append(None)
-        self.on_layout()
 
     def _say_if(self, problem: Problem | None) -> None:
         if problem is not None:
@@ -349,7 +368,7 @@ class ReadingSession:
         elif asked.annotation.shape is MarkShape.LENGTH:
             if self.calibration is not None:
                 self.calibration.by_line(asked.annotation, words)
-                self._journal.clear()
+                self.undoing.forget()
             self._room.extras.asked = None
             self._desk.drop_provisional()
         else:
@@ -357,23 +376,14 @@ class ReadingSession:
         self._announce(Changes(view=True, findings=True))
 
     def undo(self) -> None:
-        """Takes the last change of views or marks back."""
-        while self._journal:
-            entry = self._journal.pop()
-            if entry is None:
-                if self._room.undo():
-                    return
-            elif entry != self._desk.marks:
-                self._redo.append(self._desk.marks)
-                self._desk.restore_marks(entry)
-                return
+        """Takes the last change of panes, marks, verdicts or tooth numbers back."""
+        if self.undoing.undo():
+            self._reports.findings_changed()
 
     def redo(self) -> None:
-        """Brings back the marks that the last undo took away."""
-        if self._redo:
-            wanted = self._redo.pop()
-            self._journal.append(self._desk.marks)
-            self._desk.restore_marks(wanted)
+        """Does again what the last undo took back."""
+        if self.undoing.redo():
+            self._reports.findings_changed()
 
     # -- the second read -------------------------------------------------------------------------------------------
 
@@ -493,9 +503,10 @@ class ReadingSession:
 
     def accept_agreed(self) -> None:
         """One press for the findings that the reader had marked too."""
-        for card in self._desk.view().agreed:
-            if card.verdict is None:
-                self.accept(card.finding.finding_id)
+        with self.undoing.together("verdicts"):
+            for card in self._desk.view().agreed:
+                if card.verdict is None:
+                    self.accept(card.finding.finding_id)
         self._reports.findings_changed()
 
     def reject(self, finding_id: str, reason: RejectReason, comment: str = "") -> None:

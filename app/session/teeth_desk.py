@@ -92,6 +92,8 @@ class TeethDesk:
         self.numbers_shown = True
         self.selected = 0
         """FDI number chosen in the chart; 0: none."""
+        self.before_numbers: Callable[[], None] = lambda: None
+        """Called before the numbers change: what is to be undone is noted."""
         desk.shown_as = self.renumbered
 
     # -- numbers -------------------------------------------------------------------------------------------------------
@@ -146,7 +148,16 @@ class TeethDesk:
         self._keep({**self._kept, "places": {}})
         self._follow()
 
+    def kept(self) -> dict[str, Any]:
+        """What the dentist has put right, JSON-able."""
+        return self._kept
+
+    def put_back(self, state: Mapping[str, Any]) -> None:
+        """Undo: the numbers lie where they lay. Verdicts that followed them have steps of their own."""
+        self._keep(dict(state))
+
     def _keep(self, state: dict[str, Any]) -> None:
+        self.before_numbers()
         self._kept = state
         self._library.write(lambda tx: self._library.settings.set(tx, self._key, state, self._person.person_id))
         self._announce(Changes(findings=True, second_read=True, report=True, view=True))

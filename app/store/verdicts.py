@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.domain.event import EventKind
 from app.domain.problem import fail
-from app.domain.verdict import Verdict
+from app.domain.verdict import Decision, Verdict
 from app.store import codec
 from app.store.database import Tx
 from app.store.events import Events
@@ -26,7 +26,7 @@ class Verdicts(Repository):
             return verdict
         if not tx.one("SELECT 1 FROM first_opinions WHERE study = ? AND person = ?", (study_uid, verdict.person_id)):
             raise fail("store.not_committed", kept_safe="safe.sealed", next_step="next.commit_first")
-        holds = self.current(study_uid, tx).get(verdict.finding_id)
+        holds = self.last(study_uid, tx).get(verdict.finding_id)
         if verdict.supersedes != (holds.verdict_id if holds else ""):
             raise fail("store.verdict_outdated", kept_safe="safe.earlier_verdict", next_step="next.look_again")
         tx.execute(
@@ -43,6 +43,10 @@ class Verdicts(Repository):
         sql = "SELECT body FROM verdicts WHERE study = ? ORDER BY seq"
         return tuple(codec.unpack(Verdict, row[0]) for row in self._read(lambda t: t.all(sql, (study_uid,)), tx))
 
-    def current(self, study_uid: str, tx: Tx | None = None) -> dict[str, Verdict]:
-        """Finding id to the verdict that holds."""
+    def last(self, study_uid: str, tx: Tx | None = None) -> dict[str, Verdict]:
+        """Finding id to the last word about it, also one that takes the others back."""
         return {verdict.finding_id: verdict for verdict in self.history(study_uid, tx)}
+
+    def current(self, study_uid: str, tx: Tx | None = None) -> dict[str, Verdict]:
+        """Finding id to the verdict that holds; findings whose verdict was taken back are not in it."""
+        return {k: v for k, v in self.last(study_uid, tx).items() if v.decision is not Decision.WITHDRAWN}

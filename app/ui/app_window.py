@@ -184,6 +184,12 @@ class AppWindow(QWidget):
             return
         self.go("reading")
 
+    def restore(self) -> None:
+        """After a death of the programme: the study that was open, as it stood."""
+        uid = self._workstation.study_to_restore()
+        if uid:
+            self.open_study(uid)
+
     def _show_bar(self) -> None:
         tray = self._workstation.queue()
         self.top_bar.show_queue(tray.waiting, tray.proven_today, bool(tray.line_down_since))

@@ -52,6 +52,7 @@ def windows(
     while True:
         window = _window(workstation, screen)
         if not screen:
+            QTimer.singleShot(0, window, window.restore)
             first(window)
         code = qt.exec()
         sys.excepthook = sys.__excepthook__

@@ -1,0 +1,91 @@
+"""The four things of an open study that a step can change: panes, marks, verdicts, tooth numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.domain.finding import Finding
+from app.domain.verdict import Verdict
+from app.session.panes import PaneState
+from app.session.undoing import Aspect
+from app.store.codec import decode, encode
+
+if TYPE_CHECKING:
+    from app.session.findings_desk import FindingsDesk
+    from app.session.reading_room import ReadingRoom
+    from app.session.teeth_desk import TeethDesk
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How the panes stand."""
+
+    layout: str
+    stage: int
+    panes: tuple[PaneState, ...]
+
+
+def panes_aspect(room: ReadingRoom) -> Aspect:
+    def take() -> Arrangement:
+        return Arrangement(room.layout().name, room.stage, room.panes())
+
+    def put(wanted: Arrangement) -> None:
+        if all(not p.display_set_id or room.content.knows(p.display_set_id) for p in wanted.panes):
+            room.put_back(wanted.layout, wanted.stage, room.active, wanted.panes)
+
+    return Aspect(take, put, lambda state, other: encode(state, compact=True), lambda data: decode(Arrangement, data))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of a mapping: only the keys that a step changed, None for one that is absent; and the order of all keys."""
+
+    changed: Mapping[str, Any]
+    order: tuple[str, ...]
+
+
+def _difference(state: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    keys = [k for k in {**state, **other} if state.get(k) != other.get(k)]
+    return {k: encode(state[k], compact=True) if k in state else None for k in keys}
+
+
+def marks_aspect(desk: FindingsDesk) -> Aspect:
+    def put(wanted: Mapping[str, Finding] | Part) -> None:
+        if isinstance(wanted, Part):
+            now = {m.finding_id: m for m in desk.marks}
+            now.update({k: v for k, v in wanted.changed.items() if v is not None})
+            gone = {k for k, v in wanted.changed.items() if v is None}
+            known = [k for k in wanted.order if k in now and k not in gone]
+            wanted = {k: now[k] for k in (*known, *(k for k in now if k not in known and k not in gone))}
+        desk.restore_marks(tuple(wanted.values()))
+
+    def read(data: Mapping[str, Any]) -> Part:
+        changed = {k: decode(Finding, v) if v is not None else None for k, v in data["changed"].items()}
+        return Part(changed, tuple(data["order"]))
+
+    return Aspect(
+        lambda: {m.finding_id: m for m in desk.marks},
+        put,
+        lambda state, other: {"changed": _difference(state, other), "order": list(state)},
+        read,
+    )
+
+
+def verdicts_aspect(desk: FindingsDesk) -> Aspect:
+    def put(wanted: Mapping[str, Verdict] | Part) -> None:
+        if isinstance(wanted, Part):
+            wanted = {**desk.verdicts, **wanted.changed}
+            wanted = {k: v for k, v in wanted.items() if v is not None}
+        desk.restore_verdicts(wanted)
+
+    def read(data: Mapping[str, Any]) -> Part:
+        return Part({k: decode(Verdict, v) if v is not None else None for k, v in data["changed"].items()}, ())
+
+    return Aspect(lambda: desk.verdicts, put, lambda state, other: {"changed": _difference(state, other)}, read)
+
+
+def teeth_aspect(desk: TeethDesk) -> Aspect:
+    """Where the dentist put the numbers: plain JSON already."""
+    return Aspect(desk.kept, desk.put_back, lambda state, other: state, dict)

@@ -1,0 +1,143 @@
+"""What the reader did, newest last: each step can be taken back and done again, also after the programme died.
+
+A step is one aspect of the open study before and after: the panes, the marks, the verdicts, the tooth numbers. What it was
+after is looked at when the next step begins, so that a gesture is one step however many events it had, and one that changed
+nothing is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.store.codec import CodecError
+
+DEPTH = 200
+KEPT = 20
+"""Steps that are kept for a restart."""
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """``take`` gives the state now (compared by ``==``); ``put`` makes it what it was. The codec pair goes to JSON and back:
+    ``encode`` gets (state, the other state of the step), so that only the difference needs to be written."""
+
+    take: Callable[[], Any]
+    put: Callable[[Any], None]
+    encode: Callable[[Any, Any], Any]
+    decode: Callable[[Any], Any]
+
+
+@dataclass
+class _Step:
+    aspect: str
+    before: Any
+    after: Any
+    written: Any = None
+    """JSON-able, made once."""
+
+
+class Undoing:
+    """Main thread only."""
+
+    def __init__(self, aspects: Mapping[str, Aspect], changed: Callable[[], None] = lambda: None) -> None:
+        """``changed``: there is something new to keep for a restart."""
+        self._aspects = dict(aspects)
+        self._changed = changed
+        self._done: list[_Step] = []
+        self._undone: list[_Step] = []
+        self._open: tuple[str, Any] | None = None
+        self._at_it = False
+
+    def add(self, name: str, aspect: Aspect) -> None:
+        self._aspects[name] = aspect
+
+    @contextlib.contextmanager
+    def together(self, aspect: str) -> Iterator[None]:
+        """Several changes of one aspect that a person takes for one."""
+        self.note(aspect)
+        was, self._at_it = self._at_it, True
+        try:
+            yield
+        finally:
+            self._at_it = was
+
+    def note(self, aspect: str) -> None:
+        """To be called before a change."""
+        if self._at_it:
+            return
+        self._close()
+        self._open = (aspect, self._aspects[aspect].take())
+        self._changed()
+
+    def _close(self) -> None:
+        if self._open is None:
+            return
+        aspect, before = self._open
+        self._open = None
+        after = self._aspects[aspect].take()
+        if after != before:
+            self._done.append(_Step(aspect, before, after))
+            del self._done[:-DEPTH]
+            self._undone.clear()
+
+    def forget(self) -> None:
+        """What was done from now on stands by itself."""
+        self._done, self._undone, self._open = [], [], None
+
+    def undo(self) -> bool:
+        """Takes the last step back; False when there is none."""
+        return self._turn(self._done, self._undone, lambda step: step.before)
+
+    def redo(self) -> bool:
+        return self._turn(self._undone, self._done, lambda step: step.after)
+
+    def _turn(self, source: list[_Step], target: list[_Step], wanted: Callable[[_Step], Any]) -> bool:
+        self._close()
+        if not source:
+            return False
+        step = source.pop()
+        target.append(step)
+        self._at_it = True
+        try:
+            self._aspects[step.aspect].put(wanted(step))
+        finally:
+            self._at_it = False
+        self._changed()
+        return True
+
+    # -- for a restart -------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able: the newest steps, with the gesture that is still under way."""
+        done = list(self._done)
+        if self._open is not None:
+            aspect, before = self._open
+            after = self._aspects[aspect].take()
+            done += [_Step(aspect, before, after)] if after != before else []
+        return {
+            "done": [self._written(s) for s in done[-KEPT:]],
+            "undone": [self._written(s) for s in self._undone[-KEPT:]],
+        }
+
+    def _written(self, step: _Step) -> Any:
+        if step.written is None:
+            aspect = self._aspects[step.aspect]
+            before, after = aspect.encode(step.before, step.after), aspect.encode(step.after, step.before)
+            step.written = {"aspect": step.aspect, "before": before, "after": after}
+        return step.written
+
+    def restore(self, state: object) -> None:
+        """What was kept; nothing when it does not fit this programme any more."""
+        if not isinstance(state, dict):
+            return
+        try:
+            self._done, self._undone = ([self._read(entry) for entry in state.get(name, [])] for name in ("done", "undone"))
+        except (CodecError, KeyError, TypeError, ValueError):
+            self.forget()
+
+    def _read(self, entry: Mapping[str, Any]) -> _Step:
+        aspect = self._aspects[entry["aspect"]]
+        return _Step(entry["aspect"], aspect.decode(entry["before"]), aspect.decode(entry["after"]), dict(entry))
