@@ -16,7 +16,7 @@ from app.domain.messages import load_catalogues
 from app.domain.resources import resource_path
 from app.domain.study import DisplaySet, DisplaySetKind
 from tests.dicom.builders import ORIGIN, image, save
-from tests.dicom.saved_phantom import plain_object
+from tests.dicom.saved_phantom import item, plain_object
 
 FLAT = np.zeros((6, 8), np.uint16)
 
@@ -156,6 +156,55 @@ def test_enhanced_frames_by_their_own_place_and_rescale(tmp_path: Path) -> None:
     assert [f.modality_transform.slope for f in instance.frames] == [1, 2, 3, 4]
     assert instance.frames[3].dimension_index == (2, 2)
     assert instance.frames[1].plane.origin_mm[2] == ORIGIN[2] - 3.0
+
+
+TIMED: dict[str, tuple[list[dict[str, list[Dataset]]], list[str], str]] = {
+    # What differs from frame to frame: three moments of two slices.
+    "percentage of the heart's cycle": (
+        [{"CardiacSynchronizationSequence": [item(NominalPercentageOfCardiacPhase=p)]} for p in (40.0, 75.0, 5.0)],
+        ["5 %", "40 %", "75 %"],
+        "split.cardiac",
+    ),
+    "delay after the R wave": (
+        [{"CardiacSynchronizationSequence": [item(NominalCardiacTriggerDelayTime=d)]} for d in (0.0, 33.4, 101.0)],
+        ["0 ms", "33.4 ms", "101 ms"],
+        "split.cardiac",
+    ),
+    "temporal position": (
+        [{"TemporalPositionSequence": [item(TemporalPositionTimeOffset=t)]} for t in (0.0, 2.5, 10.0)],
+        ["T0", "T2.5", "T10"],
+        "split.time",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TIMED)
+def test_moments_of_enhanced_objects(kind: str, tmp_path: Path) -> None:
+    moments_of, values, code = TIMED[kind]
+    d = image(np.zeros((6, 6, 8), np.uint16), Modality="CT", SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1")
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        del d[name]
+    d.SharedFunctionalGroupsSequence = [
+        item(
+            PixelMeasuresSequence=[item(PixelSpacing=[0.5, 0.75])],
+            PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+        )
+    ]
+    d.PerFrameFunctionalGroupsSequence = [
+        item(
+            PlanePositionSequence=[item(ImagePositionPatient=[*ORIGIN[:2], ORIGIN[2] + 3.0 * (n % 2)])],
+            FrameContentSequence=[item(DimensionIndexValues=[n + 1])],
+            **moments_of[n // 2],
+        )
+        for n in range(6)
+    ]
+    save(d, tmp_path / "e.dcm")
+    found = sets(tmp_path)
+    assert reasons(found) == {code}
+    ordered = sorted((s for s in found if s.moment), key=lambda s: s.moment.number)
+    assert [s.moment.value for s in ordered] == values
+    assert {(s.moment.count, s.moment.group) for s in ordered} == {(3, ordered[0].moment.group)}
+    assert all(len(s.frames) == 2 for s in found)
 
 
 FOLLOWING = ("1.2.3.1", "1.2.3.2")
