@@ -29,10 +29,11 @@ MAX_SEGMENTS = 2000
 MAX_POINTS = 4_000_000
 MAX_VOXELS = 1 << 34
 PALETTE: tuple[Rgb, ...] = (
-    (90, 200, 250), (255, 180, 84), (76, 211, 138), (180, 108, 255), (255, 107, 107), (255, 222, 89), (64, 196, 176),
-    (244, 143, 177), (158, 203, 255), (197, 225, 120),
+    (136, 88, 208), (184, 64, 88), (40, 136, 136), (232, 112, 112), (184, 232, 184), (112, 136, 40), (136, 136, 232),
+    (208, 136, 184), (112, 184, 160), (232, 40, 136),
 )  # fmt: skip
-"""For parts that name no colour, in the order of their numbers."""
+"""For parts that name no colour, in the order of their numbers: apart from each other, from the reader's and from the second
+reader's colour for every kind of colour vision (tests/ui/test_colour_vision.py)."""
 
 
 def read_overlay(data: bytes) -> SavedOverlay:
