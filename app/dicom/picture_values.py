@@ -96,7 +96,7 @@ def _jpeg_profile(data: bytes) -> bytes:
         if marker in (0xD9, 0xDA):
             break
         (length,) = struct.unpack_from(">H", data, pos + 2)
-        if marker == 0xE2 and data[pos + 4 : pos + 16] == b"ICC_PROFILE\0" and length >= 16:
+        if marker == 0xE2 and data[pos + 4 : pos + 16] == b"ICC_PROFILE\0" and length >= 16 and pos + 18 <= len(data):
             parts[data[pos + 16]] = data[pos + 18 : pos + 2 + length]
         pos += 2 + max(length, 2)
     return b"".join(parts[n] for n in sorted(parts))

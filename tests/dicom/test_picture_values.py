@@ -196,3 +196,14 @@ def test_pages_of_a_big_file_are_all_there() -> None:
     assert data[:4] == b"II+\0"
     pages = decode_pages(data, inspect_picture(data))
     assert [np.array_equal(v, w) for (_, v), w in zip(pages, (WIDE, WIDE[::-1]), strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
+def test_a_profile_that_is_cut_is_none(form: str) -> None:
+    data = saved(COLOUR, form, icc_profile=wide_gamut())
+    for end in range(0, len(data), 7):
+        try:
+            found = profile_of(data[:end], form.lower())
+        except ProblemError:
+            continue
+        assert found == b"" or found[36:40] == b"acsp"

@@ -22,6 +22,7 @@ from app.dicom.label_planes import LABEL_MAP, SEGMENTATION, open_label_planes
 from app.dicom.mask_subtraction import steps_of
 from app.dicom.media_index import listed_files
 from app.dicom.parametric_map import read_heatmap
+from app.dicom.picture_values import profile_of
 from app.dicom.plain_pictures import decode_pages, inspect_picture, small
 from app.dicom.presentation_state import read_presentation_state
 from app.dicom.raw_header import FIRST_READ
@@ -184,7 +185,7 @@ def _readers(**steps: Callable[[bytes], object]) -> Callable[[bytes, Path], Outc
 
 def _picture(data: bytes) -> object:
     info = inspect_picture(data)
-    return small(data, info), decode_pages(data, info)
+    return profile_of(data, info.kind), small(data, info), decode_pages(data, info)
 
 
 _names = itertools.count()

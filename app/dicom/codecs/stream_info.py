@@ -68,7 +68,7 @@ def jpeg_info(stream: bytes) -> StreamInfo:
             pos += 2
             continue
         (length,) = struct.unpack_from(">H", stream, pos + 2)
-        if marker == 0xEE and length >= 14 and stream[pos + 4 : pos + 9] == b"Adobe":
+        if marker == 0xEE and length >= 14 and pos + 15 < size and stream[pos + 4 : pos + 9] == b"Adobe":
             adobe = stream[pos + 15]
         jfif = jfif or (marker == 0xE0 and stream[pos + 4 : pos + 8] == b"JFIF")
         if marker in _SOF or marker == 0xF7:
