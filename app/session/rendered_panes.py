@@ -111,7 +111,7 @@ class SolidDesk:
         self._asked[pane.pane_id] = pane
 
     def parts(self, pane: PaneState, marks: Sequence[Finding]) -> tuple[SolidPart, ...]:
-        """The reader's own voxels on the pane's images, then the segments that are switched on."""
+        """The reader's own voxels on the pane's images, then the segments that were read."""
         own = [m for m in marks if m.mask is not None and m.mask.display_set_id == pane.display_set_id]
         out = [SolidPart(m.finding_id, Words("volume.own", {"n": n})) for n, m in enumerate(own, 1)]
         saved = self._saved()

@@ -265,11 +265,11 @@ class SavedObjects:
         return (*maps, *state.remarks, asked) if asked is not None else (*maps, *state.remarks)
 
     def segmentations(self) -> tuple[tuple[str, SavedOverlay, tuple[Layer, ...]], ...]:
-        """(SOP Instance UID, what it says, its layers) of those that are switched on and read."""
+        """(SOP Instance UID, what it says, its layers) of those that are read, switched on or off."""
         return tuple(
             (r.instance.sop_instance_uid, r.overlay, r.layers)
             for r in self._records.values()
-            if r.on and r.overlay is not None and r.kind == "segmentation"
+            if r.overlay is not None and r.kind == "segmentation"
         )
 
     def beside(self, layer: ImageLayer) -> Callable[[Point3 | None, Point2], tuple[Measurement, ...]]:

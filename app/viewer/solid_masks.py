@@ -20,8 +20,8 @@ from app.viewer.volume_engine import Engine
 from app.viewer.volume_parts import part_of
 from app.viewer.volume_presets import SurfaceLook
 
-PASSES = 20
-"""Of windowed-sinc smoothing (Taubin), pass band 0.1: it takes the steps of voxels away and hardly shrinks."""
+PASSES = 30
+"""Of windowed-sinc smoothing (Taubin), ``volume_scene.PASS_BAND``: it takes the steps of voxels away and hardly shrinks."""
 MOST_TRIANGLES = 1_000_000
 MOST_TRIANGLES_MOVING = 150_000
 _MASK_VOXELS, _MASK_VOXELS_MOVING = 24_000_000, 2_000_000

@@ -24,7 +24,7 @@ from app.viewer.layers import ImageLayer, LabelLayer, Layer, MaskLayer
 from app.viewer.solid_masks import SolidMask
 from app.viewer.view_state import Size, ViewState, resolve
 from app.viewer.voi_lut import auto_window
-from app.viewer.volume_parts import VolumeCut
+from app.viewer.volume_parts import VolumeCut, part_inside
 from app.viewer.volume_presets import volume_preset
 from app.viewer.volume_render import Rendering, render_volume
 
@@ -59,7 +59,7 @@ def render_solid(
     voi = voi_of(base, cache)
     level = voi if isinstance(voi, VoiWindow) else auto_window(volume.voxels[volume.voxels.shape[0] // 2])
     preset = volume_preset(view.volume_preset, volume.unit)
-    solids = _solids(layers[1:], volume.geometry.frame_of_reference_uid)
+    solids = _left_by(cut, _solids(layers[1:], volume.geometry.frame_of_reference_uid))
     shown = level if preset.is_mip else None
     key = (
         volume, preset, shown, view.crop, size, view.point_mm, view.oblique_row, view.oblique_column, view.zoom, view.pan,
@@ -83,6 +83,7 @@ def render_solid(
 
 
 _made: dict[tuple[int, tuple[int, int, int]], tuple[SolidMask, ...]] = {}
+_inside: dict[tuple[str, str], bool] = {}
 _lock = threading.Lock()
 
 
@@ -99,6 +100,22 @@ def _solids(layers: Sequence[Layer], frame_of_reference_uid: str) -> tuple[Solid
             theirs = layer.grid.geometry.frame_of_reference_uid
             if not (theirs and frame_of_reference_uid and theirs != frame_of_reference_uid):
                 out += _labels(layer.grid, layer)
+    return tuple(out)
+
+
+def _left_by(cut: VolumeCut | None, solids: tuple[SolidMask, ...]) -> tuple[SolidMask, ...]:
+    """A mask shown alone takes the surfaces beside it away; one that is hidden takes those inside it."""
+    if cut is None:
+        return solids
+    out = []
+    for solid in solids:
+        key = (solid.key, cut.key)
+        if key not in _inside:
+            _inside[key] = part_inside(cut, solid.values, solid.geometry) > 0.5
+            while len(_inside) > 2000:
+                _inside.pop(next(iter(_inside)))
+        if _inside[key] != cut.hide:
+            out.append(solid)
     return tuple(out)
 
 

@@ -204,6 +204,18 @@ def _cut(
     return out
 
 
+def part_inside(cut: VolumeCut, values: npt.NDArray[np.bool_], geometry: VolumeGeometry, tried: int = 500) -> float:
+    """Which part of another mask's voxels, some of them tried, lies in the cut's own."""
+    at = np.flatnonzero(values)
+    if not at.size:
+        return 0.0
+    index = np.stack(np.unravel_index(at[:: max(1, at.size // tried)], values.shape), axis=1).astype(np.float64)
+    there = np.rint(cut.geometry.to_index_many(geometry.to_patient_many(index))).astype(int)
+    inside = ((there >= 0) & (there < np.array(cut.values.shape))).all(axis=1)
+    k, j, i = there[inside].T
+    return float(np.count_nonzero(cut.values[k, j, i])) / len(index)
+
+
 def value_range(volume: Volume) -> tuple[float, float]:
     """The values that a look in parts of the range is laid over: from the 1st to the 99.8th percentile of every fourth."""
     some: npt.NDArray[Any] = volume.voxels[::4, ::4, ::4]

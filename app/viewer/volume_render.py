@@ -22,7 +22,7 @@ from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem, Severity
 from app.domain.volume import Volume
 from app.viewer.mesh import Mesh
-from app.viewer.solid_masks import BLUR_MM, SolidMask, mask_mesh, value_mesh
+from app.viewer.solid_masks import BLUR_MM, PASSES, SolidMask, mask_mesh, value_mesh
 from app.viewer.view_state import ResolvedView
 from app.viewer.volume_engine import Engine, GivenUp, fine, make_ready, quick
 from app.viewer.volume_parts import (
@@ -277,7 +277,7 @@ class _Job:
         for solid in self.solids:
             out[f"{solid.key}/{int(moving)}"] = (mask_mesh(engine, solid, moving), solid.rgb)
         if out:
-            notes.append(Problem("viewer.surface.smoothed", {}, Severity.NOTE))
+            notes.append(Problem("viewer.surface.smoothed", {"n": PASSES}, Severity.NOTE))
         made, shown = sum(m.made for m, _ in out.values()), sum(m.triangles for m, _ in out.values())
         if made > shown:
             notes.append(Problem("viewer.surface.fewer", {"shown": shown, "made": made}, Severity.NOTE))

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+PASS_BAND = 0.02
 Bytes = npt.NDArray[np.generic]
 
 
@@ -295,7 +296,7 @@ def shape_of(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], int]:
     """(points as (i, j, k) times their spacing, corners, triangles before they were made fewer) where values pass ``level``.
 
-    Flying edges, ``passes`` of windowed-sinc smoothing (pass band 0.1); beyond ``most`` triangles neighbours are merged.
+    Flying edges, ``passes`` of windowed-sinc smoothing (``PASS_BAND``); beyond ``most`` triangles neighbours are merged.
     """
     from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
@@ -317,7 +318,7 @@ def shape_of(
         smooth = vtkWindowedSincPolyDataFilter()
         smooth.SetInputData(found)
         smooth.SetNumberOfIterations(passes)
-        smooth.SetPassBand(0.1)
+        smooth.SetPassBand(PASS_BAND)
         smooth.NonManifoldSmoothingOn()
         smooth.NormalizeCoordinatesOn()
         smooth.BoundarySmoothingOff()

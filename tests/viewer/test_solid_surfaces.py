@@ -15,10 +15,11 @@ from app.imaging.airway import airway, enclosed
 from app.viewer.compositor import geometry_of
 from app.viewer.layers import ImageLayer, LabelLayer, MaskLayer
 from app.viewer.mesh import Mesh
-from app.viewer.solid_masks import MOST_TRIANGLES_MOVING, SolidMask, mask_mesh, value_mesh
+from app.viewer.solid_masks import MOST_TRIANGLES_MOVING, PASSES, SolidMask, mask_mesh, value_mesh
 from app.viewer.solid_view import render_solid
 from app.viewer.view_state import Appearance, Plane, ViewState, resolve, volume_centre
 from app.viewer.volume_engine import quick
+from app.viewer.volume_parts import VolumeCut
 from app.viewer.volume_presets import SurfaceLook, volume_preset
 from tests.viewer.scenes import FRAME, ORIGIN
 
@@ -47,7 +48,7 @@ def test_a_box_has_its_volume_area_and_place_on_any_grid(grid: str) -> None:
     """Within 1.5 % unsmoothed (edges are bevelled by half a voxel) and 3 % smoothed; the outside is outside."""
     geometry = GRIDS[grid]
     a, b, c = sides(geometry)
-    for passes, part in ((0, 0.015), (20, 0.03)):
+    for passes, part in ((0, 0.015), (PASSES, 0.03)):
         mesh = mask_mesh(quick, box_mask(geometry), False, passes)
         assert mesh.volume() == pytest.approx(a * b * c, rel=part)
         assert mesh.area() == pytest.approx(2 * (a * b + b * c + a * c), rel=0.05)
@@ -134,6 +135,26 @@ def test_segments_stand_in_their_place_and_colour_and_a_crop_cuts_them(draft: bo
     assert not pixels[:, 84:, :3].any()
 
 
+def test_a_mask_shown_alone_takes_other_surfaces_away_and_a_hidden_one_its_own() -> None:
+    geometry = VolumeGeometry.axial((40, 40, 40), (1.0, 1.0, 1.0), ORIGIN, FRAME)
+    image = ImageLayer(volume=Volume(np.zeros(geometry.shape, np.int16), geometry, "HU"))
+    right, left = np.zeros(geometry.shape, dtype=bool), np.zeros(geometry.shape, dtype=bool)
+    right[10:30, 10:30, 4:14] = True
+    left[10:30, 10:30, 26:36] = True
+    layers = (
+        image,
+        MaskLayer(SegmentMask("r", right, geometry), (220, 30, 30)),
+        MaskLayer(SegmentMask("l", left, geometry), (30, 30, 220)),
+    )
+    for hide in (False, True):
+        # The cut lies on a grid of its own: the right half's box alone.
+        box = geometry.cropped(slice(10, 30), slice(10, 30), slice(4, 14))
+        cut = VolumeCut(np.ones((20, 20, 10), dtype=bool), box, hide, f"{hide}")
+        pixels = render_solid(FRONT, layers, SIZE, finest=True, cut=cut).pixels
+        assert pixels[:, :80, 2].any() != hide
+        assert pixels[:, 80:, 0].any() == hide
+
+
 def test_a_label_map_becomes_a_surface_for_each_number() -> None:
     geometry = VolumeGeometry.axial((20, 20, 20), (1.0, 1.0, 1.0), ORIGIN, FRAME)
     image = ImageLayer(volume=Volume(np.zeros(geometry.shape, np.int16), geometry, "HU"))
@@ -183,7 +204,7 @@ def test_a_threshold_surface_says_from_which_value_and_how_it_was_smoothed() -> 
     picture = render_solid(view, (layer,), SIZE, finest=True)
     assert [(n.code, dict(n.params)) for n in picture.notes] == [
         ("viewer.surface.from", {"value": 200}),
-        ("viewer.surface.smoothed", {}),
+        ("viewer.surface.smoothed", {"n": PASSES}),
     ]
     red, green, blue = volume_preset("surface_bone", "HU").surface.rgb  # type: ignore[union-attr]
     shown = picture.pixels[80, 80, :3].astype(int)
