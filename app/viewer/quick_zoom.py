@@ -2,7 +2,7 @@
 
 ``resize`` knows only ratios of whole numbers from whole pixel to whole pixel, so the picture is one whose geometry such
 ratios give: less than half a pane pixel off what was asked for. That geometry goes with the picture; at rest the affine
-warp shows exactly what was asked for.
+warp shows exactly what was asked for, where the ratios do not happen to be those asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from app.viewer.view_state import ResolvedView
 Values = npt.NDArray[np.generic]
 MOST_OFF_PX = 0.5
 """Pane pixels that any pixel may lie off."""
+SAME_PX = 1e-6
+"""Below this it is what was asked for: most views that fit a whole image are such, and need no warp at rest either."""
 _SPARE = 16
 """Source pixels on either side that may be taken in to come nearer."""
 _SPARE_SHARE = 0.06
@@ -47,31 +49,34 @@ class Steps:
         return self.first + (self.skipped + 0.5) * self.step - 0.5
 
 
-def steps_for(start: float, step: float, count: int, length: int) -> Steps | None:
+def steps_for(
+    start: float, step: float, count: int, length: int, most_off: float = MOST_OFF_PX, rim: int = RIM
+) -> Steps | None:
     """The nearest to source indices ``start + step * n``, n below ``count``; None when none is near enough.
 
-    ``length``: source pixels there are, of which ``RIM`` on either side only repeat the edge.
+    ``length``: source pixels there are, of which ``rim`` on either side only repeat the edge.
     """
     if step <= 0:
         return None
     last = start + step * (count - 1)
     top, bottom = math.floor(start), math.ceil(last) + 1
     spare = max(_SPARE_LEAST, min(_SPARE, int(_SPARE_SHARE * count * step)))
-    first = np.arange(max(0, top - spare), top + 1)[:, None]
-    end = np.arange(bottom, min(length, bottom + spare) + 1)[None, :]
+    first = np.arange(max(0, top - spare), max(top, rim) + 1)[:, None]
+    end = np.arange(min(bottom, length - rim), min(length, bottom + spare) + 1)[None, :]
     if first.size == 0 or end.size == 0:
         return None
-    taken = end - first
-    made = np.round(taken / step)
+    taken = np.maximum(end - first, 1)
+    made = np.maximum(np.round(taken / step), 1)
     ratio = taken / made
     skipped = np.round((start - first + 0.5) / ratio - 0.5)
     shown_first = first + (skipped + 0.5) * ratio - 0.5
     shown_last = shown_first + (count - 1) * ratio
     off = np.maximum(np.abs(shown_first - start), np.abs(shown_last - last)) / step
-    # All neighbours of what is kept have to be taken, or ``resize`` repeats the edge of the piece.
-    off[(skipped < 0) | (made < skipped + count) | (shown_first < first) | (shown_last > end - 1)] = math.inf
+    # All neighbours of what is kept have to be taken: ``resize`` repeats the edge of the piece, right at the image's only.
+    cut = ((shown_first < first) & (first != rim)) | ((shown_last > end - 1) & (end != length - rim))
+    off[(skipped < 0) | (made < skipped + count) | cut] = math.inf
     best = np.unravel_index(int(off.argmin()), off.shape)
-    if not off[best] <= MOST_OFF_PX:
+    if not off[best] <= most_off:
         return None
     return Steps(int(first[best[0], 0]), int(taken[best]), int(made[best]), int(skipped[best]))
 
@@ -86,7 +91,7 @@ def quick_sample(source: Values, index_from_dst: npt.NDArray[np.float64], size: 
         return None
     found = []
     for axis in (0, 1):
-        steps = steps_for(m[axis, axis] * 0.5 + m[axis, 2], m[axis, axis], size[axis], source.shape[1 - axis])
+        steps = steps_for(m[axis, axis] * 0.5 + m[axis, 2], m[axis, axis], size[axis], source.shape[1 - axis], rim=0)
         if steps is None:
             return None
         found.append(steps)
@@ -114,8 +119,11 @@ class QuickZoom:
         return np.asarray(made)[y.skipped : y.skipped + h, x.skipped : x.skipped + w]
 
 
-def quick_zoom(image: PreparedImage, resolved: ResolvedView) -> QuickZoom | None:
-    """None for turned or mirrored views, for stored values shown as they are, and where no ratio comes near enough."""
+def quick_zoom(image: PreparedImage, resolved: ResolvedView, most_off: float = MOST_OFF_PX) -> QuickZoom | None:
+    """None for turned or mirrored views, for stored values shown as they are, and where no ratio comes near enough.
+
+    ``most_off``: pane pixels.
+    """
     m = resolved.px_from_pane
     if m[0, 1] != 0.0 or m[1, 0] != 0.0 or m[0, 0] <= 0.0 or m[1, 1] <= 0.0 or resolved.is_identity_grid:
         return None
@@ -126,7 +134,7 @@ def quick_zoom(image: PreparedImage, resolved: ResolvedView) -> QuickZoom | None
     found = []
     for axis, count, length in ((0, w, columns), (1, h, rows)):
         step = m[axis, axis] / factor
-        steps = steps_for((m[axis, axis] * 0.5 + m[axis, 2]) / factor + RIM - 0.5, step, count, length)
+        steps = steps_for((m[axis, axis] * 0.5 + m[axis, 2]) / factor + RIM - 0.5, step, count, length, most_off)
         if steps is None:
             return None
         found.append(steps)

@@ -20,7 +20,7 @@ from app.domain.finding import Heatmap
 from app.domain.geometry import PlaneGeometry, Point3, VolumeGeometry
 from app.domain.volume import Volume
 from app.viewer.pyramid import RIM, PreparedImage
-from app.viewer.quick_zoom import quick_sample
+from app.viewer.quick_zoom import SAME_PX, quick_sample, quick_zoom
 from app.viewer.reslice import OUTSIDE, reslice
 from app.viewer.view_state import (
     ImageGeometry,
@@ -230,6 +230,9 @@ def sample_image(image: PreparedImage, resolved: ResolvedView) -> Sampled:
         x, y = (int(v) for v in resolved.px_from_pane[:, 2])
         w, h = resolved.size
         return Sampled(image.values[y : y + h, x : x + w], None, exact=True)
+    zoom = quick_zoom(image, resolved, SAME_PX)
+    if zoom is not None:
+        return Sampled(zoom.sample(image), outside)
     m = resolved.px_from_pane / 2.0**level
     m[:, 2] += RIM - 0.5
     w, h = resolved.size

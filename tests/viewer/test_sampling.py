@@ -10,7 +10,7 @@ from app.viewer import pyramid
 from app.viewer.layers import ImageLayer
 from app.viewer.plane_values import plane_values
 from app.viewer.pyramid import RIM, PreparedImage, prepared, shrink
-from app.viewer.quick_zoom import moved_to, quick_zoom
+from app.viewer.quick_zoom import SAME_PX, moved_to, quick_zoom
 from app.viewer.slice_sampler import mpr_geometry, plane_image, sample_film_grid, sample_image, sample_volume, visible_part
 from app.viewer.view_state import ImageGeometry, Plane, SlabMode, ViewState, one_to_one, resolve
 from tests import phantoms
@@ -234,3 +234,23 @@ def test_of_a_very_large_image_a_piece_is_made_and_it_is_the_same(monkeypatch: p
     for rows in ((0, 4), (3, 40), (RIM, 300 + RIM), (290, 300 + 2 * RIM), (300 + RIM, 300 + RIM + 3)):
         for columns in ((0, 260 + 2 * RIM), (255, 270), (2, 9)):
             assert np.array_equal(large.piece(0, rows, columns), whole.level(0)[slice(*rows), slice(*columns)])
+
+
+@pytest.mark.parametrize(
+    ("size", "hurried"), [((1024, 1024), True), ((1300, 700), True), ((1301, 701), True), ((1300, 701), False)]
+)
+def test_a_fitting_image_needs_no_warp_and_is_bilinear_all_the_same(size: tuple[int, int], hurried: bool) -> None:
+    values = RNG.integers(-1024, 3000, (512, 512)).astype(np.int16)
+    image = PreparedImage(values)
+    whole = resolve(ViewState(), size, ImageGeometry(512, 512, 0.7, 0.7, True))
+    found = visible_part(whole)
+    assert found is not None
+    part = found[0]
+    assert (quick_zoom(image, part, SAME_PX) is not None) == hurried
+    sampled = sample_image(image, part)
+    x, y = np.meshgrid(np.arange(part.size[0]) + 0.5, np.arange(part.size[1]) + 0.5)
+    m = part.px_from_pane
+    expected = _bilinear(values, m[0, 0] * x + m[0, 2], m[1, 1] * y + m[1, 2])
+    inside = ~sampled.outside if sampled.outside is not None else np.ones_like(x, bool)
+    # The warp's own places are rounded to a few ten-thousandths of a pixel; the resize's are not.
+    assert np.abs(sampled.values - expected)[inside].max() < (0.01 if hurried else 0.5)
