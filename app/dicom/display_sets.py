@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from app.dicom.dynamic_series import across_series
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, FrameRef, Instance, Moment, Series, Study
@@ -166,7 +167,7 @@ STACK_RULES: Final[tuple[SplitRule, ...]] = (
 
 def display_sets(study: Study) -> tuple[DisplaySet, ...]:
     """Every frame of every object is in exactly one set."""
-    return tuple(found for series in study.series for found in _of_series(study, series))
+    return across_series(study, [found for series in study.series for found in _of_series(study, series)])
 
 
 def _of_series(study: Study, series: Series) -> Iterable[DisplaySet]:

@@ -49,7 +49,7 @@ class QuadrantWalk:
         """How the panes stand at the field; anything else has left the walk."""
         self._before: dict[str, ViewState] = {}
         self._seen: dict[str, set[Field]] = {}
-        room.extras.pane_drawers = self.drawers
+        room.extras.draw_also(self.drawers)
 
     def _breasts(self) -> dict[str, tuple[PaneState, Pane]]:
         """Panes with a mammogram whose picture is there."""

@@ -42,6 +42,7 @@ from app.session.report_desk import ReportDesk
 from app.session.room_tools import Asked
 from app.session.saved_desk import SavedDesk
 from app.session.teeth_desk import TeethDesk
+from app.session.time_curves import TimeCurves
 from app.session.tracking import earlier
 from app.session.tracking_words import day_of, then_words
 from app.session.undo_aspects import marks_aspect, panes_aspect, teeth_aspect, verdicts_aspect
@@ -124,6 +125,7 @@ class ReadingSession:
         """Films changing places; set by whoever opens the study."""
         self.quadrants = QuadrantWalk(room, announce)
         self.jaw = JawSuggestion(room, images, desk.put_annotation, announce, notice)
+        self.time_curves = TimeCurves(room, desk.mark, desk.selected_id)
         rechecks = Rechecks(images, desk.doubt)
         self._masks = OwnMasks(
             images, desk.mark, desk.keep, desk.select, desk.selected_id, desk.doubt, announce, notice, role_rgb(Role.MINE)

@@ -43,6 +43,11 @@ class RoomTools:
         """What else lies over a pane (the quadrant walk's map)."""
         self.drawn: Callable[[Annotation, ToolContext], None] = lambda annotation, context: None
 
+    def draw_also(self, source: Callable[[PaneState], tuple[Drawer, ...]]) -> None:
+        """One more that draws over panes."""
+        before = self.pane_drawers
+        self.pane_drawers = lambda pane: (*before(pane), *source(pane))
+
     def take(self, pane_id: str, edit: Edit, context: ToolContext | None, chosen: DisplaySet | None) -> bool:
         """True when the edit is one of these and the panes look different now."""
         if isinstance(edit, ShowBand):
