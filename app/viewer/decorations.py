@@ -494,6 +494,36 @@ def crosshair(resolved: ResolvedView, point_mm: Point3, style: Style | None = No
     return tuple(Line(*line, Role.SECONDARY, style.scale, True, "crosshair") for line in lines)
 
 
+_MOST_DOWN = 4
+
+
+def _span(text: Text, style: Style) -> tuple[float, float]:
+    wide = style.text_width(text.text, text.size_px, text.bold)
+    if text.anchor is Anchor.TOP_RIGHT:
+        return text.x - wide, text.x
+    return (text.x - wide / 2, text.x + wide / 2) if text.anchor is Anchor.TOP else (text.x, text.x + wide)
+
+
+def _below(items: Sequence[Primitive], fixed: Sequence[Primitive], style: Style) -> list[Primitive]:
+    """The same lines, as far down as they have to go not to run into the fixed ones: large words in a narrow pane."""
+    lines, gap = [t for t in items if isinstance(t, Text)], style.font * 0.4
+    down, high = 0.0, 0.85 * style.line / style.font
+    for _ in range(_MOST_DOWN):
+        hit = any(
+            a.y + down < b.y + high * b.size_px
+            and b.y < a.y + down + high * a.size_px
+            and _span(a, style)[0] < _span(b, style)[1] + gap
+            and _span(b, style)[0] < _span(a, style)[1] + gap
+            for a in lines
+            for b in fixed
+            if isinstance(b, Text)
+        )
+        if not hit:
+            break
+        down += style.line
+    return [replace(t, y=t.y + down) if isinstance(t, Text) else t for t in items] if down else list(items)
+
+
 def decorate(
     resolved: ResolvedView,
     info: PaneInfo,
@@ -516,10 +546,13 @@ def decorate(
     if point_mm is not None:
         out.extend(crosshair(resolved, point_mm, style))
     out.extend(marks)
-    out.extend(_letters(resolved, style, grey)[: 2 if style.terse else 4])
+    identity = _corner(_top_left(info, texts), size, False, False, style, grey)
+    beside = _below(_corner(_top_right(info, texts), size, True, False, style, grey), identity, style)
+    letters = _letters(resolved, style, grey)[: 2 if style.terse else 4]
+    out.extend([*letters[:2], *(_below([x], [*identity, *beside], style)[0] for x in letters[2:3]), *letters[3:]])
     corners = [
-        *_corner(_top_left(info, texts), size, False, False, style, grey),
-        *_corner(_top_right(info, texts), size, True, False, style, grey),
+        *identity,
+        *beside,
         *_corner(_bottom_left(info, texts), size, False, True, style, grey),
         *_corner(_bottom_right(info, texts, resolved), size, True, True, style, grey),
     ]

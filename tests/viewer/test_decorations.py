@@ -224,3 +224,19 @@ def test_a_place_in_a_mount_says_who_and_what_must_be_known_in_few_words() -> No
     assert {"identity", "laterality"} <= set(shown)
     assert not {"study_date", "window", "zoom", "series"} & set(shown)
     assert texts(decorate(narrow, info, EN))["calibration"].text != "no mm"
+
+
+def test_words_of_the_upper_corners_do_not_run_into_each_other_in_a_narrow_pane() -> None:
+    info = replace(INFO, plane="viewer.plane.coronal", laterality="", view_position="", demonstration=True)
+    for size in ((480, 440), (300, 260), (888, 992)):
+        style = Style(2.0 if size[0] < 800 else 1.0)
+        shown = texts(decorate(resolve(ViewState(), size, MM.geometry), info, EN, style=style))
+        name, beside = shown["identity"], [shown[k] for k in ("plane", "study_date", "series") if k in shown]
+        assert name.text.startswith("Серікбаева Әлия")
+        assert beside, "and the other corner is there"
+        for other in beside:
+            left = other.x - style.text_width(other.text, other.size_px, other.bold)
+            right = name.x + style.text_width(name.text, name.size_px, name.bold)
+            assert left > right or other.y >= name.y + style.line * 0.7, (size, other.key)
+    wide = texts(decorate(MM, info, EN))
+    assert wide["study_date"].y == wide["identity"].y + Style().line, "a roomy pane is as it was: plane first, then the day"
