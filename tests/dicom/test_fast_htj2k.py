@@ -47,6 +47,19 @@ def test_memory_grows_with_the_picture_and_outlives_the_child(decoder: FastDecod
     np.testing.assert_array_equal(through(decoder, large[:9, :8]), large[:9, :8])
 
 
+def test_a_child_that_dies_unseen_gets_memory_of_its_own(decoder: FastDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = RNG.integers(0, 4096, (20, 30), dtype=np.uint16)
+    assert through(decoder, values) is not None
+    process = decoder._child.process
+    assert process is not None
+    process.kill()
+    process.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(decoder._child, "alive", iter([True, False]).__next__)
+        assert through(decoder, values) is None, "the new child does not know the memory of the old one"
+    np.testing.assert_array_equal(through(decoder, values), values)
+
+
 def test_what_is_refused_leaves_the_decoder_usable(decoder: FastDecoder) -> None:
     values = RNG.integers(0, 4096, (64, 64), dtype=np.uint16)
     stream = imagecodecs.htj2k_encode(values, reversible=True)

@@ -70,7 +70,7 @@ class FastDecoder:
                 if "memory" in head:
                     # Whoever has it open keeps it; nothing is left behind when this process is killed.
                     memory.unlink()
-            self._known_by = self._child.started
+                    self._known_by = self._child.started
             return np.ndarray(shape, kind, buffer, at).copy() if done else None
 
     def close(self) -> None:
