@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
 from app.ai.readers.dental.boxes import CLASSES, FLIPS, STRIDE, ToothBox, answer, decode, overlap
-from app.ai.readers.dental.film import SIDE, Content, prepared
+from app.ai.readers.dental.film import Content, prepared
 from app.ai.readers.dental.tooth_findings import not_seen, numbers_on, with_tooth
 from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, Source
 from app.domain.identity import uid_for
@@ -149,7 +149,7 @@ def _told(job: ReaderJob, film: FilmImage, box: ToothBox, likely: float, paramet
 
 
 def _heatmaps(film: FilmImage, maps: Floats, content: Content, parameters: Mapping[str, Any]) -> list[Heatmap]:
-    """For each class the probability that a box's centre lies here, on the whole film at the network's resolution."""
+    """For each class the probability of the box that is told from here, on the whole film in the network's cells."""
     rows, columns = film.values.shape
     sx, sy = content.scale
     small = (max(1, round(columns * sx / STRIDE)), max(1, round(rows * sy / STRIDE)))
@@ -159,9 +159,8 @@ def _heatmaps(film: FilmImage, maps: Floats, content: Content, parameters: Mappi
         heat = np.interp(maps[index], table["score"], table["probability"]) if table else maps[index]
         whole = np.zeros((small[1], small[0]), np.float32)
         top, left = round(content.y0 * sy / STRIDE), round(content.x0 * sx / STRIDE)
-        cells = SIDE // STRIDE
         part = np.asarray(heat, np.float32)[: max(0, small[1] - top), : max(0, small[0] - left)]
-        whole[top : top + min(cells, part.shape[0]), left : left + min(cells, part.shape[1])] = part
+        whole[top : top + part.shape[0], left : left + part.shape[1]] = part
         # Where the table gives its lowest value nothing is seen.
         floor = float(np.min(table["probability"])) if table else 0.0
         whole[whole <= floor] = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.ai.training.reader_card import ReaderCard
 from app.domain.model_card import SelectionRules
 
-VERSION = "0.1.1"
+VERSION = "0.2.0"
 TITLES = {
     "en": "Teeth on panoramic films",
     "ru": "Зубы на панорамных снимках",
@@ -32,6 +32,8 @@ INTENDED_USE = {
 LIMITS = {
     "en": (
         "Small caries, caries between teeth, periapical lesions and bone loss are not looked for: no labels were at hand.",
+        "The labels of gross crown loss are uneven: some carious or broken teeth have none, and few films hold most of "
+        "them. Its figures are the least sure.",
         "The class of root-filled crowned teeth holds the few true implants of the training films as well.",
         "Teeth are not numbered, and left and right are not judged: many training films are mirrored copies.",
         "The training films come from an uploader who does not say who took them; most are masked to a circle and "
@@ -41,6 +43,8 @@ LIMITS = {
     ),
     "ru": (
         "Мелкий и контактный кариес, периапикальные очаги и убыль кости не ищутся: размеченных снимков не было.",
+        "Разметка грубой потери коронки неровна: у части кариозных и разрушенных зубов её нет, а большинство рамок "
+        "приходится на немногие снимки. Эти показатели наименее надёжны.",
         "В класс депульпированных зубов под коронкой входят и немногие настоящие имплантаты обучающих снимков.",
         "Зубы не нумеруются, стороны не определяются: многие обучающие снимки — зеркальные копии.",
         "Кто сделал обучающие снимки, загрузивший не указал; большинство обрезаны по кругу и растянуты до квадрата. Снимки "
@@ -49,6 +53,8 @@ LIMITS = {
     ),
     "kk": (
         "Ұсақ және түйіспелі тісжегі, периапикалды ошақтар мен сүйек кемуі ізделмейді: белгіленген түсірілімдер болған жоқ.",
+        "Сауыттың қатты бұзылуының белгіленуі біркелкі емес: кейбір тісжегілі не сынған тіс белгіленбеген, ал белгілердің "
+        "көбі аз түсірілімде. Бұл көрсеткіштер ең сенімсізі.",
         "Түбірі толтырылып қапталған тістер класына үйрету түсірілімдеріндегі аздаған нағыз имплантаттар да кіреді.",
         "Тістер нөмірленбейді, оң-сол жағы анықталмайды: үйрету түсірілімдерінің көбі — айна көшірмелер.",
         "Үйрету түсірілімдерін кім жасағанын жүктеуші айтпаған; көбі дөңгелектеп кесіліп, шаршыға созылған. Басқа түрдегі "
@@ -58,7 +64,8 @@ LIMITS = {
 }
 TRAINING_DATA = (
     "Panoramic films of a Roboflow user (405 images of the training films; boxes of fillings, implants, impacted teeth and "
-    "cavities by the set's names)",
+    "cavities by the set's names), mirrored, turned, re-exposed, their halves mixed, teeth with crown loss set into "
+    "other films",
     "Thresholds and calibration: 72 validation images of the same set; figures: 131 test images of other films",
 )
 ATTRIBUTIONS = (

@@ -353,7 +353,10 @@ COMMAND = "python -m app.ai.training.dental_teeth --stages measure --data DIR"
 
 
 def pack_into(package: Path, work: Path) -> bytes:
-    """The panoramic package with this network, template, figures and limits, signed anew; its version's last part grows."""
+    """The panoramic package with this network, template, figures and limits, signed anew.
+
+    The version stays: without the numbering the package does not ship.
+    """
     from dataclasses import replace
 
     from app.ai.engines.torch_engine import golden_cases, load_module, module_arrays
@@ -388,10 +391,7 @@ def pack_into(package: Path, work: Path) -> bytes:
         )
     trained = "Tooth numbers: generated films only (app/samples/panoramic.py)"
     data = (*(t for t in opened.card.training_data if t != trained), trained)
-    known = NETWORK in opened.networks
-    major, minor, patch = opened.card.version.split(".")
-    version = opened.card.version if known else f"{major}.{minor}.{int(patch) + 1}"
-    card = replace(opened.card, version=version, limits=limits, metrics=tuple(metrics), training_data=data)
+    card = replace(opened.card, limits=limits, metrics=tuple(metrics), training_data=data)
     networks = {**opened.networks, NETWORK: spec()}
     weights = {**opened.weights, NETWORK: arrays}
     golden = {k: v for k, v in opened.golden.items() if v.network != NETWORK}

@@ -1,4 +1,4 @@
-"""A panoramic film as the network sees it: the exposed part, stretched to a square, evened in contrast."""
+"""A panoramic film as the network sees it: the exposed part, brought to one size, evened in contrast."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-SIDE = 288
-"""Pixels of the network's square input."""
+ROWS, COLUMNS = 320, 480
+"""Pixels of the network's input. Jaws are wider than high, so teeth are not stretched much."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -25,7 +25,7 @@ class Content:
     @property
     def scale(self) -> tuple[float, float]:
         """Network pixels per film pixel (x, y)."""
-        return SIDE / max(self.x1 - self.x0, 1.0), SIDE / max(self.y1 - self.y0, 1.0)
+        return COLUMNS / max(self.x1 - self.x0, 1.0), ROWS / max(self.y1 - self.y0, 1.0)
 
     def to_film(self, x: float, y: float) -> tuple[float, float]:
         sx, sy = self.scale
@@ -72,12 +72,12 @@ def evened(values: Floats, blank: npt.NDArray[np.bool_]) -> Floats:
 
 
 def prepared(values: Floats, valid: npt.NDArray[np.bool_] | None = None) -> tuple[Floats, Content]:
-    """(rows, columns) with dense tissue bright to ``(SIDE, SIDE)`` in 0..1, and where it lies on the film."""
+    """(rows, columns) with dense tissue bright to ``(ROWS, COLUMNS)`` in 0..1, and where it lies on the film."""
     values = np.asarray(values, np.float32)
     blank = blank_area(values, valid)
     content = content_of(blank)
     part = (slice(int(content.y0), int(content.y1)), slice(int(content.x0), int(content.x1)))
     even = evened(values[part], blank[part])
-    shrinks = even.shape[0] > SIDE or even.shape[1] > SIDE
-    square = cv2.resize(even, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return square.astype(np.float32), content
+    shrinks = even.shape[0] > ROWS or even.shape[1] > COLUMNS
+    picture = cv2.resize(even, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return picture.astype(np.float32), content

@@ -69,20 +69,25 @@ def matched(found: Sequence[Box], truth: Sequence[Box], iou: float = 0.5) -> Hit
     )
 
 
-def ap_from(hits: Hits, positives: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> float:
-    """Average precision with a weight for each image; ``positives`` true boxes by image."""
+def curve_of(
+    hits: Hits, positives: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(recall, precision) at every distinct score in falling order, each image counting ``weight``."""
     total = float((positives * weight).sum())
-    if total <= 0:
-        return float("nan")
     image, score, true = hits
     w = weight[image]
     keep = w > 0
-    if not keep.any():
-        return 0.0
     w, true, score = w[keep], true[keep], score[keep]
     hit, every = np.cumsum(w * true), np.cumsum(w)
-    ends = np.append(np.nonzero(np.diff(score))[0], len(score) - 1)
-    return all_point_ap((hit / total)[ends], (hit / np.maximum(every, 1e-12))[ends])
+    ends = np.append(np.nonzero(np.diff(score))[0], len(score) - 1) if len(score) else np.zeros(0, int)
+    return (hit / max(total, 1e-12))[ends], (hit / np.maximum(every, 1e-12))[ends]
+
+
+def ap_from(hits: Hits, positives: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> float:
+    """Average precision with a weight for each image; ``positives`` true boxes by image."""
+    if float((positives * weight).sum()) <= 0:
+        return float("nan")
+    return all_point_ap(*curve_of(hits, positives, weight))
 
 
 def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
@@ -112,7 +117,8 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
         at = bootstrap(figure, group.tolist(), ROUNDS)
         table[kind], intervals[kind] = round(at.value, 4), [round(at.low, 4), round(at.high, 4)]
         prior[kind] = round(average_precision(prior_boxes(opened.parameters, kind, films), truth, 0.5, weight.tolist()), 4)
-        curves[kind] = [hits[1].tolist(), hits[2].tolist()]
+        recall, precision = curve_of(hits, positives, weight)
+        curves[kind] = {"recall": recall.tolist(), "precision": precision.tolist()}
         film_truth = np.bincount(group, positives, len(names)) > 0
         best = np.zeros(len(names))
         for n, g in enumerate(group):
