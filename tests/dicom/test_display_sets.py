@@ -301,6 +301,23 @@ def test_moments_of_one_4d_series_are_a_group(tmp_path: Path) -> None:
     assert [[r.sop_instance_uid[-1] for r in s.frames] for s in found] == [["0", "3"], ["1", "4"], ["2", "5"]]
 
 
+@pytest.mark.parametrize(("count", "grouped"), [(3, False), (6, True)])
+def test_a_run_of_acquisitions_is_a_4d_series_and_a_few_are_phases(count: int, grouped: bool, tmp_path: Path) -> None:
+    for n in range(2 * count):
+        number = n // 2 + 1
+        put(
+            tmp_path,
+            n,
+            n % 2,
+            AcquisitionNumber=str(number),
+            AcquisitionDate="20260301",
+            AcquisitionTime=f"10{number:02d}00",
+        )
+    found = sets(tmp_path)
+    assert reasons(found) == {"split.acquisition"}
+    assert [m[:2] + m[3:] for m in moments(found)] == ([(n, 6, f"A{n}") for n in range(1, 7)] if grouped else [])
+
+
 def test_two_makings_of_one_moment_are_no_4d_series(tmp_path: Path) -> None:
     for n in range(4):
         put(tmp_path / "same", n, n // 2)
