@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.dicom.image_writer import SeriesHeader, StudyHeader, write_secondary_ca
 from app.domain.identity import new_uid
 from app.domain.problem import Problem, fail
 from app.domain.study import Patient, PersonName
-from app.session.paint import painted, png, text_width
+from app.session.paint import painted, text_width
 from app.viewer.decorations import Style
 from app.viewer.pane_info import PaneInfo
 from app.viewer.words import say
@@ -46,9 +47,19 @@ def may_hold_names(room: ReadingRoom, pane_id: str) -> bool:
     return said == "YES" or (said != "NO" and chosen is not None and chosen.modality in _BURNED_IN)
 
 
-def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> npt.NDArray[np.uint8]:
+Pixels = npt.NDArray[np.uint8]
+
+
+def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> Pixels:
     """(h, w, 3) RGB with the pane's texts and marks. Raises ``capture.no_picture``; ``capture.burned_in`` when a picture
     without identity is wanted of pixels that may name the person.
+    """
+    return frozen_picture(room, pane_id, size, identified)()
+
+
+def frozen_picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> Callable[[], Pixels]:
+    """``picture`` in two steps: what it needs is taken now, on the main thread; it may be made on any, and takes seconds in
+    3D. Both raise as ``picture``.
     """
     if not identified and may_hold_names(room, pane_id):
         raise fail("capture.burned_in")
@@ -60,10 +71,15 @@ def picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: 
     info = request.info if identified else without_identity(request.info, say(room.texts, "viewer.deidentified"))
     marks = request.marks if identified else tuple(replace(m, finding=replace(m.finding, comment="")) for m in request.marks)
     style = Style(request.style.scale, text_width, True)
-    done = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, finest=True)()
-    if done.pixels is None:
-        raise fail("capture.no_picture") if done.problem is None else _as_error(done.problem)
-    return painted(done)
+    frozen = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, finest=True)
+
+    def make() -> Pixels:
+        done = frozen()
+        if done.pixels is None:
+            raise fail("capture.no_picture") if done.problem is None else _as_error(done.problem)
+        return painted(done)
+
+    return make
 
 
 def _as_error(problem: Problem) -> Exception:
@@ -72,13 +88,8 @@ def _as_error(problem: Problem) -> Exception:
     return ProblemError(problem)
 
 
-def picture_png(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool) -> bytes:
-    return png(picture(room, pane_id, size, identified))
-
-
-def write_capture(room: ReadingRoom, pane_id: str, size: tuple[int, int], identified: bool, path: Path) -> None:
-    """A Secondary Capture of the pane: in the patient's study, or under fresh UIDs without one. Raises as ``picture``."""
-    rgb = picture(room, pane_id, size, identified)
+def write_capture(room: ReadingRoom, rgb: Pixels, identified: bool, path: Path) -> None:
+    """A Secondary Capture of a pane's ``picture``: in the patient's study, or under fresh UIDs without one."""
     current, _ = room.studies()
     study = current.study
     now = datetime.now()

@@ -668,6 +668,11 @@ class ReadingRoom:
             return ()
         return rendered_panes.looks(self.image_layer(pane), pane.view)
 
+    def toggle_crop_box(self) -> None:
+        """The box of the active 3D view with its handles, and the view far enough to see them; and away again."""
+        if rendered_panes.is_rendered(self._panes[self.active]):
+            self.change_view(**rendered_panes.box_toggled(self._panes[self.active].view))
+
     def show_only(self, part_id: str, hide: bool = False) -> None:
         """The 3D view of the active pane shows a mask's voxels alone, or without them; "" shows all."""
         self._remember()

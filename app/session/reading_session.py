@@ -273,6 +273,7 @@ class ReadingSession:
             "link_by_hand": room.link_by_hand,
             "change_view": self._next_change,
             "volume_view": lambda: self._say_if(room.volume_view()),
+            "crop_box": room.toggle_crop_box,
             "save_arrangement": lambda: self.hangings.save() if self.hangings is not None else None,
             "fuse_more": lambda: room.fuse(0.1),
             "fuse_less": lambda: room.fuse(-0.1),

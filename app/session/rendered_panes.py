@@ -80,6 +80,11 @@ def toggled(pane: PaneState, layer: ImageLayer | None) -> PaneState:
     return replace(pane, view=view, over=None)
 
 
+def box_toggled(view: ViewState) -> dict[str, bool | float]:
+    """The fields of the view that change: with its handles the whole box has to be in the pane."""
+    return {"crop_box": not view.crop_box, "zoom": view.zoom if view.crop_box else min(view.zoom, BOX_ZOOM)}
+
+
 def looks(layer: ImageLayer | None, view: ViewState) -> tuple[tuple[str, bool], ...]:
     """(name, chosen) of the looks that make sense for the values."""
     unit = layer.unit if layer is not None else ""

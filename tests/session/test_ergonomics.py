@@ -13,8 +13,9 @@ from PIL import Image
 
 from app.domain.problem import ProblemError
 from app.session.display_desk import CARD_MM, DisplayDesk
-from app.session.image_out import picture, picture_png, write_capture
+from app.session.image_out import picture, write_capture
 from app.session.layout_recovery import restore, state_of
+from app.session.paint import png
 from app.session.pane_content import PaneContent
 from app.viewer.gsdf import (
     PATCHES,
@@ -87,13 +88,13 @@ def test_a_picture_goes_out_with_identity_or_without(desk: Stage, tmp_path: Path
     assert np.any(named[corner] != bare[corner]), "the name is gone"
     middle = np.s_[200:300, 240:400]
     assert np.array_equal(named[middle], bare[middle]), "the image is not touched"
-    content = picture_png(reading.room, "pane-0", size, False)
+    content = png(picture(reading.room, "pane-0", size, False))
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")), bare)
     patient = reading.study.patient
     assert patient.patient_id.encode() not in content
     for identified in (True, False):
         path = tmp_path / f"{identified}.dcm"
-        write_capture(reading.room, "pane-0", size, identified, path)
+        write_capture(reading.room, picture(reading.room, "pane-0", size, identified), identified, path)
         ds = pydicom.dcmread(path)
         assert np.array_equal(ds.pixel_array, named if identified else bare)
         assert (str(ds.PatientID) == patient.patient_id) == identified

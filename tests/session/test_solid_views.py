@@ -17,8 +17,9 @@ from app.domain.geometry import VolumeGeometry
 from app.domain.saved_overlay import OverlayKind, OverlayPart, SavedOverlay
 from app.domain.volume import Volume
 from app.imaging.growing import BoxMask
-from app.session.image_out import picture_png
+from app.session.image_out import picture
 from app.session.own_masks import as_mark
+from app.session.paint import png
 from app.session.panes import PaneState
 from app.session.reading_session import ReadingSession
 from app.session.rendered_panes import SIGHTS, SolidDesk, tool_of
@@ -78,7 +79,7 @@ def test_a_look_is_told_and_the_coarse_picture_says_that_a_finer_one_follows(des
 def test_what_leaves_the_screen_is_the_fine_picture_with_identity_or_without(desk: Stage) -> None:
     reading = from_outside(desk)
     for identified in (True, False):
-        image = Image.open(io.BytesIO(picture_png(reading.room, "pane-0", (640, 640), identified)))
+        image = Image.open(io.BytesIO(png(picture(reading.room, "pane-0", (640, 640), identified))))
         assert image.size == (640, 640)
         assert np.asarray(image).std() > 1
 

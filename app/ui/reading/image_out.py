@@ -10,9 +10,12 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.domain.problem import Problem, ProblemError, Severity
-from app.session.image_out import picture, picture_png, write_capture
+from app.session.image_out import Pixels, frozen_picture, write_capture
+from app.session.paint import png
+from app.session.rendered_panes import is_rendered
 from app.session.views import Notice
 from app.ui.i18n import tr
+from app.ui.reading.render_pool import RenderPool
 
 if TYPE_CHECKING:
     from app.session.reading_session import ReadingSession
@@ -28,28 +31,55 @@ COMMANDS = {
 
 
 def run(name: str, workstation: Workstation, reading: ReadingSession, size: tuple[int, int], parent: QWidget) -> None:
-    """Does the command; what stands against it is said on the status line."""
+    """Does the command; what stands against it is said on the status line. A 3D picture is made beside."""
     identified = COMMANDS[name]
     pane = reading.room.active
-    try:
-        if name.startswith("copy"):
-            rgb = np.ascontiguousarray(picture(reading.room, pane, size, identified))
-            image = QImage(rgb.data, rgb.shape[1], rgb.shape[0], rgb.strides[0], QImage.Format.Format_RGB888).copy()
-            QGuiApplication.clipboard().setImage(image)
-            told = "capture.copied_identified" if identified else "capture.copied"
-            workstation.notice.emit(Notice(Problem(told, severity=Severity.NOTE)))
-            return
+    file = ""
+    if not name.startswith("copy"):
         file, _ = QFileDialog.getSaveFileName(
             parent, tr(f"ui.key.{name}"), "image.png", "PNG (*.png);;DICOM Secondary Capture (*.dcm)"
         )
         if not file:
             return
-        if file.lower().endswith(".dcm"):
-            write_capture(reading.room, pane, size, identified, Path(file))
-        else:
-            Path(file).write_bytes(picture_png(reading.room, pane, size, identified))
-        workstation.notice.emit(Notice(Problem("capture.saved", {"file": Path(file).name}, severity=Severity.NOTE)))
+    try:
+        make = frozen_picture(reading.room, pane, size, identified)
     except ProblemError as error:
         workstation.notice.emit(Notice(error.problem))
+        return
+
+    def made() -> Pixels | Problem:
+        try:
+            return make()
+        except ProblemError as error:
+            return error.problem
+
+    def came(_name: str, found: Pixels | Problem) -> None:
+        told = found if isinstance(found, Problem) else _put(reading, found, file, identified)
+        workstation.notice.emit(Notice(told))
+
+    if is_rendered(reading.room.pane(pane)):
+        pool = RenderPool(parent)
+        pool.ready.connect(came)
+        pool.ready.connect(lambda *_: pool.deleteLater())
+        pool.request(name, made)
+    else:
+        came(name, made())
+
+
+def _put(reading: ReadingSession, rgb: Pixels, file: str, identified: bool) -> Problem:
+    """Into the file, or onto the clipboard where none is named; returns what is to be told."""
+    if not file:
+        rgb = np.ascontiguousarray(rgb)
+        image = QImage(rgb.data, rgb.shape[1], rgb.shape[0], rgb.strides[0], QImage.Format.Format_RGB888).copy()
+        QGuiApplication.clipboard().setImage(image)
+        return Problem("capture.copied_identified" if identified else "capture.copied", severity=Severity.NOTE)
+    try:
+        if file.lower().endswith(".dcm"):
+            write_capture(reading.room, rgb, identified, Path(file))
+        else:
+            Path(file).write_bytes(png(rgb))
+    except ProblemError as error:
+        return error.problem
     except OSError as error:
-        workstation.notice.emit(Notice(Problem("capture.not_saved", {"kind": type(error).__name__})))
+        return Problem("capture.not_saved", {"kind": type(error).__name__})
+    return Problem("capture.saved", {"file": Path(file).name}, severity=Severity.NOTE)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidgetAction
 
-from app.session.rendered_panes import BOX_ZOOM, CROPS, SIGHTS, SolidPart
+from app.session.rendered_panes import CROPS, SIGHTS, SolidPart
 from app.session.views import Words
 from app.ui.i18n import tr
 from app.ui.icons import icon
 from app.ui.reading.crop_panel import CropPanel
+from app.ui.shortcuts import key_of
 
 if TYPE_CHECKING:
     from app.session.reading_room import ReadingRoom
@@ -74,10 +75,8 @@ def _choice(menu: QMenu, text: str, chosen: bool) -> QAction:
 def _add_crops(menu: QMenu, room: ReadingRoom) -> None:
     view = room.pane(room.active).view
     crops = menu.addMenu(tr("crop.title"))
-    # With its handles the whole box has to be in the pane.
-    zoom = view.zoom if view.crop_box else min(view.zoom, BOX_ZOOM)
-    box = _choice(crops, tr("crop.box"), view.crop_box)
-    box.triggered.connect(lambda: room.change_view(crop_box=not view.crop_box, zoom=zoom))
+    box = _choice(crops, tr("crop.box") + (f"\t{key}" if (key := key_of("reading", "crop_box")) else ""), view.crop_box)
+    box.triggered.connect(room.toggle_crop_box)
     numbers = QWidgetAction(crops)
     numbers.setDefaultWidget(CropPanel(room))
     crops.addAction(numbers)
