@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ Index = tuple[int, int, int]
 Range = tuple[float, float]
 MAX_RADIUS_MM = 60.0
 """A seed in an organ's open neighbour must not run through the whole body."""
+_WIDEST_NECK = 3
 _LEAST_SPREAD = 0.02
 """Of the local mean's size: a seed in perfectly even values still tolerates a little."""
 
@@ -80,10 +82,36 @@ def _distance2(geometry: VolumeGeometry, box: tuple[slice, slice, slice], centre
     return np.asarray(d2.reshape(axes[0].shape))
 
 
+class Bound(StrEnum):
+    """What ended a growth besides the values themselves."""
+
+    NONE = ""
+    NECK = "neck"
+    """It ran out through a narrow place and was cut there."""
+    BALL = "ball"
+    """It ran on to the largest distance that is allowed: what it took is not the whole of anything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    mask: BoxMask
+    bound: Bound
+
+
 def grow(volume: Volume, seed: Index, values: Range, radius_mm: float = MAX_RADIUS_MM) -> BoxMask | None:
     """The voxels joined to ``seed`` by faces whose values lie in the range, within ``radius_mm`` of it, holes filled.
 
     None when the seed itself is out of range.
+    """
+    found = grow_bounded(volume, seed, values, radius_mm, necks=False)
+    return found.mask if found is not None else None
+
+
+def grow_bounded(
+    volume: Volume, seed: Index, values: Range, radius_mm: float = MAX_RADIUS_MM, necks: bool = True
+) -> Growth | None:
+    """As ``grow``; what reaches the ball's surface has leaked and is cut at its narrowest place, one to three voxels wide on
+    either side of its middle. Where that does not hold it either, the ball does, and the answer says so.
     """
     if not values[0] <= float(volume.voxels[seed]) <= values[1]:
         return None
@@ -91,12 +119,37 @@ def grow(volume: Volume, seed: Index, values: Range, radius_mm: float = MAX_RADI
     box = _box_around(volume.geometry, centre, radius_mm)
     if box is None:
         return None
-    part = np.asarray(volume.voxels[box], dtype=np.float64)
-    inside = (part >= values[0]) & (part <= values[1]) & (_distance2(volume.geometry, box, centre) <= radius_mm**2)
+    part = np.asarray(volume.voxels[box], dtype=np.float32)
+    away2 = _distance2(volume.geometry, box, centre)
+    inside = np.asarray((part >= values[0]) & (part <= values[1]) & (away2 <= radius_mm**2))
     at = (seed[0] - box[0].start, seed[1] - box[1].start, seed[2] - box[2].start)
-    joined = component_at(np.asarray(inside), at)
+    shell = away2 > max(0.0, radius_mm - max(volume.geometry.spacing_mm)) ** 2
+    joined = np.asarray(component_at(inside, at))
+    bound = Bound.BALL if bool((joined & shell).any()) else Bound.NONE
+    if bound is Bound.BALL and necks:
+        for width in range(1, _WIDEST_NECK + 1):
+            cut = _without_necks(joined, at, width)
+            if cut is not None and not bool((cut & shell).any()):
+                joined, bound = cut, Bound.NECK
+                break
     filled = np.asarray(ndimage.binary_fill_holes(joined), dtype=np.bool_)
-    return trimmed(BoxMask(filled, (box[0].start, box[1].start, box[2].start)))
+    mask = trimmed(BoxMask(filled, (box[0].start, box[1].start, box[2].start)))
+    return Growth(mask, bound) if mask is not None else None
+
+
+def _without_necks(joined: Mask, at: Index, width: int) -> Mask | None:
+    """The part around ``at`` that hangs together when ``width`` voxels are taken off all over, grown back; None: no part."""
+    core = np.asarray(ndimage.binary_erosion(joined, iterations=width, border_value=0))
+    if not core[at]:
+        near = tuple(slice(max(0, a - width - 1), a + width + 2) for a in at)
+        found = np.argwhere(core[near])
+        if not len(found):
+            return None
+        origin = np.array([s.start for s in near])
+        nearest = found[np.argmin(((found + origin - np.array(at)) ** 2).sum(axis=1))] + origin
+        at = (int(nearest[0]), int(nearest[1]), int(nearest[2]))
+    kept = component_at(core, at)
+    return np.asarray(ndimage.binary_dilation(kept, iterations=width) & joined)
 
 
 def stroke(volume: Volume, points: Sequence[Point3], radius_mm: float, values: Range | None) -> BoxMask | None:

@@ -15,9 +15,23 @@ from app.domain.measurement import MarkShape, Measurement, Placement, Quantity
 from app.domain.problem import Problem
 from app.domain.study import DisplaySet
 from app.domain.volume import Volume
-from app.imaging.growing import BoxMask, Range, along, grow, like_seed, nearest_index, stroke, trimmed, union, without
+from app.imaging.growing import (
+    MAX_RADIUS_MM,
+    Bound,
+    BoxMask,
+    Growth,
+    Range,
+    along,
+    grow_bounded,
+    like_seed,
+    nearest_index,
+    stroke,
+    trimmed,
+    union,
+    without,
+)
 from app.imaging.masks import volume_mm3
-from app.imaging.packed import box_in, counted_ml, pack, unpack
+from app.imaging.packed import box_in, counted_ml, counted_values, pack, unpack
 from app.session.images import Images
 from app.session.marks import DRAWING, MEASUREMENT_ONLY, location_of
 from app.session.views import Changes, Notice
@@ -104,6 +118,9 @@ class OwnMasks:
         self._stroke: _Stroke | None = None
         self._shown: dict[str, tuple[bytes, MaskLayer]] = {}
         self.growing = False
+        self._turn = 0
+        self._wish: tuple[GrowMask, DisplaySet, ResolvedView] | None = None
+        self._preview: tuple[BoxMask, Volume] | None = None
 
     # -- gestures --------------------------------------------------------------------------------------------------
 
@@ -130,34 +147,61 @@ class OwnMasks:
             self.brush(edit, chosen, resolved)
 
     def grow(self, edit: GrowMask, chosen: DisplaySet, resolved: ResolvedView) -> None:
-        """Grows in the background; a second click while it works is let go."""
-        volume = self._volume(chosen)
+        """Grows in the background; while it works only the newest wish waits, and what was let go of before a drag went on
+        is never kept."""
+        if self._wish is None or self._wish[0].preview or not edit.preview:
+            self._wish = (edit, chosen, resolved)  # what was let go of is kept before anything new is shown
+        if not self.growing:
+            self._grow_next()
+
+    def _grow_next(self) -> None:
+        if self._wish is None:
+            return
+        (edit, chosen, resolved), self._wish = self._wish, None
+        volume = self._volume(chosen) if not edit.preview else self._images.volume(chosen.display_set_id)
         point = resolved.geometry.px_to_patient(*edit.seed_px)
-        if volume is None or point is None or self.growing:
+        seed = nearest_index(volume.geometry, point) if volume is not None and point is not None else None
+        if volume is None or seed is None:
+            self._preview = None
             return
-        seed = nearest_index(volume.geometry, point)
-        if seed is None:
-            return
-        before = self._target(chosen.display_set_id)
+        before, turn = self._target(chosen.display_set_id), self._turn
 
-        def work() -> Finding | None:
-            found = grow(volume, seed, like_seed(volume, seed))
-            if found is None:
-                return None
+        def work() -> tuple[Growth, Finding | None] | None:
+            found = grow_bounded(volume, seed, like_seed(volume, seed, edit.spreads))
+            if found is None or edit.preview:
+                return None if found is None else (found, None)
+            mask = found.mask
             if before is not None and before.mask is not None:
-                found = union(found, box_in(before.mask, volume.geometry))
-            return as_mark(before, found, volume, chosen.display_set_id, True)
+                mask = union(mask, box_in(before.mask, volume.geometry))
+            return found, as_mark(before, mask, volume, chosen.display_set_id, True)
 
-        def came(mark: Finding | None) -> None:
+        def came(result: tuple[Growth, Finding | None] | None) -> None:
             self.growing = False
-            if mark is None:
+            if edit.preview:
+                alive = turn == self._turn and self._alive(edit)
+                self._preview = (result[0].mask, volume) if result is not None and alive else None
+            elif result is None or result[1] is None:
+                self._preview = None
                 self._notice(Notice(Problem("masks.nothing_grown")))
             else:
-                self._done(mark)
+                self._preview = None
+                self._done(result[1])
+                if result[0].bound is not Bound.NONE:
+                    self._notice(Notice(Problem(f"masks.bound_{result[0].bound.value}", {"mm": round(MAX_RADIUS_MM)})))
             self._announce(Changes(view=True))
+            self._grow_next()
 
         self.growing = True
         self._images.beside(work, came)
+
+    def give_up(self) -> None:
+        """Nothing grown is kept or shown any more; what is being worked on comes to nothing."""
+        self._wish, self._preview, self._turn = None, None, self._turn + 1
+        self._announce(Changes(view=True))
+
+    def _alive(self, edit: GrowMask) -> bool:
+        """A preview that is still of the gesture that goes on: nothing was kept or given up since."""
+        return self._wish is None or self._wish[0].seed_px == edit.seed_px
 
     def brush(self, edit: BrushMask, chosen: DisplaySet, resolved: ResolvedView) -> None:
         points = [resolved.geometry.px_to_patient(*p) for p in edit.points_px]
@@ -209,14 +253,24 @@ class OwnMasks:
         shown = mark.measured(Quantity.VOLUME)
         if packed is None or shown is None:
             return
-        shown_ml = shown.value
+        volume = self._images.volume_if_here(packed.display_set_id)
+        told = {m.quantity: m.value for m in mark.measurements}
 
-        def came(again: float | None) -> None:
-            if again is not None and abs(again - shown_ml) > 1e-6 * max(1.0, shown_ml):
-                _log.error("a measurement differs when computed again: volume %r, again %r", shown_ml, again)
-                self._doubt(mark.finding_id, MISMATCH)
+        def again() -> dict[Quantity, float]:
+            found = {Quantity.VOLUME: counted_ml(packed)}
+            return found if volume is None else found | counted_values(packed, volume)
 
-        self._images.beside(lambda: counted_ml(packed), came)
+        def came(found: dict[Quantity, float] | None) -> None:
+            for quantity, value in (found or {}).items():
+                shown_value = told.get(quantity, value)
+                if abs(value - shown_value) > 1e-6 * max(1.0, abs(shown_value)):
+                    _log.error(
+                        "a measurement differs when computed again: %s %r, again %r", quantity.value, shown_value, value
+                    )
+                    self._doubt(mark.finding_id, MISMATCH)
+                    return
+
+        self._images.beside(again, came)
 
     # -- what is shown ---------------------------------------------------------------------------------------------
 
@@ -233,6 +287,11 @@ class OwnMasks:
                 segment = SegmentMask(mark.finding_id, unpack(mark.mask), mark.mask.geometry)
                 kept = self._shown[mark.finding_id] = (mark.mask.bits, self._layer(segment))
             out.append(kept[1])
+        if self._preview is not None:
+            grown, volume = self._preview
+            k, j, i = (slice(a, b) for a, b in zip(grown.start, grown.stop, strict=True))
+            segment = SegmentMask("", grown.values, volume.geometry.cropped(k, j, i))
+            out.append(MaskLayer(segment, self._rgb, Appearance(opacity=0.2)))
         if down is not None and down.mask is not None:
             k, j, i = (slice(a, b) for a, b in zip(down.mask.start, down.mask.stop, strict=True))
             segment = SegmentMask("", down.mask.values, down.volume.geometry.cropped(k, j, i))

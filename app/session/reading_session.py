@@ -132,6 +132,7 @@ class ReadingSession:
         )
         desk.mask_layers = self._masks.layers
         room.extras.painted = self._masks.paint
+        room.extras.given_up = self._masks.give_up
         room.extras.drawn = rechecks.check
         desk.before_marks = lambda: self.undoing.note("marks")
         desk.before_verdicts = lambda: self.undoing.note("verdicts")

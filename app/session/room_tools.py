@@ -41,6 +41,8 @@ class RoomTools:
         self.painted: Paint = lambda edit, chosen, resolved: None
         self.pane_drawers: Callable[[PaneState], tuple[Drawer, ...]] = lambda pane: ()
         """What else lies over a pane (the quadrant walk's map)."""
+        self.given_up: Callable[[], None] = lambda: None
+        """What a gesture showed of a growth is not wanted."""
         self.drawn: Callable[[Annotation, ToolContext], None] = lambda annotation, context: None
 
     def draw_also(self, source: Callable[[PaneState], tuple[Drawer, ...]]) -> None:
@@ -58,6 +60,8 @@ class RoomTools:
             self.asked = Asked(pane_id, edit.annotation, edit.at, edit.suggestion)
         elif isinstance(edit, OpenCurve):
             self.curve_drawn(pane_id, edit.annotation_id)
+        elif isinstance(edit, GrowMask) and edit.spreads <= 0:
+            self.given_up()
         elif isinstance(edit, GrowMask | BrushMask):
             if context is not None and chosen is not None:
                 self.painted(edit, chosen, context.resolved)

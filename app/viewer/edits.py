@@ -98,6 +98,10 @@ class GrowMask:
     """Voxels connected to the seed whose values are like the seed's surroundings."""
 
     seed_px: Point2
+    spreads: float = 3.0
+    """How unlike they may be, in spreads of the surroundings; 0: a preview is given up."""
+    preview: bool = False
+    """Shown only: the button is still down."""
 
 
 @dataclass(frozen=True)

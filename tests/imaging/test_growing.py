@@ -6,9 +6,23 @@ import numpy as np
 import pytest
 
 from app.domain.geometry import VolumeGeometry
+from app.domain.measurement import Quantity
 from app.domain.volume import Volume
-from app.imaging.growing import BoxMask, along, grow, like_seed, nearest_index, stroke, trimmed, union, without
+from app.imaging.growing import (
+    Bound,
+    BoxMask,
+    along,
+    grow,
+    grow_bounded,
+    like_seed,
+    nearest_index,
+    stroke,
+    trimmed,
+    union,
+    without,
+)
 from app.imaging.masks import volume_mm3
+from app.imaging.packed import counted_values, pack
 
 GEOMETRY = VolumeGeometry((-151.25, 38.5, -1210.75), (0.0, 0.6, 2.4), (0.0, 0.8, -0.2), (0.6, 0.0, 0.0), (24, 40, 48), "1.9")
 """Tilted: the steps are not at right angles."""
@@ -104,3 +118,58 @@ def test_points_along_a_stroke_leave_no_gap() -> None:
     assert max(gaps) <= 2.0
     assert points[0] == (0.0, 0.0, 0.0)
     assert points[-1] == (10.0, 3.0, 0.0)
+
+
+FINE = VolumeGeometry.axial((60, 80, 80), (1.0, 1.0, 1.0), (-31.5, 88.0, -404.0), "1.9")
+
+
+def _two_rooms(neck: int) -> Volume:
+    """A ball of 10 mm, a passage ``neck`` voxels wide, and a room beyond that never ends."""
+    k, j, i = np.meshgrid(*(np.arange(n) for n in FINE.shape), indexing="ij")
+    ball = (k - 30) ** 2 + (j - 40) ** 2 + (i - 24) ** 2 <= 100
+    passage = (np.abs(k - 30) * 2 < neck) & (np.abs(j - 40) * 2 < neck) & (i >= 24) & (i <= 46)
+    beyond = i >= 44
+    return Volume(np.where(ball | passage | beyond, 60, -800).astype(np.int16), FINE, "HU")
+
+
+@pytest.mark.parametrize("neck", [1, 3])
+def test_a_leak_through_a_neck_is_cut_and_told(neck: int) -> None:
+    found = grow_bounded(_two_rooms(neck), (30, 40, 24), (0.0, 120.0), radius_mm=30.0)
+    assert found is not None
+    assert found.bound is Bound.NECK
+    k, j, i = np.meshgrid(*(np.arange(n) for n in FINE.shape), indexing="ij")
+    ball = int(((k - 30) ** 2 + (j - 40) ** 2 + (i - 24) ** 2 <= 100).sum())
+    assert abs(int(found.mask.values.sum()) - ball) < 0.05 * ball
+    assert found.mask.stop[2] <= 40
+
+
+def test_a_wide_leak_is_held_by_the_ball_and_told() -> None:
+    volume = _two_rooms(13)
+    found = grow_bounded(volume, (30, 40, 24), (0.0, 120.0), radius_mm=30.0)
+    assert found is not None
+    assert found.bound is Bound.BALL
+    at = np.argwhere(found.mask.values) + np.asarray(found.mask.start)
+    assert np.linalg.norm(at - (30, 40, 24), axis=1).max() <= 30.0
+    whole = grow_bounded(volume, (30, 40, 24), (1000.0, 2000.0), radius_mm=30.0)
+    assert whole is None
+
+
+def test_what_stays_inside_is_not_touched_by_the_bounds() -> None:
+    volume = _phantom()
+    found = grow_bounded(volume, (12, 20, 24), (-200.0, 300.0))
+    assert found is not None
+    assert found.bound is Bound.NONE
+    assert int(found.mask.values.sum()) == int(INSIDE.sum())
+
+
+def test_values_are_counted_again_by_another_way() -> None:
+    volume = _phantom()
+    found = grow(volume, (12, 20, 24), (-200.0, 300.0))
+    assert found is not None
+    packed = pack(found, volume, "d", True)
+    k, j, i = (slice(a, b) for a, b in zip(found.start, found.stop, strict=True))
+    inside = volume.voxels[k, j, i][found.values].astype(float)
+    again = counted_values(packed, volume)
+    assert again[Quantity.MEAN] == pytest.approx(inside.mean(), rel=1e-12)
+    assert again[Quantity.STANDARD_DEVIATION] == pytest.approx(inside.std(), rel=1e-12)
+    assert (again[Quantity.MINIMUM], again[Quantity.MAXIMUM]) == (inside.min(), inside.max())

@@ -105,6 +105,40 @@ def test_the_brush_adds_and_takes_away_and_undo_brings_it_back(desk: Stage) -> N
     assert reading.desk.marks == ()
 
 
+def test_growing_is_shown_before_it_is_kept_and_a_leak_is_told(desk: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = opened(desk)
+    event = at_ball(desk, reading)
+    reading.set_tool("region_grow")
+    volume_here(desk, reading)
+    reading.pointer("pane-0", "press", event)
+
+    def painted() -> bool:
+        return any(isinstance(x, MaskLayer) for x in reading.picture_request("pane-0", 400, 400).layers)
+
+    desk.until(painted)
+    assert reading.desk.marks == ()
+    reading.command("cancel_gesture")
+    desk.until(lambda: not desk.ws.images_busy())
+    assert not painted()
+    assert reading.desk.marks == ()
+    from app.session import own_masks as module
+
+    monkeypatch.setattr(module, "grow_bounded", lambda volume, seed, values: _leaked(volume, seed, values))
+    click(reading, event)
+    desk.until(lambda: bool(reading.desk.marks))
+    assert desk.notices[-1] == "masks.bound_ball"
+    reading.undo()
+    assert reading.desk.marks == ()
+
+
+def _leaked(volume: object, seed: object, values: object) -> object:
+    from app.imaging.growing import Bound, Growth, grow
+
+    mask = grow(volume, seed, values)  # type: ignore[arg-type]
+    assert mask is not None
+    return Growth(mask, Bound.BALL)
+
+
 def test_painting_without_a_volume_says_why(desk: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     reading = opened(desk)
     event = at_ball(desk, reading)

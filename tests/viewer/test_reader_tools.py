@@ -285,7 +285,18 @@ def test_mask_tools_ask_for_voxels() -> None:
     c = context(ViewState(plane=Plane.AXIAL))
     grow, brush = NAMED["region_grow"].make(), NAMED["brush"].make()
     edits = grow.press(at_px(c, 5, 6), c) + grow.release(at_px(c, 5, 6), c)
-    assert edits == (GrowMask(pytest.approx((5, 6))),)
+    assert edits == (GrowMask(pytest.approx((5, 6)), 3.0, True), GrowMask(pytest.approx((5, 6))))
+    start = at_px(c, 5, 6)
+    grow.press(start, c)
+    (wider,) = grow.drag(replace(start, y=start.y - 90.0), c)
+    assert (wider.preview, wider.spreads) == (True, 6.0)
+    assert grow.drag(replace(start, y=start.y - 90.2), c) == ()
+    (narrowest,) = grow.drag(replace(start, y=start.y + 900.0), c)
+    assert narrowest.spreads == 0.8
+    assert grow.release(start, c) == (GrowMask(pytest.approx((5, 6)), 0.8),)
+    grow.press(start, c)
+    assert [e.spreads for e in grow.cancel()] == [0.0]
+    assert grow.press(at_px(c, -5, 6), c) == grow.release(at_px(c, -5, 6), c) == ()
     edits = drag(brush, c, (5, 5), (12, 9))
     assert all(isinstance(e, BrushMask) for e in edits)
     assert [e.last for e in edits] == [False, False, False, True]
