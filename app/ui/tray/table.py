@@ -63,6 +63,7 @@ class TrayTable(QWidget):
         ]
 
     def show_view(self, view: TrayView, name: str, hidden: frozenset[str]) -> None:
+        self.list.setAccessibleName(tr("ui.screen.tray"))
         targets = tuple(t for t in view.targets if t.name not in hidden)
         if [t.name for t in targets] != [t.name for t in self._targets] or self._header is None:
             self._targets = targets

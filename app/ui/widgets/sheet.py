@@ -46,6 +46,7 @@ class Sheet(QWidget):
     def open(self) -> None:
         self._before = QApplication.focusWidget()
         self._place()
+        self.setAccessibleName(self.title.text())
         self.show()
         self.raise_()
         self.setFocus()

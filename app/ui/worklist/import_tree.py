@@ -87,6 +87,7 @@ class ImportTree(QTreeView):
 
     def show_lines(self, lines: Sequence[ImportLine]) -> None:
         """Keeps what is folded and where the list stands; a tree of other rows is built anew."""
+        self.setAccessibleName(tr("ui.import.title_plain"))
         keys = tuple((x.key, x.parent) for x in lines)
         if keys != self._keys:
             self._build(lines, keys)

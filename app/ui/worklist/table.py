@@ -48,6 +48,7 @@ class StudyTable(QWidget):
         lay.addWidget(self.list, 1)
 
     def show_view(self, view: WorklistView, text: str, order: Words) -> None:
+        self.list.setAccessibleName(tr("ui.screen.worklist"))
         items: list[Section | Row] = []
         found = [r for r in view.rows if r.matched]
         others = [r for r in view.rows if not r.matched]
