@@ -456,7 +456,7 @@ class ReadingRoom:
         if layer is None or size is None:
             return None
         if self.saved is not None:
-            layer = self.saved.measured(layer)
+            layer = self.saved.value_maps.measured(layer)
         view = self._view_ready(pane, layer)
         chosen = self.display_set(pane)
         voi = voi_of(layer, self._caches.setdefault(pane_id, SampleCache()))

@@ -340,8 +340,9 @@ class ReadingSession:
     def _next_value_map(self) -> None:
         room = self._room
         layer = room.frame_layer(room.pane(room.active))
-        if room.saved is None or not room.saved.next_map(layer):
+        if room.saved is None or not room.saved.value_maps.next(layer):
             self._notice(Notice(Problem("viewer.value_map.one")))
+        self._announce(Changes(view=True, layout=True))
 
     def _next_change(self) -> None:
         problem = self._room.next_change()

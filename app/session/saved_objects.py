@@ -14,16 +14,16 @@ import numpy.typing as npt
 
 from app.dicom.presentation_state import PREFIX as PRESENTATION_PREFIX
 from app.dicom.presentation_state import read_presentation_state
-from app.dicom.real_world import REAL_WORLD_VALUES, on_modality_values, read_real_world_values
+from app.dicom.real_world import REAL_WORLD_VALUES, read_real_world_values
 from app.dicom.saved_overlays import CLASSES as OVERLAY_CLASSES
 from app.dicom.saved_overlays import PARAMETRIC_MAP, STRUCTURE_SET, read_overlay
 from app.domain.finding import Heatmap
 from app.domain.geometry import Point2, Point3
 from app.domain.measurement import Code, Measurement
-from app.domain.pixels import FramePixels, RealWorldMapping
+from app.domain.pixels import FramePixels
 from app.domain.ports import ByteSource
 from app.domain.presentation import PresentationState
-from app.domain.problem import Problem, ProblemError, Severity
+from app.domain.problem import Problem, ProblemError
 from app.domain.saved_overlay import SavedOverlay
 from app.domain.study import DisplaySet, Instance, Study
 from app.session.clock import dicom_date
@@ -44,6 +44,7 @@ from app.session.saved_drawing import (
     shutter_layer,
     values_there,
 )
+from app.session.value_maps import ValueMaps
 from app.session.views import NOTHING, Changes, SavedObject, Words
 from app.viewer.compositor import geometry_of
 from app.viewer.decorations import Style
@@ -104,10 +105,9 @@ class SavedObjects:
         self._content, self._images, self._source, self._announce = content, images, source, announce
         self._records: dict[str, _Record] = {}
         self._applied: dict[str, _Applied] = {}
-        self._real_world: dict[str, tuple[RealWorldMapping, ...]] = {}
+        self.value_maps = ValueMaps(images)
         self._frames: dict[tuple[int, str, int], tuple[FramePixels, FramePixels]] = {}
         self._palettes: dict[str, npt.NDArray[np.uint8] | None] = {}
-        self._map_choice = 0
         self.reports = ReportMarks(studies, images, source, announce)
         """What structured reports place on the images."""
         self.screen_mm_per_px: float | None = None
@@ -147,7 +147,7 @@ class SavedObjects:
                     return lambda: setattr(record, "state", state)
                 if record.kind == "values":
                     maps = read_real_world_values(data)
-                    return lambda: self._real_world.update(maps)
+                    return lambda: self.value_maps.bring(maps)
                 overlay = read_overlay(data)
                 layers = tuple(_layers(overlay))
             except ProblemError as error:
@@ -258,7 +258,7 @@ class SavedObjects:
         if layer is None:
             return ()
         overlays = {p.code: p for r in self._records.values() if r.on and r.overlay is not None for p in r.overlay.remarks}
-        maps = (*self._map_remark(layer), *overlays.values())
+        maps = (*self.value_maps.remark(layer), *overlays.values())
         if state is None or not state.covers(layer.sop_instance_uid, layer.frame_number):
             return maps
         asked = size_remark(state.area(layer.sop_instance_uid, layer.frame_number), self.screen_mm_per_px)
@@ -277,39 +277,6 @@ class SavedObjects:
         maps = [r.overlay.value_map for r in self._records.values() if r.on and r.overlay is not None]
         size = layer.frame.values.shape[:2] if layer.frame is not None else None
         return lambda point_mm, px: values_there([m for m in maps if m is not None], layer, size, point_mm, px)
-
-    def measured(self, layer: ImageLayer) -> ImageLayer:
-        """The layer with the real-world value maps that refer to its image, the chosen one first."""
-        maps = self._real_world.get(layer.sop_instance_uid, ())
-        instance = self._images.instance(layer.sop_instance_uid)
-        if instance is None or layer.frame is None or not (maps or layer.frame.real_world):
-            return layer
-        transform = instance.frames[layer.frame_number].modality_transform
-        own = tuple(m for found in maps if (m := on_modality_values(found, transform)) is not None)
-        return replace(layer, real_world=own, real_world_choice=self._map_choice)
-
-    def next_map(self, layer: ImageLayer | None) -> bool:
-        """The next of several real-world value maps of an image is told by the probe; False where there are not several."""
-        count = len(self.measured(layer).real_world_maps) if layer is not None else 0
-        if count < 2:
-            return False
-        self._map_choice = (self._map_choice + 1) % count
-        self._announce(Changes(view=True, layout=True))
-        return True
-
-    def _map_remark(self, layer: ImageLayer) -> tuple[Problem, ...]:
-        """Which of several maps the probe tells."""
-        maps = self.measured(layer).real_world_maps
-        if len(maps) < 2:
-            return ()
-        at = self._map_choice % len(maps) + 1
-        told: dict[str, str | int | float] = {
-            "label": maps[0].label or "–",
-            "unit": maps[0].unit or "–",
-            "n": at,
-            "of": len(maps),
-        }
-        return (Problem("viewer.value_map", told, Severity.NOTE),)
 
     # -- how a pane looks then -------------------------------------------------------------------------------------
 

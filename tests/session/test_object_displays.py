@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.dicom.saved_overlays import PALETTE
 from app.session.picture import PanePicture, PictureRequest
 from app.session.reading_session import ReadingSession
 from tests.dicom.builders import image, save
@@ -170,6 +171,6 @@ def test_fractional_segments_are_drawn_by_their_value_and_stated(desk: Stage) ->
     shown = drawn(reading).pixels
     assert shown is not None
     base = int(plain[30, 40] if plain.ndim == 2 else plain[30, 40, 0])
-    # Half of the maximum at an opacity of 0.75: 0.375 of the first colour of the palette (90, 200, 250).
-    expected = [base + (c - base) * 0.375 for c in (90, 200, 250)]
+    # Half of the maximum at an opacity of 0.75: 0.375 of the first colour of the palette.
+    expected = [base + (c - base) * 0.375 for c in PALETTE[0]]
     assert np.abs(shown[30, 40, 2::-1].astype(float) - expected).max() <= 1.5
