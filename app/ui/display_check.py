@@ -14,7 +14,7 @@ from app.ui.display_measure import DisplayMeasure, line_words
 from app.ui.i18n import tr
 from app.ui.reading.viewport import bgra_image
 from app.ui.theme import colour
-from app.ui.widgets.boxes import column, row
+from app.ui.widgets.boxes import VScroll, column, row
 from app.ui.widgets.buttons import OUTLINE, Button
 from app.ui.widgets.paint import CENTRE, paint_text
 from app.ui.widgets.sheet import Sheet
@@ -57,7 +57,7 @@ class _Card(QWidget):
         super().__init__(parent)
         self.width_px = start_px
         self.setFixedHeight(250)
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(340)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setAccessibleName(tr("ui.display.card"))
@@ -138,7 +138,9 @@ class DisplayCheck(Sheet):
         self._log = column(gap=4)
         right.addLayout(self._log)
         right.addStretch(1)
-        content.addLayout(right, 2)
+        side = QWidget()
+        side.setLayout(right)
+        content.addWidget(VScroll(side), 2)
         self.body.addLayout(content, 1)
         self._show()
 

@@ -21,6 +21,7 @@ from app.ui.widgets.text import Text, coloured
 HEIGHT = 48
 LEFT_COLUMN = 220
 NARROW = 1720
+SMALL = 1100
 TIGHT = 1400
 """Large text or a small screen: only what names the patient and what waits keeps its words."""
 
@@ -33,7 +34,8 @@ class _Logo(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         paint_logo(painter, 18, 16)
-        paint_text(painter, QRectF(48, 0, 160, HEIGHT), "Ekinshi", "text", "title", "semibold")
+        if self.width() > 100:
+            paint_text(painter, QRectF(48, 0, 160, HEIGHT), "Ekinshi", "text", "title", "semibold")
         painter.end()
 
 
@@ -44,6 +46,7 @@ class Tab(QAbstractButton):
         super().__init__(parent)
         self._words = words
         self._count = 0
+        self._margin = 16
         self.setCheckable(True)
         self.setAutoExclusive(True)
         self.setFixedHeight(HEIGHT)
@@ -58,6 +61,13 @@ class Tab(QAbstractButton):
             self._count = count
             self._retranslate()
 
+    def set_margin(self, margin: int) -> None:
+        """Of the word to both sides."""
+        if margin != self._margin:
+            self._margin = margin
+            self.updateGeometry()
+            self.update()
+
     def _retranslate(self) -> None:
         self.setText(tr(self._words))
         self.setAccessibleName(f"{self.text()} {self._count}" if self._count else self.text())
@@ -70,7 +80,7 @@ class Tab(QAbstractButton):
         super().changeEvent(event)
 
     def sizeHint(self) -> QSize:
-        width = text_width(self.text(), font("body", "medium")) + 32
+        width = text_width(self.text(), font("body", "medium")) + 2 * self._margin
         if self._count:
             width += 8 + self._badge()
         return QSize(round(width), HEIGHT)
@@ -87,13 +97,13 @@ class Tab(QAbstractButton):
         lit = on or self.underMouse()
         role = "disabled" if not self.isEnabled() else "text" if lit else "secondary"
         text = text_width(self.text(), font("body", "medium"))
-        paint_text(painter, QRectF(16, 0, text + 2, HEIGHT), self.text(), role, "body", "medium")
+        paint_text(painter, QRectF(self._margin, 0, text + 2, HEIGHT), self.text(), role, "body", "medium")
         if self._count:
-            box = QRectF(16 + text + 8, (HEIGHT - 18) / 2, self._badge(), 18)
+            box = QRectF(self._margin + text + 8, (HEIGHT - 18) / 2, self._badge(), 18)
             rounded(painter, box, "on", None, 4)
             paint_text(painter, box, str(self._count), "text", "small", "semibold", CENTRE)
         if on:
-            painter.fillRect(QRectF(16, HEIGHT - 2, self.width() - 32, 2), colour("text"))
+            painter.fillRect(QRectF(self._margin, HEIGHT - 2, self.width() - 2 * self._margin, 2), colour("text"))
         if self.hasFocus():
             paint_focus(painter, QRectF(self.rect()).adjusted(4, 6, -4, -6))
         painter.end()
@@ -268,11 +278,13 @@ class TopBar(QWidget):
 
     def _fit(self) -> None:
         narrow = self.width() < NARROW and bool(self._patient.text())
-        self._person.set_narrow(narrow)
+        self._person.set_narrow(narrow or self.width() < TIGHT)
         self._queue.set_narrow(narrow)
         tight = self.width() < TIGHT and bool(self._patient.text())
         self._queue.set_tight(tight)
-        self._logo.setFixedWidth(120 if tight else LEFT_COLUMN)
+        self._logo.setFixedWidth(52 if self.width() < SMALL else 120 if tight else LEFT_COLUMN)
+        for tab in self._tabs.values():
+            tab.set_margin(8 if self.width() < SMALL else 16)
         self._facts.setToolTip(self._facts.text())
 
     def paintEvent(self, event: QPaintEvent) -> None:

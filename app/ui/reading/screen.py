@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.domain.problem import ProblemError
@@ -23,6 +24,8 @@ from app.ui.widgets.boxes import column, row
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
+SMALL = 1200
+"""Narrower than this, the strip leaves its place to the panes."""
 _WINDOWS = ("keys", "settings", "import_files", "full_screen", "display_check", "patient_window", "spread_panes")
 """Commands that are the window's, not this screen's."""
 
@@ -40,6 +43,7 @@ class ReadingScreen(QWidget):
         super().__init__(parent)
         self._workstation = workstation
         self._reading: object = None
+        self._small = False
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         lay = row(self, gap=0)
         self.strip = Strip(workstation, thumbnails)
@@ -94,6 +98,15 @@ class ReadingScreen(QWidget):
         self.teeth.setVisible(self.chairside)
         if self.chairside:
             self.teeth.refresh(self._workstation.reading)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Large text on a small screen: the strip folds away and comes back by its key, or with the room."""
+        small = self.width() < SMALL
+        if small != self._small:
+            self._small = small
+            if small == self.strip.isVisibleTo(self) and not self.chairside:
+                self.toggle_strip()
+        super().resizeEvent(event)
 
     def changed(self, changes: Changes) -> None:
         if self._workstation.reading is not self._reading:

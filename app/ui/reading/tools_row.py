@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
 HEIGHT = 40
+TIGHT = 800
+"""Narrower: the most used tools stand behind *More* like the others, nothing is cut."""
 MOST_USED = ("zoom", "pan", "length", "bidirectional", "ellipse")
 _LOOKS = {
     "volume_view": "cube",
@@ -65,6 +67,7 @@ class ToolsRow(Surface):
         super().__init__("panel", "", parent)
         self._workstation = workstation
         self._shown: tuple[object, ...] = ()
+        self._tight = False
         self.setFixedHeight(HEIGHT)
         lay = row(self, (8, 0, 8, 0), 2)
         self._unfold = Button(NOTHING, TOOL, "sidebar-simple", tip=Words("ui.reading.show_strip"), key="O")
@@ -131,6 +134,11 @@ class ToolsRow(Surface):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         roomy = self.width() >= 1000
+        if (self.width() < TIGHT) != self._tight:
+            self._tight = not self._tight
+            self.refresh()
+        for button in (self._back, self._next):
+            button.setVisible(self.width() >= 640)
         self._hung.setVisible(roomy)
         self._stage.setVisible(roomy)
         self._protocol.setVisible(self.width() >= 860)
@@ -150,7 +158,7 @@ class ToolsRow(Surface):
         if reading is None:
             return
         tools = {t.name: t for t in reading.tools()}
-        names = tuple(n for n in MOST_USED if n in tools)
+        names = () if self._tight else tuple(n for n in MOST_USED if n in tools)
         if names != self._shown:
             self._shown = names
             clear(self._tools)

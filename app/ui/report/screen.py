@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from app.domain.messages import available_languages
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
 TOOLBAR = 48
+
+SMALL = 1150
 
 
 class ReportScreen(QWidget):
@@ -95,6 +97,11 @@ class ReportScreen(QWidget):
         if not self.document.editing():
             self.document.show_report(view.report)
         self.right.show_view(view, second.total_ai - second.unanswered, second.total_ai)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Large text on a small screen: the key images give way; they stand in the report itself as well."""
+        self.images.setVisible(self.width() >= SMALL)
+        super().resizeEvent(event)
 
     def changed(self, changes: Changes) -> None:
         if changes.report or changes.findings or changes.study or changes.settings or changes.tray:

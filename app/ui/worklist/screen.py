@@ -33,6 +33,8 @@ _ORDERS = ("priority", "newest", "name")
 _TYPING_MS = 120
 _ROOMY = 1500
 """Below this the side columns give way to the list."""
+_SMALL = 1100
+"""Below this (a full-HD screen at 200 %) the filters fold away; the search finds what they would."""
 
 
 class WorklistScreen(QWidget):
@@ -177,7 +179,8 @@ class WorklistScreen(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         roomy = self.width() >= _ROOMY
         self._side.setFixedWidth(PREVIEW_WIDTH if roomy else 280)
-        self.filters.setFixedWidth(FILTERS_WIDTH if roomy else 176)
+        self.filters.setFixedWidth(FILTERS_WIDTH if roomy else 204)
+        self.filters.setVisible(self.width() >= _SMALL)
         super().resizeEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
