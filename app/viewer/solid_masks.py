@@ -23,7 +23,7 @@ from app.viewer.volume_presets import SurfaceLook
 PASSES = 30
 """Of windowed-sinc smoothing (Taubin), ``volume_scene.PASS_BAND``: it takes the steps of voxels away and hardly shrinks."""
 MOST_TRIANGLES = 1_000_000
-MOST_TRIANGLES_MOVING = 150_000
+MOST_TRIANGLES_MOVING = 100_000
 _MASK_VOXELS, _MASK_VOXELS_MOVING = 24_000_000, 2_000_000
 _INSIDE = 254
 BLUR_MM = 1.5

@@ -46,6 +46,8 @@ __all__ = ["WHOLE", "Crop", "Rendering", "SolidMask", "VolumeCut", "make_ready",
 
 RESTING_VOXELS = 24_000_000
 """More than this takes many seconds to prepare on two cores."""
+SURFACE_VOXELS = 12_000_000
+"""Of a surface between values, at rest: smoothing its triangles is one thread's work."""
 MOVING_VOXELS = 2_500_000
 RESTING_STEP = 1.0
 """Screen pixels per ray."""
@@ -256,7 +258,7 @@ class _Job:
         out: dict[str, tuple[Mesh, tuple[int, int, int]]] = {}
         look = self.preset.surface
         if look is not None and (box := self._box(moving, False)) is not None:
-            most = MOVING_VOXELS if moving else RESTING_VOXELS
+            most = MOVING_VOXELS if moving else SURFACE_VOXELS
             self._tell_fewer(box, most, notes)
             key = f"{_part_key(self.known, box, False, self.cut, moving)}/{self.preset.name}"
             mesh = self.known.meshes.get(key)

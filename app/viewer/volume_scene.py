@@ -11,7 +11,6 @@ late for its picture).
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -51,10 +50,7 @@ def serve_quick(pipe: Connection) -> None:
 
 
 def serve_fine(pipe: Connection) -> None:
-    """Pictures at rest and surfaces: behind everything that the reader touches."""
-    if hasattr(os, "nice"):
-        with contextlib.suppress(OSError):
-            os.nice(5)
+    """Pictures at rest, and surfaces."""
     _serve(pipe)
 
 

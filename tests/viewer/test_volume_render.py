@@ -10,6 +10,7 @@ import pytest
 from app.domain.geometry import VolumeGeometry
 from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
+from app.viewer import volume_render
 from app.viewer.compositor import SampleCache, geometry_of
 from app.viewer.decorations import edge_letters
 from app.viewer.layers import ImageLayer
@@ -216,7 +217,8 @@ def test_what_a_look_leaves_transparent_is_not_prepared() -> None:
     assert not seen(slab(GRIDS["axial"], 1, 20, 25), (0, 1, 0.9, 1, 0, 1), moving=False).any()
 
 
-def test_the_death_of_a_rendering_process_costs_nothing_that_is_seen() -> None:
+def test_the_death_of_a_rendering_process_costs_nothing_that_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(volume_render, "_next_step", lambda step, ms: step)  # as many rays, however busy the machine is
     volume = beads(GRIDS["axial"], [(20.0, 20.0, 20.0)])
     before = {moving: seen(volume, moving=moving) for moving in (True, False)}
     for engine, moving in ((quick, True), (fine, False)):
