@@ -17,7 +17,7 @@ from app.ai.readers.dental.boxes import CLASSES, FLIPS, NETWORK, STRIDE, ToothBo
 from app.ai.readers.dental.film import COLUMNS, ROWS, Content, blank_area, content_of, prepared
 from app.ai.readers.dental_panoramic import KINDS, READER, told_boxes
 from app.ai.training.dental_looks import Looks, Tooth, mixed, rare_teeth, shown_parts, turned, with_tooth_set_in
-from app.ai.training.dental_net import FINISHING, Settings, given_cells, loss_of, padded, told_boxes_of
+from app.ai.training.dental_net import FINISHING, Settings, given_cells, loss_of, padded, told_boxes_of, train
 from app.ai.training.dental_set import film_weights, load_films
 from app.dicom.coding import finding_kind
 from app.domain.finding import ReaderIdentity, ReadState
@@ -357,6 +357,20 @@ def test_finishing_falls_to_nothing_and_ends_on_unmixed_films() -> None:
     assert last.rate_at(999) < 0.01 * last.rate_at(200)
     assert not last.plain_at(100)
     assert last.plain_at(990)
+
+
+def test_both_stretches_of_training_run_and_repeat(tmp_path: Path) -> None:
+    films = load_films(labelled_folder(tmp_path, True), "test")
+    seen: list[int] = []
+    nets = []
+    for _ in range(2):
+        first = train(films, Settings(steps=1, batch=2))
+        last = Settings(steps=2, way=FINISHING, batch=2, seed=12)
+        nets.append(train(films, last, first, lambda net, step: seen.append(step)))
+    for a, b in zip(nets[0].state_dict().values(), nets[1].state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b)
+    assert not torch.equal(first.kinds[2].weight, nets[1].kinds[2].weight)
+    assert seen == []
 
 
 @pytest.mark.skipif(not PACKAGE.exists(), reason="the package is not built")
