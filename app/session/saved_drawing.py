@@ -88,7 +88,7 @@ def shutter_layer(state: PresentationState, layer: ImageLayer) -> MaskLayer | No
 
 def saved_label(words: str, resolved: ResolvedView, style: Style) -> list[Primitive]:
     """Whose look it is: always said while a pane is shown as saved."""
-    at = (resolved.size[0] / 2, 40 * style.scale)
+    at = (resolved.size[0] / 2, 62 * style.scale)
     return [Text(*at, words, Anchor.TOP, size_px=style.font, plate=True, framed=True, key="saved_look")]
 
 
