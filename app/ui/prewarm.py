@@ -56,10 +56,12 @@ def _load() -> None:
     try:
         for name in _MODULES:
             importlib.import_module(name)
+        from app.report.templates import templates
         from app.viewer.hanging_protocols import shipped_protocols
         from app.viewer.tools.registry import discover
 
         shipped_protocols()
         discover()
+        templates()
     except Exception:
         _log.exception("the reading room was not made ready ahead")

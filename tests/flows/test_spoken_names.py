@@ -1,4 +1,4 @@
-"""What a screen reader says: every control of every screen and sheet has a name, in each language; nothing asks needlessly."""
+"""What a screen reader says: every control of every screen and sheet has a name; and nothing asks needlessly."""
 
 from __future__ import annotations
 
