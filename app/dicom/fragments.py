@@ -11,6 +11,8 @@ from app.domain.problem import ProblemError, fail
 
 _ITEM = b"\xfe\xff\x00\xe0"
 _END = b"\xfe\xff\xdd\xe0"
+_AFTER = (b"\xfc\xff\xfc\xff", bytes(4))
+"""What may follow where the end mark is missing: data set trailing padding, zeros."""
 _MAX_FRAGMENTS = 4_000_000
 _NO_TABLE = 1
 """No offset of a frame is odd."""
@@ -89,6 +91,8 @@ def _fragments(fetch: Fetch, size: int, offset: int) -> tuple[list[tuple[int, in
         if head[:4] == _END:
             return found, table, True
         if head[:4] != _ITEM or len(found) > _MAX_FRAGMENTS:
+            if found and head[:4] not in _AFTER:
+                _is_short(found, size)
             return found, table, False
         (n,) = struct.unpack_from("<I", head, 4)
         if pos + 8 + n > size:
@@ -97,7 +101,15 @@ def _fragments(fetch: Fetch, size: int, offset: int) -> tuple[list[tuple[int, in
             return found, table, False
         found.append((pos + 8, n))
         pos += 8 + n
+    # The end mark lies partly or wholly inside the last fragment.
+    if found and (_END in fetch(max(found[-1][0], pos - 12), 12) or fetch(pos, 8).strip(b"\0")):
+        _is_short(found, size)
     return found, table, False
+
+
+def _is_short(found: list[tuple[int, int]], size: int) -> None:
+    """The last fragment reaches into what follows it: bytes of it are missing, so it is one that is cut."""
+    found[-1] = (found[-1][0], size)
 
 
 def _by_offsets(starts: list[int], fragments: list[tuple[int, int]]) -> tuple[tuple[tuple[int, int], ...], ...] | None:

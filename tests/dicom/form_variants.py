@@ -387,6 +387,12 @@ def fragments() -> Iterator[Variant]:
     stated = file(raw.sequence_of(flat), length=len(raw.sequence_of(flat)))
     yield Variant("encapsulated with a length", stated, values, state="repaired", reason="structure")
     yield Variant("cut in the last frame", file(raw.sequence_of(flat, b"", b""))[:-60], None, reason="truncated")
+    plain = [raw.packed(v, FORM) for v in values]
+    for lost in (1, 2, 4, 7, 8):
+        # The last fragment then reaches into the end mark.
+        holed = raw.encapsulated(FORM, raw.sequence_of(plain), "1.2.840.10008.1.2.1.98")
+        holed = holed[:-40] + holed[-40 + lost :]
+        yield Variant(f"{lost} bytes lost in the last frame", holed, None, state="refused", reason="truncated")
     yield Variant("nothing in it", file(raw.sequence_of([])), None, state="refused")
     run = [rle_frame(v) for v in values]
     for name, table in (("empty", b""), ("right", raw.table_of([[r] for r in run]))):
