@@ -165,7 +165,7 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, o
         name,
         over.display_set.display_set_id if over is not None and plane is not Plane.STACK else "",
         spec.ai,
-        spec.fit == "exposed",
+        fit_exposed=spec.fit == "exposed",
     )
 
 

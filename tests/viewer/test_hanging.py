@@ -228,6 +228,12 @@ def test_a_slice_stored_upside_down_stands_upright_and_an_oblique_one_as_it_was(
     assert hung((-1, 0, 0), (0, -s, -s))[0] == (0.0, False)
 
 
+def test_a_panoramic_film_is_to_fit_its_exposed_field_and_no_other_pane_is() -> None:
+    (pane,) = hang(*study_of(NAMED["panoramic"].example)).stages[0].panes
+    assert (pane.fit_exposed, pane.guessed) == (True, False)
+    assert not any(p.fit_exposed or p.guessed for p in hang(*study_of(MAMMO)).stages[0].panes)
+
+
 def test_a_film_fits_its_exposed_field() -> None:
     values = np.full((100, 200), 1023, np.uint16)
     assert exposed_box(values) is None
