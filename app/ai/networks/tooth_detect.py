@@ -8,8 +8,6 @@ from torch.nn import functional
 
 from app.ai.networks.plane_unet import conv
 
-STRIDE = 8
-
 
 class Block(nn.Module):
     """Two convolutions whose sum with their input goes on."""
