@@ -209,14 +209,14 @@ def test_a_volume_job_is_made_for_the_package(tmp_path: Path) -> None:
     assert job.patient_age_years == 65.0
 
 
-def test_films_are_turned_so_that_dense_tissue_is_bright() -> None:
+def test_films_are_turned_so_that_dense_tissue_is_bright_and_padding_dark() -> None:
     values = np.array([[0, 100], [400, 1000]], np.uint16)
     padding = np.array([[True, False], [False, False]])
     plain = film_image(_film("1", "PA"), FrameRef("1"), FramePixels(values, padding=padding))
     turned = film_image(_film("1", "PA"), FrameRef("1"), FramePixels(values, inverse=True, padding=padding))
     assert plain.values.dtype == np.float32
-    assert plain.values.tolist() == [[0, 100], [400, 1000]]
-    assert turned.values.tolist() == [[1100, 1000], [700, 100]]
+    assert plain.values.tolist() == [[100, 100], [400, 1000]]
+    assert turned.values.tolist() == [[100, 1000], [700, 100]]
     assert turned.valid is not None
     assert turned.valid.tolist() == [[False, True], [True, True]]
     grey = film_image(_film("1", "PA"), FrameRef("1"), FramePixels(np.full((2, 2, 3), 80, np.uint8)))
