@@ -194,9 +194,19 @@ def wear(name: str) -> None:
     use_theme(name)
     application.setPalette(palette())
     # Menus, tips and scroll bars follow a moment later: Qt goes through every widget for them.
-    QTimer.singleShot(_LATER_MS, application, lambda: application.setStyleSheet(style_sheet()))
+    QTimer.singleShot(_LATER_MS, application, lambda: _sheet(application))
+    _roles_again(application)
+
+
+def _sheet(application: QApplication) -> None:
+    application.setStyleSheet(style_sheet())
+    # A new sheet gives every widget the palette back that it had under the one before: labels lose their colour by it.
+    _roles_again(application)
+
+
+def _roles_again(application: QApplication) -> None:
+    """A label carries its role's colour in a palette of its own, which the program's does not reach."""
     for widget in application.allWidgets():
-        # A label carries its role's colour in a palette of its own, which the program's does not reach.
         again = getattr(widget, "wear_again", None)
         if again is not None:
             again()

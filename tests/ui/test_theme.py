@@ -101,3 +101,21 @@ def test_an_icon_takes_the_colour_of_its_role(qapp: QApplication) -> None:
 
 def test_icons_keep_their_licence() -> None:
     assert "MIT" in resource_path("icons", "LICENCE-phosphor.txt").read_text(encoding="utf-8")
+
+
+def test_labels_wear_their_role_s_colour_after_the_light_and_after_the_dark_again(qapp: QApplication) -> None:
+    from PySide6.QtGui import QPalette
+    from PySide6.QtTest import QTest
+
+    from app.ui.theme import colour, dress, wear
+    from app.ui.widgets.text import Text
+
+    wear("dark")
+    dress(qapp)
+    label = Text("x", role="secondary")
+    label.show()
+    for name in ("light", "dark", "light", "dark"):
+        wear(name)
+        QTest.qWait(80)  # the style sheet follows a moment later
+        assert label.palette().color(QPalette.ColorRole.WindowText) == colour("secondary"), name
+    label.close()
