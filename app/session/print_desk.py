@@ -27,7 +27,7 @@ from app.session.views import Words
 from app.viewer.compositor import SampleCache, geometry_of
 from app.viewer.decorations import Style
 from app.viewer.layers import ImageLayer
-from app.viewer.view_state import Plane, ViewState, true_size
+from app.viewer.view_state import Plane, ViewState, resolve, true_size
 from app.viewer.words import say
 
 DPI = 200
@@ -162,7 +162,9 @@ class PrintDesk:
         done = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, finest=True)()
         if done.pixels is None:
             raise fail("capture.no_picture") if done.problem is None else ProblemError(done.problem)
-        size_words = Words("print.true_size") if exact else Words("print.not_to_scale")
+        size_words = Words("print.not_to_scale")
+        if exact:
+            size_words = Words("print.true_size_cut" if _is_cut(request) else "print.true_size")
         words = [Words("print.free", {"text": t}) for t in (item.institution, item.what) if t and wish.identified]
         return PrintPicture(box, painted(done), (*words, size_words), exact)
 
@@ -240,6 +242,18 @@ class PrintDesk:
         opened, chosen = self._study_of(pane), self._room.display_set(pane)
         day = dicom_date(opened.study.study_datetime) if opened is not None else ""
         return " · ".join(p for p in (day, chosen.label if chosen is not None else "") if p)
+
+
+def _is_cut(request: PictureRequest) -> bool:
+    """Some of the image lies outside its place on the paper."""
+    layer = next((x for x in request.layers if isinstance(x, ImageLayer)), None)
+    if layer is None or request.view.plane is not Plane.STACK:
+        return False
+    geometry = geometry_of(layer, request.view)
+    resolved = resolve(request.view, request.size, geometry)
+    width, height = geometry.columns, geometry.rows
+    corners = [resolved.px_to_pane(x - 0.5, y - 0.5) for x in (0, width) for y in (0, height)]
+    return any(not (-1 <= x <= request.size[0] + 1 and -1 <= y <= request.size[1] + 1) for x, y in corners)
 
 
 def _in_true_size(request: PictureRequest, px_per_mm: float) -> ViewState | None:

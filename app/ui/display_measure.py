@@ -206,7 +206,8 @@ class DisplayMeasure(Sheet):
         lines = self._log.of()[:SHOWN]
         for line in lines:
             one = row(gap=8)
-            icon, role = ("check", "ok") if line.passed else ("x", "bad")
+            fully = line.passed and line.fit.grade is Grade.PRIMARY
+            icon, role = ("check", "ok") if fully else ("warning", "secondary") if line.passed else ("x", "bad")
             one.addWidget(Glyph(icon, role, 16), 0, Qt.AlignmentFlag.AlignTop)
             one.addWidget(Text(line_words(line), "small", "regular", "secondary", wrap=True), 1)
             self._lines.addLayout(one)

@@ -111,6 +111,10 @@ def test_a_millimetre_of_the_patient_is_one_of_the_paper(desk: object, tmp_path:
         rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))
         assert (columns[-1] - columns[0] + 1) / mm == pytest.approx(48 * 0.6, abs=0.4)
         assert (rows[-1] - rows[0] + 1) / mm == pytest.approx(40 * 0.8, abs=0.4)
+    assert [w.id for w in page.pictures[0].caption][-1] == "print.true_size"
+    reading.room.change_view(pan=(0.4, 0.0))
+    moved = reading.prints.page(PrintWish(Source.ACTIVE, 9, "A4", true_size=True), 0)
+    assert [w.id for w in moved.pictures[0].caption][-1] == "print.true_size_cut", "what does not fit is said"
     fitted = reading.prints.page(PrintWish(Source.ACTIVE, 1, "A4"), 0)
     assert not fitted.pictures[0].true_size
 
@@ -134,6 +138,7 @@ def test_the_sheet_shows_the_page_and_writes_it(desk: object, tmp_path: Path) ->
     shown = desk.window.findChild(PrintSheet)
     assert shown.preview.page is not None
     assert not shown.grab().isNull()
+    assert shown.wish().per_page == 2, "as many places as there are panes"
     shown.per_page._choose(0)
     assert shown.preview.page.pages == 2
     shown._turn(1)

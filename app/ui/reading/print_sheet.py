@@ -63,7 +63,7 @@ class PrintSheet(Sheet):
         counted = [(s, desk.count(s)) for s in Source]
         first = Source.KEY_IMAGES if dict(counted)[Source.KEY_IMAGES] else Source.PANES
         self.source = self._choice(lay, "print.which", [(s, Words(f"print.{s.value}", {"n": n})) for s, n in counted], first)
-        self.per_page = self._choice(lay, "print.per_page", [(n, str(n)) for n in FORMS], 4)
+        self.per_page = self._choice(lay, "print.per_page", [(n, str(n)) for n in FORMS], _fitting(dict(counted)[first]))
         lay.addWidget(heading(Words("print.paper")))
         self.paper = Select(Words("print.paper"), lambda: [(p, _paper_words(p)) for p in PAPERS], NOTHING)
         self.paper.chosen.connect(self.set_paper)
@@ -206,6 +206,11 @@ class PrintSheet(Sheet):
         painter.end()
         self._workstation.notice.emit(Notice(Problem("print.sent", {"n": len(pages)}, severity=Severity.NOTE)))
         self.leave()
+
+
+def _fitting(count: int) -> int:
+    """The fewest places on one page that hold so many pictures."""
+    return next((n for n in FORMS if n >= count), max(FORMS))
 
 
 def _paper_words(paper: str) -> Words:
