@@ -71,7 +71,7 @@ def frozen_picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], ident
     info = request.info if identified else without_identity(request.info, say(room.texts, "viewer.deidentified"))
     marks = request.marks if identified else tuple(replace(m, finding=replace(m.finding, comment="")) for m in request.marks)
     style = Style(request.style.scale, text_width, True)
-    frozen = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, finest=True)
+    frozen = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, handles=(), finest=True)
 
     def make() -> Pixels:
         done = frozen()

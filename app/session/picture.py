@@ -73,6 +73,8 @@ class PictureRequest:
     lens: Point2 | None = None
     drawers: tuple[Drawer, ...] = ()
     """What saved objects draw over the image, under the marks."""
+    handles: tuple[Drawer, ...] = ()
+    """What is there to be taken by the hand: it stays on the screen when the picture leaves it."""
     starred: bool = False
     """The image shown is a key image."""
     cut: VolumeCut | None = None
@@ -112,7 +114,7 @@ class PictureRequest:
         base = self.layers[0]
         assert isinstance(base, ImageLayer)
         resolved = picture.resolved
-        shown: list[Primitive] = [p for draw in self.drawers for p in draw(resolved, self.style)]
+        shown: list[Primitive] = [p for draw in (*self.drawers, *self.handles) for p in draw(resolved, self.style)]
         for mark in self.marks:
             shown.extend(finding_primitives(mark.finding, base, resolved, self.texts, mark.look, self.style))
         if self.probe is not None:

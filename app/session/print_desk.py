@@ -159,7 +159,9 @@ class PrintDesk:
         if not wish.identified:
             marks = tuple(replace(m, finding=replace(m.finding, comment="")) for m in marks)
         style = Style(scale, text_width, True)
-        done = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, finest=True)()
+        done = replace(
+            request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, handles=(), finest=True
+        )()
         if done.pixels is None:
             raise fail("capture.no_picture") if done.problem is None else ProblemError(done.problem)
         size_words = Words("print.not_to_scale")

@@ -412,6 +412,7 @@ class ReadingRoom:
                 *self.extras.pane_drawers(pane),
                 *self.solid.drawers(pane, layer),
             ),
+            handles=self.solid.handles(pane, layer),
             cut=self.solid.cut(pane) if rendered_panes.is_rendered(pane) else None,
             starred=layer is not None and (layer.sop_instance_uid, layer.frame_number) in self._owner.starred(),
             cross_references=self._cross_references(pane) if self.linked else (),

@@ -168,11 +168,13 @@ class SolidDesk:
 
     @staticmethod
     def drawers(pane: PaneState, layer: ImageLayer | None) -> tuple[Drawer, ...]:
-        """The cube, and the crop box where it is wanted."""
-        if not is_rendered(pane) or layer is None or layer.volume is None:
+        """The cube with the patient's letters."""
+        return (cube_primitives,) if is_rendered(pane) and layer is not None else ()
+
+    @staticmethod
+    def handles(pane: PaneState, layer: ImageLayer | None) -> tuple[Drawer, ...]:
+        """The crop box, where it is wanted."""
+        if not is_rendered(pane) or layer is None or layer.volume is None or not pane.view.crop_box:
             return ()
         geometry, crop = layer.volume.geometry, pane.view.crop
-        cube: Drawer = cube_primitives
-        if not pane.view.crop_box:
-            return (cube,)
-        return (lambda r, s: crop_box.box_primitives(r, geometry, crop, s), cube)
+        return (lambda r, s: crop_box.box_primitives(r, geometry, crop, s),)

@@ -82,6 +82,11 @@ def test_what_leaves_the_screen_is_the_fine_picture_with_identity_or_without(des
         image = Image.open(io.BytesIO(png(picture(reading.room, "pane-0", (640, 640), identified))))
         assert image.size == (640, 640)
         assert np.asarray(image).std() > 1
+    reading.room.change_view(zoom=0.75)
+    bare = picture(reading.room, "pane-0", (640, 640), True)
+    reading.command("crop_box")
+    assert any(getattr(p, "key", "") == "crop_edge" for p in reading.picture_request("pane-0", 640, 640)().decorations)
+    assert np.array_equal(picture(reading.room, "pane-0", (640, 640), True), bare), "handles stay on the screen"
 
 
 def test_a_click_draws_nothing_and_the_handle_of_the_box_moves_its_side(desk: Stage) -> None:
