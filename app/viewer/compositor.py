@@ -184,7 +184,10 @@ def _draw_image(layer: ImageLayer, sampled: Sampled, voi: Voi, invert: bool) -> 
             bgr = cv2.LUT(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), table[None])
             pixels = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), dtype=np.uint8)
     if sampled.outside is not None:
-        pixels[sampled.outside] = 0 if pixels.ndim == 2 else (0, 0, 0, 255)
+        if pixels.ndim == 2:
+            np.copyto(pixels, 0, where=sampled.outside)
+        else:
+            pixels[sampled.outside] = (0, 0, 0, 255)
     return pixels
 
 

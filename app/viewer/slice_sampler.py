@@ -294,13 +294,17 @@ def sample_volume(volume: Volume, resolved: ResolvedView, draft: bool = False) -
             matrix[:, 2] *= 2.0
     values = reslice(volume, volume.voxels, matrix, size, slices, view.slab_mode)
     outside = values <= OUTSIDE / 2
-    if outside.any():
-        values[outside] = 0.0
+    any_outside = bool(outside.any())
+    if any_outside:
+        np.copyto(values, 0.0, where=outside)
     if draft:
         w, h = resolved.size
-        values = np.asarray(cv2.resize(values, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_LINEAR))[:h, :w]
-        outside = np.repeat(np.repeat(outside, 2, axis=0), 2, axis=1)[:h, :w]
-    return Sampled(np.ascontiguousarray(values), outside if outside.any() else None)
+        whole = (size[0] * 2, size[1] * 2)
+        values = np.asarray(cv2.resize(values, whole, interpolation=cv2.INTER_LINEAR))[:h, :w]
+        if any_outside:
+            twice = cv2.resize(outside.view(np.uint8), whole, interpolation=cv2.INTER_NEAREST)
+            outside = np.asarray(twice)[:h, :w].view(np.bool_)
+    return Sampled(values, outside if any_outside else None)
 
 
 def constant_axis(matrix: npt.NDArray[np.float64]) -> int | None:
