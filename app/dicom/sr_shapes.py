@@ -25,11 +25,24 @@ _KINDS = {
 }
 _NEEDS = {ShapeKind.CIRCLE: 2, ShapeKind.ELLIPSE: 4, ShapeKind.ELLIPSOID: 6, ShapeKind.LINE: 2, ShapeKind.OUTLINE: 3}
 _MOST_LINES = 4
+KEY_OBJECT = "1.2.840.10008.5.1.4.1.1.88.59"
 
 
 def shapes_of(document: SrDocument) -> tuple[PlacedShape, ...]:
     """In the order of the report. What names no image and no frame of reference is placed nowhere and left out."""
+    if document.sop_class_uid == KEY_OBJECT:
+        return tuple(_key_images(document.root))
     return tuple(_walk(document.root, (), None))
+
+
+def _key_images(root: SrNode) -> Iterator[PlacedShape]:
+    """Images that a key object selection names, with its title and what was written to it (PS3.3 A.35.4)."""
+    said = root.first("113012")
+    title = root.concept.meaning if root.concept is not None else ""
+    words = tuple(w for w in (title, said.text if said is not None else "") if w)
+    for child in root.children:
+        if child.value_type == "IMAGE" and child.sop_instance_uid:
+            yield PlacedShape(ShapeKind.IMAGE, words, (), child.sop_instance_uid, child.frame)
 
 
 def _walk(node: SrNode, words: tuple[str, ...], image: SrNode | None) -> Iterator[PlacedShape]:

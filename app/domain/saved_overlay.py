@@ -92,6 +92,8 @@ class ShapeKind(StrEnum):
     """Ends of the major axis, then of the minor one."""
     ELLIPSOID = "ellipsoid"
     """Ends of three axes, in pairs; in the patient only."""
+    IMAGE = "image"
+    """The whole image: somebody chose it as a key image."""
 
 
 @dataclass(frozen=True)

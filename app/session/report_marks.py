@@ -22,7 +22,6 @@ from app.viewer.report_shapes import shape_primitives
 from app.viewer.view_state import ResolvedView
 
 _REPORTS = "1.2.840.10008.5.1.4.1.1.88."
-_KEY_OBJECT = "1.2.840.10008.5.1.4.1.1.88.59"
 _LARGEST = 32 << 20
 
 
@@ -48,7 +47,7 @@ class ReportMarks:
             for series in opened.study.series:
                 for instance in series.instances:
                     uid = instance.sop_class_uid
-                    if uid.startswith(_REPORTS) and uid != _KEY_OBJECT and instance.size_bytes <= _LARGEST:
+                    if uid.startswith(_REPORTS) and instance.size_bytes <= _LARGEST:
                         report = _Report(instance, opened.study.study_instance_uid)
                         self._reports[instance.sop_instance_uid] = report
                         self._read(report, source)

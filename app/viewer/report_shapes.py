@@ -24,6 +24,13 @@ def shape_primitives(
     shape: PlacedShape, layer: ImageLayer, resolved: ResolvedView, style: Style, half_mm: float
 ) -> list[Primitive]:
     """Empty where the shape does not lie on what the pane shows. ``half_mm``: half of the distance between slices."""
+    if shape.kind is ShapeKind.IMAGE:
+        here = (shape.sop_instance_uid, shape.frame) == (layer.sop_instance_uid, layer.frame_number)
+        at = (resolved.size[0] / 2, 64 * style.scale)
+        words = "\u2605 " + " \u00b7 ".join(shape.words)
+        return (
+            [Text(*at, words[:80], Anchor.TOP, size_px=style.font, plate=True, framed=True, key="key_image")] if here else []
+        )
     lines = _on_image(shape, layer, resolved) if shape.points_px else _in_patient(shape, resolved, half_mm)
     if not lines:
         return []

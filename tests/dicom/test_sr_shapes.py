@@ -109,6 +109,26 @@ def test_coordinates_without_an_image_are_placed_nowhere() -> None:
     assert report(lost, floating, short) == ()
 
 
+def test_a_key_object_of_anybody_marks_its_images() -> None:
+    from pydicom.sequence import Sequence
+
+    said = content("TEXT", code("113012", "DCM", "Key Object Description"), TextValue="for the tumour board")
+    data = made.plain_object(
+        "1.2.840.10008.5.1.4.1.1.88.59",
+        "KO",
+        ValueType="CONTAINER",
+        ConceptNameCodeSequence=[code("113003", "DCM", "For Surgery")],
+        ContentSequence=Sequence([said, image("1.2.3"), image("1.2.7", 4)]),
+    )
+    shapes = shapes_of(read_sr(data))
+    assert [(s.kind, s.sop_instance_uid, s.frame) for s in shapes] == [
+        (ShapeKind.IMAGE, "1.2.3", 0), (ShapeKind.IMAGE, "1.2.7", 3),
+    ]  # fmt: skip
+    _, (star,) = _drawn(shapes[0])
+    assert star.text == "\u2605 For Surgery \u00b7 for the tumour board"
+    assert _drawn(shapes[1]) == ([], [])
+
+
 PLANE = PlaneGeometry((-51.0, 12.0, -300.0), (1, 0, 0), (0, 1, 0), 0.8, 0.5, 100, 120, "1.9")
 
 
