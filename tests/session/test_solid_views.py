@@ -28,7 +28,8 @@ from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane, ViewState
 from app.viewer.volume_engine import fine
 from tests.flows import stage
-from tests.flows.stage import Stage
+from tests.flows.stage import BALLS, Stage
+from tests.session.test_reader_tools import at_ball, click, volume_here
 
 
 @pytest.fixture
@@ -163,3 +164,34 @@ def test_gestures_of_other_tools_turn_and_the_wheel_zooms() -> None:
     assert tool_of(pane, "length", "press") == "turn"
     assert tool_of(pane, "pan", "press") == "pan"
     assert tool_of(pane, "length", "wheel") == "zoom"
+
+
+def test_what_the_reader_grew_stands_in_3d_as_a_surface_and_can_be_shown_alone_or_hidden(desk: Stage) -> None:
+    reading = desk.ws.open_study(desk.row().study_instance_uid)  # type: ignore[attr-defined]
+    reading.set_layout("1x1")
+    event = at_ball(desk, reading)
+    volume_here(desk, reading)
+    reading.set_tool("region_grow")
+    click(reading, event)
+    desk.until(lambda: bool(reading.desk.marks) and not desk.ws.images_busy())
+    (mark,) = reading.desk.marks
+    reading.command("volume_view")
+    reading.room.change_view(volume_preset="segments")
+    request = reading.picture_request("pane-0", 500, 500)
+    picture = replace(request, finest=True)()
+    assert picture.pixels is not None
+    assert picture.resolved is not None
+    x, y, _ = picture.resolved.patient_to_pane(BALLS[0]) or (0.0, 0.0, 0.0)
+    lit = picture.pixels[..., :3].max(axis=2) > 60
+    assert lit[int(y), int(x)]
+    assert lit.mean() < 0.05, "a small ball and nothing else"
+    (part,) = reading.room.solid.parts(reading.room.pane("pane-0"), reading.desk.marks)
+    for hide in (True, False):
+        reading.room.show_only(part.part_id, hide)
+        shown = replace(reading.picture_request("pane-0", 500, 500), finest=True)()
+        assert shown.pixels is not None
+        assert bool((shown.pixels[int(y), int(x), :3] > 60).any()) != hide
+    assert mark.finding_id == part.part_id
+    reading.undo()
+    reading.undo()
+    assert reading.room.pane("pane-0").only_mask == ""
