@@ -1,0 +1,83 @@
+"""Real studies hang as a radiologist or a dentist expects: protocol, panes, windows, sides."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app.dicom.display_sets import display_sets
+from app.dicom.scanner import scan
+from app.session.moments import once
+from app.viewer.hanging import Hanging, hang
+from app.viewer.layouts import layout_cells
+
+SHARED = Path(os.environ.get("EKINSHI_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data")) / "dicom"
+pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="shared test data are not here")
+
+EXPECTED = (
+    ("ct-chest-nlst", "chest_ct", "1+3", ("lung", "lung", "lung", "mediastinum")),
+    ("ct-head-ge-tilt", "head_ct", "2x2", ("brain", "bone", "subdural", "stroke")),
+    ("mr-prostatex", "mr_prostate", "1x3", ("", "", "")),
+    ("mg-mammogram", "mammography", "1x1", ("",)),
+    ("dental-panoramic", "panoramic", "1x1", ("",)),
+    ("us-cine", "ultrasound", "1x1", ("",)),
+)
+
+
+def hung(folder: Path) -> Hanging:
+    (study,) = scan([folder]).studies
+    return hang(study, once(display_sets(study)))
+
+
+@pytest.mark.parametrize(("folder", "protocol", "layout", "presets"), EXPECTED, ids=[e[0] for e in EXPECTED])
+def test_a_real_study_hangs_whole(folder: str, protocol: str, layout: str, presets: tuple[str, ...]) -> None:
+    hanging = hung(SHARED / folder)
+    first = hanging.stages[0]
+    assert (hanging.protocol, first.layout) == (protocol, layout)
+    assert tuple(p.preset for p in first.panes) == presets
+    for stage in hanging.stages:
+        assert all(p.display_set_id for p in stage.panes), stage.name
+        assert len(stage.panes) == len(layout_cells(stage.layout))
+
+
+def test_the_panes_of_a_real_prostate_show_three_different_things() -> None:
+    hanging = hung(SHARED / "mr-prostatex")
+    shown = [[p.selector for p in s.panes] for s in hanging.stages]
+    assert shown[0] == ["t2_ax", "adc", "dce"]
+    assert len({p.display_set_id for p in hanging.stages[0].panes}) == 3
+
+
+def test_a_real_breast_hangs_by_its_chest_wall_and_a_real_jaw_by_its_exposed_field() -> None:
+    (breast,) = hung(SHARED / "mg-mammogram").stages[0].panes
+    assert breast.view.anchor == (1.0, 0.5)
+    (jaw,) = hung(SHARED / "dental-panoramic").stages[0].panes
+    assert jaw.fit_exposed
+
+
+def test_the_words_of_a_real_ultrasound_have_a_margin() -> None:
+    (pane,) = hung(SHARED / "us-cine").stages[0].panes
+    assert pane.view.zoom < 0.9
+
+
+def test_a_real_slice_that_was_stored_upside_down_stands_upright() -> None:
+    found = scan([SHARED / "decode-pydicom-data"]).studies
+    study = next(s for s in found if s.patient.patient_id == "PANCREAS_0001")
+    (pane,) = hang(study, display_sets(study)).stages[0].panes
+    assert (pane.view.rotation_deg, pane.view.flip_h) == (180.0, True)
+
+
+def test_a_real_study_of_reports_alone_opens_on_them() -> None:
+    found = scan([SHARED / "robustness-fo-dicom"]).studies
+    study = next(s for s in found if {x.modality for x in s.series} == {"SR"})
+    hanging = hang(study, display_sets(study))
+    assert hanging.protocol == "documents"
+    assert hanging.stages[0].panes[0].display_set_id
+
+
+def test_real_counts_are_dark_on_white() -> None:
+    found = scan([SHARED / "decode-pydicom-data"]).studies
+    study = next(s for s in found if {x.modality for x in s.series} == {"NM"})
+    (pane,) = hang(study, display_sets(study)).stages[0].panes
+    assert pane.view.invert
