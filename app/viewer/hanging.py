@@ -117,12 +117,12 @@ def extent_mm(candidate: Candidate) -> Point2 | None:
     return (i.pixel_format.columns * spacing[1], i.pixel_format.rows * spacing[0])
 
 
-def _mirrored(candidate: Candidate, right_is: str) -> bool:
-    """True when the picture's own right edge says the opposite of what is wanted."""
+def _mirrored(candidate: Candidate, wanted: str, axis: int = 0) -> bool:
+    """True when the picture's own right edge (axis 0) or lower edge (1) says the opposite of what is wanted."""
     orientation = candidate.instance.patient_orientation if candidate.instance is not None else ()
-    if not right_is or not orientation or not orientation[0]:
+    if not wanted or len(orientation) <= axis or not orientation[axis]:
         return False
-    return orientation[0][0] == _OPPOSITE.get(right_is)
+    return orientation[axis][0] == _OPPOSITE.get(wanted)
 
 
 def _start(spec: PaneSpec, candidate: Candidate) -> int:
@@ -141,6 +141,7 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, o
         plane=plane,
         frame_index=_start(spec, found),
         flip_h=_mirrored(found, spec.right_is),
+        flip_v=_mirrored(found, spec.down_is, 1),
         anchor=spec.anchor,
         slab_mm=spec.slab_mm if plane is not Plane.STACK else 0.0,
         slab_mode=spec.slab_mode,

@@ -42,6 +42,8 @@ class PaneSpec:
     anchor: tuple[float, float] = (0.5, 0.5)
     right_is: str = ""
     """Patient letter wanted at the right edge; the picture is mirrored when it says the opposite."""
+    down_is: str = ""
+    """As ``right_is``, of the lower edge."""
     slab_mm: float = 0.0
     slab_mode: SlabMode = SlabMode.MAXIMUM
     label: str = ""
@@ -113,6 +115,7 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
         entry.get("scale_group", ""),
         (float(anchor[0]), float(anchor[1])),
         entry.get("right_is", ""),
+        entry.get("down_is", ""),
         float(entry.get("slab_mm", 0.0)),
         SlabMode(entry.get("slab_mode", "max")),
         entry.get("label", ""),

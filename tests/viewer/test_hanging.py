@@ -249,6 +249,21 @@ def test_a_film_fits_its_exposed_field() -> None:
     assert exposed_box(values) is None  # a speck is no field
 
 
+def test_the_outer_side_of_a_cc_view_is_on_top_however_it_was_stored() -> None:
+    def hung(side: str, orientation: list[str], view: str = "CC") -> tuple[bool, bool]:
+        entry = {"modality": "MG", "kind": "images", "frames": 1, "view_position": view}
+        both = [{**entry, "laterality": s, "orientation": orientation} for s in "RL"]
+        panes = hang(*study_of({"study_description": "", "display_set": both})).stages[0].panes
+        chosen = next(p for p in panes if p.display_set_id == f"1.2.{'RL'.index(side)}")
+        return chosen.view.flip_h, chosen.view.flip_v
+
+    assert hung("R", ["P", "L"]) == (False, False)  # outer (R) on top of the right breast
+    assert hung("R", ["P", "R"]) == (False, True)
+    assert hung("L", ["A", "R"]) == (False, False)
+    assert hung("L", ["P", "L"]) == (True, True)
+    assert hung("R", ["P", "HR"], "MLO") == (False, True)
+
+
 def test_a_single_view_of_a_breast_hangs_with_its_chest_wall_at_the_edge() -> None:
     entry = {"modality": "MG", "kind": "images", "frames": 1, "view_position": "MLO", "orientation": ["P", "FL"]}
     right = hang(*study_of({"study_description": "", "display_set": [{**entry, "laterality": "R"}]})).stages[0]
