@@ -210,6 +210,8 @@ class _Job:
             notes.append(Problem("viewer.volume.coarse", {}, Severity.NOTE))
         elif ms > _LONG_MS and not first:
             self.known.long.add(self._sight())
+        elif step > RESTING_STEP and ms < _LONG_MS / 6:  # a quarter of the rays: all of them would be in time again
+            self.known.long.discard(self._sight())
         return Rendering(pixels, moving, tuple(notes))
 
     # -- the volume ------------------------------------------------------------------------------------------------

@@ -273,3 +273,22 @@ def test_a_resting_picture_that_is_overtaken_is_still_a_picture() -> None:
     render_volume(volume, resolved, look, LEVEL, moving=True)
     moved()
     assert render_volume(volume, resolved, look, LEVEL).pixels.any()
+
+
+def test_a_look_that_takes_long_is_cast_with_fewer_rays_says_so_and_gets_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = beads(GRIDS["axial"], [(20.0, 20.0, 20.0)])
+    layer = ImageLayer(Appearance(LEVEL), volume=volume)
+    took = [9000.0, 9000.0, 900.0, 100.0, 500.0]
+    cast = volume_render.fine.picture
+
+    def slow(*a: object, **k: object) -> object:
+        pixels, _ = cast(*a, **k)  # type: ignore[arg-type]
+        return pixels, took.pop(0)
+
+    monkeypatch.setattr(volume_render.fine, "picture", slow)
+    said = []
+    for _ in range(5):
+        made = render_solid(FRONT, (layer,), SIZE, finest=True)
+        said.append([n.code for n in made.notes])
+    # The first picture of a volume prepares it and does not count.
+    assert said == [[], [], ["viewer.volume.rays"], ["viewer.volume.rays"], []]
