@@ -90,8 +90,24 @@ class _Item:
     what: str
 
 
+@dataclass(frozen=True)
+class _Frozen:
+    """A picture with all that it needs; drawn on any thread."""
+
+    box: Box
+    request: PictureRequest
+    caption: tuple[Words, ...]
+    true_size: bool
+
+    def drawn(self) -> PrintPicture:
+        done = self.request()
+        if done.pixels is None:
+            raise fail("capture.no_picture") if done.problem is None else ProblemError(done.problem)
+        return PrintPicture(self.box, painted(done), self.caption, self.true_size)
+
+
 class PrintDesk:
-    """Main thread only. ``stars``: SOP Instance UID and frame of the key images."""
+    """Main thread only, but for the pages that it prepares. ``stars``: SOP Instance UID and frame of the key images."""
 
     def __init__(
         self, room: ReadingRoom, images: Images, stars: Callable[[], frozenset[tuple[str, int]]], is_demo: bool
@@ -108,17 +124,23 @@ class PrintDesk:
         return page_count(self.count(wish.source), wish.per_page)
 
     def page(self, wish: PrintWish, number: int) -> PrintPage:
-        """Page ``number`` from 0. Raises ``print.nothing``, ``capture.burned_in``, ``capture.no_picture``, and
-        ``print.not_calibrated`` when none of its pictures can be in true size.
+        """Page ``number`` from 0, made here and now. Raises as ``prepare`` and what it returns."""
+        return self.prepare(wish, number)()
+
+    def prepare(self, wish: PrintWish, number: int, dpi: float = 0.0) -> Callable[[], PrintPage]:
+        """Everything that page ``number`` needs, frozen; the page is made by calling the result, on any thread.
+
+        ``dpi``: of a preview; 0: for paper or film. Raises ``print.nothing``, ``capture.burned_in``, and
+        ``print.not_calibrated`` when none of its pictures can be in true size; the call ``capture.no_picture``.
         """
         items = self._items(wish.source)
         if not items:
             raise fail("print.nothing")
         form = sheet(wish.paper, wish.per_page, wish.landscape)
-        dpi = FILM_DPI if "x" in wish.paper or wish.paper == "A3" else DPI
+        dpi = dpi or (FILM_DPI if "x" in wish.paper or wish.paper == "A3" else DPI)
         chosen = items[number * wish.per_page : (number + 1) * wish.per_page]
-        pictures = tuple(self._picture(i, b, dpi, wish) for i, b in zip(chosen, form.pictures, strict=False))
-        if wish.true_size and not any(p.true_size for p in pictures):
+        frozen = tuple(self._frozen(i, b, dpi, wish) for i, b in zip(chosen, form.pictures, strict=False))
+        if wish.true_size and not any(f.true_size for f in frozen):
             raise fail("print.not_calibrated")
         current, _ = self._room.studies()
         study = current.study
@@ -131,18 +153,19 @@ class PrintDesk:
                 banner_line(study.patient, study.study_datetime, study.patient_age),
                 " · ".join(p for p in line if p),
             )
-        return PrintPage(
+        page = PrintPage(
             form,
             number,
             page_count(len(items), wish.per_page),
-            pictures,
+            (),
             head,
             self._is_demo,
             datetime.now().strftime("%d.%m.%Y %H:%M"),
             wish.identified,
         )
+        return lambda: replace(page, pictures=tuple(f.drawn() for f in frozen))
 
-    def _picture(self, item: _Item, box: Box, dpi: float, wish: PrintWish) -> PrintPicture:
+    def _frozen(self, item: _Item, box: Box, dpi: float, wish: PrintWish) -> _Frozen:
         if not wish.identified and item.may_hold_names:
             raise fail("capture.burned_in")
         per_mm = dpi / INCH_MM
@@ -159,16 +182,14 @@ class PrintDesk:
         if not wish.identified:
             marks = tuple(replace(m, finding=replace(m.finding, comment="")) for m in marks)
         style = Style(scale, text_width, True)
-        done = replace(
+        request = replace(
             request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, handles=(), finest=True
-        )()
-        if done.pixels is None:
-            raise fail("capture.no_picture") if done.problem is None else ProblemError(done.problem)
+        )
         size_words = Words("print.not_to_scale")
         if exact:
             size_words = Words("print.true_size_cut" if _is_cut(request) else "print.true_size")
         words = [Words("print.free", {"text": t}) for t in (item.institution, item.what) if t and wish.identified]
-        return PrintPicture(box, painted(done), (*words, size_words), exact)
+        return _Frozen(box, request, (*words, size_words), exact)
 
     # -- what can be printed
 

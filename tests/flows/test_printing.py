@@ -136,20 +136,36 @@ def test_the_sheet_shows_the_page_and_writes_it(desk: object, tmp_path: Path) ->
     desk.window._run_command("print_images")
     desk.pump(0.05)
     shown = desk.window.findChild(PrintSheet)
+    desk.until(lambda: shown.settled, 20.0, "the page")
     assert shown.preview.page is not None
     assert not shown.grab().isNull()
     assert shown.wish().per_page == 2, "as many places as there are panes"
     shown.per_page._choose(0)
+    desk.until(lambda: shown.settled, 20.0, "the page")
     assert shown.preview.page.pages == 2
     shown._turn(1)
+    desk.until(lambda: shown.settled, 20.0, "the page")
     assert shown.preview.page.number == 1
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
     printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
     printer.setOutputFileName(str(tmp_path / "printer.pdf"))
-    pages = shown.pages()
     left = []
     shown.closed.connect(lambda: left.append(True))
-    shown.print_to(printer, pages)
-    assert left
+    shown.print_by(printer)
+    desk.until(lambda: bool(left), 30.0, "the printer")
     assert len(words(tmp_path / "printer.pdf")) == 2
     assert phantoms.ALIYA.patient_id in words(tmp_path / "printer.pdf")[0]
+
+
+def test_the_sheet_writes_a_pdf_beside_the_window_or_says_why_not(desk: object, tmp_path: Path) -> None:
+    desk.window._run_command("print_images")
+    shown = desk.window.findChild(PrintSheet)
+    left = []
+    shown.closed.connect(lambda: left.append(True))
+    shown.save(tmp_path / "no such folder" / "a.pdf")
+    desk.until(lambda: shown.settled, 20.0, "the refusal")
+    assert not left
+    assert shown._said.text()
+    shown.save(tmp_path / "a.pdf")
+    desk.until(lambda: bool(left), 30.0, "the file")
+    assert len(words(tmp_path / "a.pdf")) == 1

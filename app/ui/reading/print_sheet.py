@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QMarginsF, QSize
+from PySide6.QtCore import QMarginsF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFileDialog, QSizePolicy, QWidget
 
@@ -26,6 +29,9 @@ from app.ui.widgets.text import Text, heading, note
 
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
+
+PREVIEW_DPI = 100.0
+"""Enough for the screen; words and sizes are those of the paper all the same."""
 
 
 class _Preview(QWidget):
@@ -53,9 +59,14 @@ class _Preview(QWidget):
 
 
 class PrintSheet(Sheet):
+    _came = Signal(object)
+
     def __init__(self, desk: PrintDesk, workstation: Workstation, parent: QWidget) -> None:
         super().__init__(Words("print.title"), QSize(1240, 900), parent)
         self._desk, self._workstation, self._number = desk, workstation, 0
+        self._asked = self._shown = self._pages = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="print")
+        self._came.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
         self._paper = "A4"
         both = row(gap=0)
         content = QWidget()
@@ -144,34 +155,81 @@ class PrintSheet(Sheet):
         )
 
     def refresh(self) -> None:
+        """Asks for the page as the choices now are; it is drawn beside the window and comes by itself."""
         wish = self.wish()
+        self._pages = self._desk.page_count(wish)
         try:
-            page: PrintPage | None = self._desk.page(wish, self._number)
-            self._said.say("")
+            make = self._desk.prepare(wish, self._number, PREVIEW_DPI)
         except ProblemError as error:
-            page = None
-            self._said.say(tr_problem(error.problem))
+            self._asked += 1
+            self._showed(self._asked, error.problem)
+            return
+        self._run(make, self._showed)
+
+    def _run(self, work: Callable[[], object], then: Callable[[int, object], None]) -> None:
+        """On the one thread of this sheet; ``then`` is told the number of the wish and the result, or what went wrong."""
+        self._asked += 1
+        number = self._asked
+
+        def run() -> None:
+            try:
+                result: object = work()
+            except ProblemError as error:
+                result = error.problem
+            except OSError as error:
+                result = Problem("capture.not_saved", {"kind": type(error).__name__})
+            with contextlib.suppress(RuntimeError):  # the sheet was closed meanwhile
+                self._came.emit(lambda: then(number, result))
+
+        self._thread.submit(run)
+
+    @property
+    def settled(self) -> bool:
+        """What was asked last is here."""
+        return self._shown == self._asked
+
+    def _showed(self, number: int, result: object) -> None:
+        if number != self._asked:
+            return  # another wish came meanwhile
+        self._shown = number
+        page = result if isinstance(result, PrintPage) else None
+        self._said.say(tr_problem(result) if isinstance(result, Problem) else "")
         self.preview.show_page(page)
-        pages = page.pages if page is not None else 0
+        pages = self._pages if page is not None else 0
         self._page.say(tr("print.page", number=self._number + 1, pages=pages) if page is not None else "")
         self._back.setEnabled(self._number > 0)
         self._on.setEnabled(self._number + 1 < pages)
         self.pdf.setEnabled(page is not None)
         self.print.setEnabled(page is not None)
 
-    def pages(self) -> list[PrintPage]:
+    def _all(self) -> Callable[[], list[PrintPage]] | None:
+        """Every page, prepared; None when something stands against it, which is said."""
         wish = self.wish()
-        return [self._desk.page(wish, n) for n in range(self._desk.page_count(wish))]
-
-    def save(self, path: Path) -> None:
-        """Writes the PDF and says so on the status line, or why not."""
         try:
-            write_pdf(self.pages(), path)
+            ready = [self._desk.prepare(wish, n) for n in range(self._desk.page_count(wish))]
         except ProblemError as error:
             self._said.say(tr_problem(error.problem))
+            return None
+        self._said.say(Words("print.drawing", {"n": len(ready)}))
+        return lambda: [make() for make in ready]
+
+    def save(self, path: Path) -> None:
+        """Writes the PDF beside the window and says so on the status line, or why not."""
+        pages = self._all()
+        if pages is not None:
+            self._run(lambda: write_pdf(pages(), path), lambda _, result: self._saved(path, result))
+
+    def _saved(self, path: Path, result: object) -> None:
+        self._shown = self._asked
+        if isinstance(result, Problem):
+            self._said.say(tr_problem(result))
             return
         self._workstation.notice.emit(Notice(Problem("capture.saved", {"file": path.name}, severity=Severity.NOTE)))
         self.leave()
+
+    def leave(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        super().leave()
 
     def _ask_pdf(self) -> None:
         file, _ = QFileDialog.getSaveFileName(self, tr("print.pdf"), "images.pdf", "PDF (*.pdf)")
@@ -181,15 +239,25 @@ class PrintSheet(Sheet):
     def _ask_printer(self) -> None:
         from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 
-        try:
-            pages = self.pages()
-        except ProblemError as error:
-            self._said.say(tr_problem(error.problem))
-            return
         printer = QPrinter(QPrinter.PrinterMode.HighResolution)
-        printer.setPageSize(page_size(pages[0]))
+        if self.preview.page is None:
+            return
+        printer.setPageSize(page_size(self.preview.page))
         if QPrintDialog(printer, self).exec():
-            self.print_to(printer, pages)
+            self.print_by(printer)
+
+    def print_by(self, printer: Any) -> None:
+        """Draws all pages beside the window, then gives them to the printer."""
+        pages = self._all()
+        if pages is not None:
+            self._run(pages, lambda _, result: self._drawn(printer, result))
+
+    def _drawn(self, printer: Any, result: object) -> None:
+        self._shown = self._asked
+        if isinstance(result, Problem):
+            self._said.say(tr_problem(result))
+        elif isinstance(result, list):
+            self.print_to(printer, result)
 
     def print_to(self, printer: Any, pages: list[PrintPage]) -> None:
         """To a system printer, without the driver's scaling: millimetres stay millimetres on the paper that was chosen."""
