@@ -700,6 +700,7 @@ class ReadingRoom:
         """More or less of what lies over the active pane."""
         pane = self._panes[self.active]
         if pane.over is not None and pane.over.mode is OverMode.BLEND:
+            self._remember()
             look = pane.over.appearance
             look = replace(look, opacity=min(1.0, max(0.0, round(look.opacity + by, 2))))
             self._panes[self.active] = replace(pane, over=replace(pane.over, appearance=look))

@@ -65,11 +65,17 @@ def marks_aspect(desk: FindingsDesk) -> Aspect:
         changed = {k: decode(Finding, v) if v is not None else None for k, v in data["changed"].items()}
         return Part(changed, tuple(data["order"]))
 
+    def weigh(before: Mapping[str, Finding] | Part, after: Mapping[str, Finding] | Part) -> int:
+        one, other = (s.changed if isinstance(s, Part) else s for s in (before, after))
+        changed = [m for k in {**one, **other} if one.get(k) != other.get(k) for m in (one.get(k), other.get(k))]
+        return sum(len(m.mask.bits) for m in changed if m is not None and m.mask is not None)
+
     return Aspect(
         lambda: {m.finding_id: m for m in desk.marks},
         put,
         lambda state, other: {"changed": _difference(state, other), "order": list(state)},
         read,
+        weigh,
     )
 
 

@@ -16,7 +16,9 @@ from app.store.codec import CodecError
 
 DEPTH = 200
 KEPT = 20
-"""Steps that are kept for a restart."""
+"""Steps that are kept for a restart..."""
+KEPT_BYTES = 300_000
+"""...as far as their voxels are few: they are written with every gesture."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Aspect:
     put: Callable[[Any], None]
     encode: Callable[[Any, Any], Any]
     decode: Callable[[Any], Any]
+    weigh: Callable[[Any, Any], int] = lambda before, after: 0
+    """Bytes of a step beyond the usual few: voxels."""
 
 
 @dataclass
@@ -37,6 +41,7 @@ class _Step:
     after: Any
     written: Any = None
     """JSON-able, made once."""
+    weight: int = 0
 
 
 class Undoing:
@@ -118,15 +123,27 @@ class Undoing:
             after = self._aspects[aspect].take()
             done += [_Step(aspect, before, after)] if after != before else []
         return {
-            "done": [self._written(s) for s in done[-KEPT:]],
-            "undone": [self._written(s) for s in self._undone[-KEPT:]],
+            "done": [self._written(s) for s in self._light(done)],
+            "undone": [self._written(s) for s in self._light(self._undone)],
         }
+
+    def _light(self, steps: list[_Step]) -> list[_Step]:
+        """The newest ones, as many as may be kept; one too heavy ends the row, for steps go back one after the other."""
+        kept: list[_Step] = []
+        left = KEPT_BYTES
+        for step in reversed(steps[-KEPT:]):
+            left -= self._aspects[step.aspect].weigh(step.before, step.after) if step.written is None else step.weight
+            if left < 0:
+                break
+            kept.append(step)
+        return kept[::-1]
 
     def _written(self, step: _Step) -> Any:
         if step.written is None:
             aspect = self._aspects[step.aspect]
             before, after = aspect.encode(step.before, step.after), aspect.encode(step.after, step.before)
             step.written = {"aspect": step.aspect, "before": before, "after": after}
+            step.weight = aspect.weigh(step.before, step.after)
         return step.written
 
     def restore(self, state: object) -> None:

@@ -86,6 +86,20 @@ def test_several_changes_can_be_one_step() -> None:
     assert box.value == 0
 
 
+def test_a_heavy_step_is_undone_but_not_kept_for_a_restart() -> None:
+    box = Box()
+
+    def put(value: int) -> None:
+        box.value = value
+
+    heavy = Aspect(lambda: box.value, put, lambda state, other: state, int, lambda before, after: 400_000 * (after == 2))
+    undoing = Undoing({"box": heavy})
+    change(undoing, box, 1, 2, 3, 4)
+    undoing.note("box")
+    assert [s["after"] for s in undoing.state()["done"]] == [3, 4]
+    assert [undoing.undo() and box.value for _ in range(4)] == [3, 2, 1, 0]
+
+
 # -- every kind of action of an open study
 
 
