@@ -17,6 +17,7 @@ from app.viewer.gsdf import wanted_luminances
 from app.viewer.gsdf_fit import LEVELS, Grade
 from tests.flows import stage
 from tests.flows.conftest import OpenDesk
+from tests.flows.test_spoken_names import controls, spoken
 
 GOOD = [round(float(v), 3) for v in wanted_luminances(0.5, 350.0)]
 
@@ -30,6 +31,7 @@ def test_eighteen_levels_by_the_keyboard(tmp_path: Path, open_desk: OpenDesk) ->
     check._measure()
     demo.pump(0.05)
     sheet = demo.window.findChild(DisplayMeasure)
+    assert all(spoken(c) for c in controls(sheet)), "a screen reader names every control"
     for n, value in enumerate(GOOD):
         edit = sheet.fields[n].edit
         assert edit.hasFocus()

@@ -17,6 +17,7 @@ from app.ui.reading.print_sheet import PrintSheet
 from tests import phantoms
 from tests.flows import stage
 from tests.flows.conftest import OpenDesk
+from tests.flows.test_spoken_names import controls, spoken
 
 
 @pytest.mark.parametrize("paper", PAPERS)
@@ -139,6 +140,7 @@ def test_the_sheet_shows_the_page_and_writes_it(desk: object, tmp_path: Path) ->
     desk.until(lambda: shown.settled, 20.0, "the page")
     assert shown.preview.page is not None
     assert not shown.grab().isNull()
+    assert all(spoken(c) for c in controls(shown)), "a screen reader names every control"
     assert shown.wish().per_page == 2, "as many places as there are panes"
     shown.per_page._choose(0)
     desk.until(lambda: shown.settled, 20.0, "the page")
