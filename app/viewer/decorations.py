@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,51 +10,27 @@ import numpy.typing as npt
 
 from app.domain.geometry import PlaneGeometry, Point3, orientation_letters
 from app.domain.problem import Problem, Severity
+from app.viewer.bars import colour_bar, scale_bar
+from app.viewer.bars import scale_bar_mm as scale_bar_mm
 from app.viewer.pane_info import CineInfo, PaneInfo
 from app.viewer.primitives import (
     Anchor,
-    ColourBar,
     Line,
-    Plate,
     Polyline,
     Primitive,
     Role,
     Text,
     TextWidth,
-    estimated_width,
 )
+from app.viewer.style import Style as Style
+from app.viewer.style import is_bright
 from app.viewer.suv import window_in_suv
 from app.viewer.view_state import ResolvedView
 from app.viewer.words import Texts, number, say, say_problem
 
 _OPPOSITE = str.maketrans("LRAPHF", "RLPAFH")
-_BRIGHT = 105.0
 _ROOMY = 520.0
 """Logical pixels of width below which a pane keeps only what must be read: identity, plane, position, window, remarks."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """``scale``: device pixels per logical pixel times the reader's text size."""
-
-    scale: float = 1.0
-    text_width: TextWidth = estimated_width
-    corner_texts: bool = True
-    """Off by one key: identity, laterality, orientation, remarks and AI labels stay."""
-    terse: bool = False
-    """A place in a full-mouth mount: only what rank 0 says, and the calibration in two words."""
-
-    @property
-    def font(self) -> float:
-        return 12.0 * self.scale
-
-    @property
-    def line(self) -> float:
-        return 16.0 * self.scale
-
-    @property
-    def margin(self) -> float:
-        return 12.0 * self.scale
 
 
 @dataclass(frozen=True)
@@ -235,18 +210,6 @@ def _wrapped(item: _Item, width: float, style: Style) -> list[_Item]:
     return [replace(item, text=line) for line in lines]
 
 
-def _is_bright(grey: npt.NDArray[np.uint8] | None, x: float, y: float, w: float, h: float) -> bool:
-    if grey is None:
-        return False
-    box = grey[max(0, int(y)) : max(0, math.ceil(y + h)), max(0, int(x)) : max(0, math.ceil(x + w))]
-    if box.size == 0:
-        return False
-    if box.ndim == 3:
-        box = box[..., :3]
-    # The upper quarter is bright: counted, as sorting for a percentile costs more than the texts themselves.
-    return bool(4 * np.count_nonzero(box > _BRIGHT) > box.size)
-
-
 def _corner(
     items: Sequence[_Item],
     size: tuple[int, int],
@@ -286,7 +249,7 @@ def _corner(
                 item.role,
                 font,
                 item.bold,
-                _is_bright(grey, left, y, style.text_width(text, font, item.bold), height),
+                is_bright(grey, left, y, style.text_width(text, font, item.bold), height),
                 item.framed,
                 key=item.key,
             )
@@ -337,126 +300,8 @@ def _letters(resolved: ResolvedView, style: Style, grey: npt.NDArray[np.uint8] |
     )
     out: list[Primitive] = []
     for letter, (x, y, anchor, key) in zip(letters, places, strict=True):
-        bright = _is_bright(grey, x - style.font, y - style.font, 2 * style.font, 2 * style.font)
+        bright = is_bright(grey, x - style.font, y - style.font, 2 * style.font, 2 * style.font)
         out.append(Text(x, y, letter, anchor, Role.TEXT, style.font, True, bright, key=key))
-    return out
-
-
-def scale_bar_mm(mm_per_px: float, width_px: float) -> float:
-    """The longest 1-2-5 length that takes at most a quarter of the pane."""
-    limit = mm_per_px * width_px * 0.25
-    power = 10.0 ** math.floor(math.log10(limit))
-    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= limit * (1 + 1e-9))
-
-
-def _bar_y(resolved: ResolvedView, half: float, label_w: float, around: Sequence[Primitive], style: Style) -> float:
-    """Where the scale bar lies: as low as it may without a text running through it."""
-    w, h = resolved.size
-    y = h - style.margin - style.line * 1.6
-    reach = max(half, label_w / 2) + 4 * style.scale
-    for text in sorted((t for t in around if isinstance(t, Text)), key=lambda t: -t.y):
-        wide = style.text_width(text.text, text.size_px, text.bold)
-        left = text.x - wide if text.anchor is Anchor.TOP_RIGHT else text.x
-        beside = left > w / 2 + reach or left + wide < w / 2 - reach
-        if not beside and text.y + style.line > y - 1.6 * style.line and text.y < y + 2 * style.scale:
-            y = text.y - 4 * style.scale
-    return y
-
-
-def _scale_bar(
-    resolved: ResolvedView,
-    texts: Texts,
-    style: Style,
-    around: Sequence[Primitive] = (),
-    grey: npt.NDArray[np.uint8] | None = None,
-) -> list[Primitive]:
-    mm_per_px = resolved.mm_per_pane_px
-    w, h = resolved.size
-    if mm_per_px is None or w < 160 * style.scale or h < 120 * style.scale:
-        return []
-    bar_mm = scale_bar_mm(mm_per_px, w)
-    half = bar_mm / mm_per_px / 2.0
-    tick = 4.0 * style.scale
-    cm = bar_mm >= 10
-    label = say(
-        texts,
-        "viewer.cm" if cm else "viewer.mm",
-        value=number(texts, bar_mm / 10 if cm else bar_mm, 0 if bar_mm >= 1 else 1),
-    )
-    label_w = style.text_width(label, style.font, False)
-    y = _bar_y(resolved, half, label_w, around, style)
-    if y < h / 2:
-        return []
-    out: list[Primitive] = []
-    reach, top = max(half, label_w / 2) + 6 * style.scale, y - 6 * style.scale - style.line
-    if _is_bright(grey, w / 2 - reach, top, 2 * reach, y - top):
-        out.append(Plate(w / 2 - reach, top, 2 * reach, y - top + 4 * style.scale, "scale_plate"))
-    out.append(Line(w / 2 - half, y, w / 2 + half, y, Role.TEXT, style.scale, key="scale_bar"))
-    for n in range(6):
-        x = w / 2 - half + 2 * half * n / 5
-        out.append(Line(x, y - (tick if n in (0, 5) else tick / 2), x, y, Role.TEXT, style.scale, key="scale_tick"))
-    out.append(Text(w / 2, y - 6 * style.scale, label, Anchor.BOTTOM, size_px=style.font, key="scale_label"))
-    return out
-
-
-def _colour_bar(resolved: ResolvedView, lut: str, threshold: float, texts: Texts, style: Style) -> list[Primitive]:
-    w, h = resolved.size
-    # Below the letter at the right edge and above the corner's lines; a pane without that room shows none.
-    bottom = h - style.margin - 6.0 * style.line
-    height = min(160.0 * style.scale, bottom - h / 2 - 3.0 * style.line)
-    if height < 60 * style.scale or w < 220 * style.scale:
-        return []
-    bar = 12.0 * style.scale
-    x, y = w - style.margin - bar, bottom - height
-    plate_w = bar + 52 * style.scale
-    out: list[Primitive] = [
-        Plate(
-            x - plate_w + bar - 4 * style.scale,
-            y - 22 * style.scale,
-            plate_w + 8 * style.scale,
-            height + 34 * style.scale,
-            "colour_bar_plate",
-        ),
-        Text(
-            x + bar,
-            y - 6 * style.scale,
-            say(texts, "viewer.ai.scale"),
-            Anchor.BOTTOM_RIGHT,
-            Role.AI,
-            style.font,
-            True,
-            key="colour_bar_title",
-        ),
-        ColourBar(x, y, bar, height, lut, threshold),
-    ]
-    for value in (1.0, 0.5, 0.0):
-        if abs(value - threshold) > 0.12 or value != 0.5:
-            at = y + (1.0 - value) * height
-            out.append(
-                Text(
-                    x - 6 * style.scale,
-                    at,
-                    number(texts, value, 2),
-                    Anchor.RIGHT,
-                    size_px=style.font,
-                    key="colour_bar_value",
-                )
-            )
-    if 0.06 < threshold < 0.94:
-        at = y + (1.0 - threshold) * height
-        out.append(Line(x - 3 * style.scale, at, x + bar, at, Role.AI, 1.5 * style.scale, key="colour_bar_threshold"))
-        out.append(
-            Text(
-                x - 6 * style.scale,
-                at,
-                number(texts, threshold, 2),
-                Anchor.RIGHT,
-                Role.AI,
-                style.font,
-                True,
-                key="colour_bar_threshold",
-            )
-        )
     return out
 
 
@@ -557,9 +402,9 @@ def decorate(
         *_corner(_bottom_right(info, texts, resolved), size, True, True, style, grey),
     ]
     if style.corner_texts:
-        out.extend(_scale_bar(resolved, texts, style, corners, grey))
+        out.extend(scale_bar(resolved, texts, style, corners, grey))
     if heatmap is not None:
-        out.extend(_colour_bar(resolved, heatmap[0], heatmap[1], texts, style))
+        out.extend(colour_bar(resolved, heatmap[0], heatmap[1], texts, style))
     out.extend(corners)
     return tuple(out)
 
