@@ -171,7 +171,8 @@ class SyncWorker:
                 self.drain_once()
             except Exception as error:  # the thread must live on: disk full and the like pass
                 log.warning("sync round ended early: %s", type(error).__name__)
-            self._wake.wait(self._wait_s())
+            if not self._stop.is_set():
+                self._wake.wait(self._wait_s())
 
     def _wait_s(self) -> float:
         try:

@@ -44,6 +44,13 @@ def test_torch_agrees_with_the_network_written_in_numpy(package: Package) -> Non
         assert difference(TorchEngine(module, channels_last=channels_last).run(_batch()), reference) < 1e-5
 
 
+def test_a_run_leaves_gradients_to_whoever_trains_in_the_same_process(package: Package) -> None:
+    engines, _ = engines_for(package, Options(1, engine="torch", more=_more))
+    engines["finder"].run(_batch())
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+
+
 @pytest.mark.parametrize("name", ["torch", "onnx", "openvino"])
 def test_every_engine_gives_torchs_answer(package: Package, name: str) -> None:
     engines, choices = engines_for(package, Options(1, engine=name, more=_more))

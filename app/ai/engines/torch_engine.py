@@ -106,7 +106,7 @@ class TorchEngine:
 
 
 def prepare_torch(threads: int) -> None:
-    """Once per process: threads, repeatable algorithms, no denormals, no gradients."""
+    """Once per process: threads, repeatable algorithms, no denormals. Gradients are each run's own matter."""
     import torch
 
     torch.set_num_threads(threads)
@@ -115,4 +115,3 @@ def prepare_torch(threads: int) -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32: the tolerance of the engines is 1e-3
     torch.set_flush_denormal(True)
-    torch.set_grad_enabled(False)
