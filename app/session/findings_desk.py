@@ -21,8 +21,9 @@ from app.session import marks as own
 from app.session.cards import ordered, split
 from app.session.clock import local_hms
 from app.session.finding_words import side_of_region
+from app.session.open_study import OpenStudy
 from app.session.picture import ShownMark
-from app.session.reading_room import OpenStudy, Overlay
+from app.session.room_sides import Overlay
 from app.session.second_read import SecondReads
 from app.session.views import AiState, Changes, FindingCard, Notice, SecondReadView, Words
 from app.store.hlc import utc_iso

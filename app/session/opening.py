@@ -21,9 +21,10 @@ from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
 from app.session.layout_recovery import restore
 from app.session.mount_desk import MountDesk
+from app.session.open_study import OpenStudy
 from app.session.own_hangings import HangingVerbs, OwnHangings
 from app.session.print_desk import PrintDesk
-from app.session.reading_room import OpenStudy, ReadingRoom
+from app.session.reading_room import ReadingRoom
 from app.session.reading_session import ReadingSession, place_words
 from app.session.report_desk import ReportDesk, Signer
 from app.session.saved_desk import SavedDesk

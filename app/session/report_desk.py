@@ -30,7 +30,8 @@ from app.session.clock import local_hms
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
 from app.session.key_image_maker import KeyImageMaker
-from app.session.reading_room import OpenStudy, ReadingRoom
+from app.session.open_study import OpenStudy
+from app.session.reading_room import ReadingRoom
 from app.session.report_packet import PRIORITY, PacketInput, ai_objects, own_masks, report_objects, verdict_object
 from app.session.signers import DEMO_PIN
 from app.session.sync_service import SyncService

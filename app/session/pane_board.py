@@ -1,0 +1,253 @@
+"""The panes of an open study: what hangs where, and what lies in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from app.domain.finding import Finding
+from app.domain.geometry import Point3
+from app.domain.problem import Problem
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance
+from app.session.images import Images
+from app.session.moments import once
+from app.session.open_study import OpenStudy
+from app.session.pane_content import PaneContent
+from app.session.panes import LayoutView, PaneBox, PaneState, boxes, middle_frame, moved
+from app.session.registrations import Registrations
+from app.session.second_images import SecondImages, hung_over
+from app.session.views import Changes, Notice
+from app.viewer.compositor import SampleCache
+from app.viewer.hanging import Hanging, HungStage, hang
+from app.viewer.hanging_protocols import HangingProtocol
+from app.viewer.layers import ImageLayer
+from app.viewer.linking import (
+    nearest_frame,
+)
+from app.viewer.view_state import Size, ViewState
+
+
+class PaneBoard:
+    """Which display set lies where: stages, grids, what is in a pane. Knows nothing of marks and tools."""
+
+    def __init__(
+        self,
+        current: OpenStudy,
+        priors: Sequence[OpenStudy],
+        images: Images,
+        announce: Callable[[Changes], None],
+        notice: Callable[[Notice], None],
+        protocols: Sequence[HangingProtocol] | None,
+    ) -> None:
+        self._current = current
+        self._priors = tuple(priors)
+        self._images = images
+        self._announce = announce
+        self.content = PaneContent((current, *self._priors), images)
+        self.second = SecondImages(self.content, images, Registrations(images, announce, notice))
+        self._caches: dict[str, SampleCache] = {}
+        self._sizes: dict[str, Size] = {}
+        self.on_remember: Callable[[], None] = lambda: None
+        """Called before the panes change: what is to be undone is noted."""
+        self.hanging: Hanging = hang(
+            current.study,
+            once(current.display_sets),
+            tuple((p.study, once(p.display_sets)) for p in self._priors),
+            protocols,
+        )
+        self._stage = 0
+        self._layout = "1x1"
+        self._panes: dict[str, PaneState] = {}
+        self.active = "pane-0"
+        self._hang_stage(0)
+
+    @property
+    def stages(self) -> tuple[HungStage, ...]:
+        return self.hanging.stages
+
+    @property
+    def stage(self) -> int:
+        return self._stage
+
+    def _hang_stage(self, number: int) -> None:
+        if not self.stages:
+            self._panes = {"pane-0": PaneState("pane-0")}
+            return
+        stage = self.stages[number]
+        self._stage, self._layout = number, stage.layout
+        panes: dict[str, PaneState] = {}
+        for box, hung in zip(boxes(stage.layout), stage.panes, strict=False):
+            state = PaneState(
+                box.pane_id,
+                hung.display_set_id,
+                hung.view,
+                prior=hung.prior,
+                preset=hung.preset,
+                title=hung.label,
+                link=hung.link,
+                over=hung_over(hung.over),
+                ai=hung.ai,
+                fit_exposed=hung.fit_exposed,
+                guessed=hung.guessed,
+            )
+            if hung.window is not None:
+                state = replace(state, appearance=replace(state.appearance, window=hung.window))
+            panes[box.pane_id] = state
+        self._panes = panes
+        self.active = "pane-0"
+        self._caches.clear()
+
+    def place_in(self, prior: OpenStudy, finding: Finding) -> Callable[[Point3], Point3 | None]:
+        """Where a position of the current study lies in a prior: by frame of reference, or by a known registration."""
+        mine = finding.location.frame_of_reference_uid
+        theirs = {i.frame_of_reference_uid for s in prior.study.series for i in s.instances}
+        if mine and mine in theirs:
+            return lambda point: point
+        for now in self._current.display_sets:
+            planes = self.content.planes(now)
+            if not any(p is not None and p.frame_of_reference_uid == mine for p in planes[:1]):
+                continue
+            for then in prior.display_sets:
+                transform = self.second.registrations.found(now.display_set_id, then.display_set_id)
+                if transform is not None:
+                    return transform.apply
+        return lambda point: None
+
+    def put_back(self, layout: str, stage: int, active: str, panes: Sequence[PaneState]) -> None:
+        """The panes as they stood before the programme died."""
+        self._layout, self._panes = layout, {p.pane_id: p for p in panes}
+        self._stage = stage if 0 <= stage < len(self.stages) else 0
+        self.active = active if active in self._panes else next(iter(self._panes))
+        self._caches.clear()
+        self._announce(Changes(layout=True, view=True))
+
+    def instance(self, sop_instance_uid: str) -> Instance | None:
+        return self._images.instance(sop_instance_uid)
+
+    def pane_size(self, pane_id: str) -> Size | None:
+        """Of the pane on the screen, as its last picture was asked for."""
+        return self._sizes.get(pane_id)
+
+    def set_pane_size(self, pane_id: str, size: Size) -> None:
+        self._sizes[pane_id] = size
+
+    def studies(self) -> tuple[OpenStudy, tuple[OpenStudy, ...]]:
+        """The current one and its priors."""
+        return self._current, self._priors
+
+    def as_hung(self) -> bool:
+        """True while layout, sets and planes are still those of a stage."""
+        now = [(p.display_set_id, p.view.plane) for p in self._panes.values()]
+        return not self.stages or any(
+            s.layout == self._layout and [(p.display_set_id, p.view.plane) for p in s.panes] == now for s in self.stages
+        )
+
+    def go_to_stage(self, number: int) -> None:
+        if 0 <= number < len(self.stages):
+            self._remember()
+            self._hang_stage(number)
+            self._announce(Changes(layout=True, view=True))
+
+    def layout(self) -> LayoutView:
+        return LayoutView(self._layout, boxes(self._layout), self.active)
+
+    def set_layout(self, name: str) -> None:
+        """Another grid; the panes that stay keep what they show, new ones take the sets that are not yet shown."""
+        self._remember()
+        places = boxes(name)
+        shown = [p for p in self._panes.values() if p.display_set_id][: len(places)]
+        rest = [
+            d
+            for d in once(self._current.display_sets)
+            if d.display_set_id not in {p.display_set_id for p in shown} and d.kind is not DisplaySetKind.DERIVED
+        ]
+        states = list(shown) + [self._fresh(d) for d in rest]
+        self._panes = {
+            box.pane_id: replace(states[n], pane_id=box.pane_id) if n < len(states) else PaneState(box.pane_id)
+            for n, box in enumerate(places)
+        }
+        self._layout = name
+        if self.active not in self._panes:
+            self.active = "pane-0"
+        self._caches.clear()
+        self._announce(Changes(layout=True, view=True))
+
+    def _fresh(self, display_set: DisplaySet) -> PaneState:
+        is_prior = display_set.study_instance_uid != self._current.study.study_instance_uid
+        start = middle_frame(display_set) if display_set.kind is DisplaySetKind.STACK else 0
+        view = ViewState(display_set_id=display_set.display_set_id, frame_index=start)
+        # A pane that the reader fills by hand follows the others as a hung one would.
+        link = next((p.link for p in self._panes.values() if p.link), "")
+        return PaneState("", display_set.display_set_id, view, prior=is_prior, link=link)
+
+    def put_in_pane(self, pane_id: str, display_set_id: str) -> None:
+        self._remember()
+        self._panes[pane_id] = replace(self._fresh(self.content.set_by_id(display_set_id)), pane_id=pane_id)
+        self._caches.pop(pane_id, None)
+        self.activate(pane_id)
+        self._announce(Changes(layout=True, view=True))
+
+    def activate(self, pane_id: str) -> None:
+        if pane_id in self._panes and pane_id != self.active:
+            self.active = pane_id
+            self._announce(Changes(layout=True))
+
+    def pane(self, pane_id: str) -> PaneState:
+        return self._panes[pane_id]
+
+    def panes(self) -> tuple[PaneState, ...]:
+        return tuple(self._panes.values())
+
+    def shown_sets(self) -> set[str]:
+        return {p.display_set_id for p in self._panes.values() if p.display_set_id}
+
+    def display_set(self, pane: PaneState) -> DisplaySet | None:
+        return self.content.display_set(pane)
+
+    def frame_ref(self, pane: PaneState) -> FrameRef | None:
+        """The acquired frame that a STACK pane shows."""
+        return self.content.frame_ref(pane)
+
+    def image_layer(self, pane: PaneState) -> ImageLayer | None:
+        """The image of a pane, None while it is being made ready (it has been asked for)."""
+        return self.content.image_layer(pane)
+
+    def frame_layer(self, pane: PaneState) -> ImageLayer | None:
+        """The acquired frame of a pane as a layer, whatever plane it is on; None while it is being decoded."""
+        return self.content.frame_layer(pane)
+
+    def problem(self, pane: PaneState) -> Problem | None:
+        """Why a pane cannot show its images."""
+        return self.content.problem(pane)
+
+    def rearrange(self, films: Mapping[str, PaneState | None]) -> None:
+        """What lies in every pane of a mount; places keep their names."""
+        self._remember()
+        self._panes = {i: moved(p, films.get(i)) for i, p in self._panes.items()}
+        self._caches.clear()
+        self._announce(Changes(view=True, layout=True))
+
+    def boxes(self) -> tuple[PaneBox, ...]:
+        return boxes(self._layout)
+
+    def _remember(self) -> None:
+        self.on_remember()
+
+    def _put_panes(self, panes: Sequence[PaneState]) -> None:
+        self._panes.update({p.pane_id: p for p in panes})
+        self._announce(Changes(view=True, layout=True))
+
+    def _take(self, views: Mapping[str, ViewState]) -> None:
+        for pane_id, view in views.items():
+            self._panes[pane_id] = replace(self._panes[pane_id], view=view)
+
+    def frame_nearest(self, pane_id: str, sop_instance_uid: str) -> int | None:
+        chosen = self.display_set(self._panes[pane_id])
+        if chosen is None:
+            return None
+        return next((n for n, f in enumerate(chosen.frames) if f.sop_instance_uid == sop_instance_uid), None)
+
+    def frame_nearest_point(self, pane_id: str, point_mm: Point3) -> int | None:
+        """The frame of the pane's display set that lies nearest to a patient position; None without positions."""
+        chosen = self.display_set(self._panes[pane_id])
+        return None if chosen is None else nearest_frame(self.content.planes(chosen), point_mm)
