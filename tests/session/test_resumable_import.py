@@ -22,7 +22,7 @@ from tests.session.test_import_desk import is_clean
 from tests.store.conftest import FixedKey
 
 _KILLED = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from app.domain.ports import SilentProgress
 from app.session.clock import SystemClock
@@ -35,7 +35,7 @@ real, count = ObjectStore.put, [0]
 def put(self, content, moved=None):
     count[0] += 1
     if count[0] > 66:
-        print("NOW", flush=True)
+        os.write(1, b"NOW\\n")  # four write at once: one write, so that their lines stay apart
         time.sleep(60)
     return real(self, content, moved)
 ObjectStore.put = put
