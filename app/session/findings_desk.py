@@ -23,6 +23,7 @@ from app.session.clock import local_hms
 from app.session.finding_words import side_of_region
 from app.session.open_study import OpenStudy
 from app.session.picture import ShownMark
+from app.session.reads_said import said
 from app.session.room_sides import Overlay
 from app.session.second_read import SecondReads
 from app.session.views import AiState, Changes, FindingCard, Notice, SecondReadView, Words
@@ -459,6 +460,7 @@ class FindingsDesk:
             heatmap_visible=self._heat.visible,
             heatmap_opacity=self._heat.opacity,
             heatmap_threshold=self._heat.threshold,
+            said=said(rows, self.results, self.models()) if self.committed else (),
         )
 
     def next_unanswered(self) -> Finding | None:

@@ -73,7 +73,7 @@ class ListDesk:
 
     def _ai_facts(self, row: StudyRow, results: Sequence[SealedResult], mine: bool) -> AiFacts:
         """``mine``: this person has given a first opinion; only then is a word said about what was found."""
-        told = next((r for r in results if r.problems), None)
+        told = next((r for r in results if r.problems and r.state is not SealState.SEALED), None)  # those are remarks
         sealed = next((r for r in results if r.state is SealState.SEALED), None)
         shown = mine and row.revealed
         return AiFacts(

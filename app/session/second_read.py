@@ -231,7 +231,7 @@ class SecondReads:
         if outcome.state is OutcomeState.SEALED:
             try:
                 stored = self._library.objects.put(outcome.sealed)
-                self._ended(run, SealState.SEALED, object_name=stored.name)
+                self._ended(run, SealState.SEALED, object_name=stored.name, problems=run.accepted.remarks)
             except ProblemError as error:
                 self._ended(run, SealState.FAILED, problems=(error.problem,))
         elif outcome.state is OutcomeState.REFUSED:

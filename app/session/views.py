@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.finding import Finding
+from app.domain.finding import Finding, ReadState
 from app.domain.outbox import OutboxState
 from app.domain.problem import Problem
 from app.domain.report import Report
@@ -255,6 +255,25 @@ class FindingCard:
 
 
 @dataclass(frozen=True)
+class ReaderSaid:
+    """How one second reader fared with the study, and what it measured of the whole of it."""
+
+    reader: str
+    version: str
+    titles: Mapping[str, str]
+    """By language; empty when its package is gone."""
+    state: ReadState
+    problems: tuple[Problem, ...] = ()
+    """Why it did not read; remarks when it did."""
+    values: tuple[tuple[Words, float, str], ...] = ()
+    """(what, value, UCUM unit)."""
+
+    @property
+    def has_read(self) -> bool:
+        return self.state in (ReadState.COMPLETED, ReadState.INCOMPLETE)
+
+
+@dataclass(frozen=True)
 class SecondReadView:
     state: AiState
     reader: str
@@ -275,6 +294,8 @@ class SecondReadView:
     heatmap_visible: bool
     heatmap_opacity: float
     heatmap_threshold: float
+    said: tuple[ReaderSaid, ...] = ()
+    """Of every reader whose run has ended; empty before the first opinion."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,16 @@ import pytest
 from PySide6.QtCore import QTimer
 
 from app.demo import Demo
+from app.domain.finding import ReadState
 from app.domain.messages import LANGUAGES, sentence
 from app.domain.ports import SilentProgress
+from app.domain.problem import Problem
 from app.domain.verdict import Overall
 from app.session.importing import import_paths
 from app.session.views import AiState
 from app.store.sealed import SealState
+from app.ui.i18n import tr, tr_problem
+from app.ui.widgets.text import Text
 from tests.flows import stage
 from tests.flows.conftest import OpenDesk
 from tests.flows.stage import Beacon, Watchdog
@@ -79,6 +83,34 @@ def test_trouble_is_told_and_the_retry_works(
     assert reading.second_read().problem is None
     reading.commit(Overall.FINDINGS)
     assert reading.second_read().total_ai == 4
+
+
+def _panel_words(demo: Demo) -> str:
+    return " · ".join(t.text() for t in demo.window.findChildren(Text) if t.isVisible())
+
+
+def test_a_reader_that_refuses_the_images_is_not_taken_for_one_that_saw_nothing(
+    open_desk: OpenDesk, beacon: Beacon, tmp_path: Path
+) -> None:
+    beacon.misbehave("refuse")
+    demo = open_desk(tmp_path / "home", beacon)
+    opened(demo, tmp_path / "dicom")
+    reading = demo.workstation.reading
+    assert reading is not None
+    demo.until(lambda: reading.second_read().state is AiState.SEALED, 60, "the read")
+    reason = tr_problem(Problem("ai.lung.no_volume", {}))
+    assert not reading.second_read().said
+    assert reason not in _panel_words(demo), "told before the first opinion"
+    reading.commit(Overall.NOTHING)
+    demo.settle()
+    (said,) = reading.second_read().said
+    assert (said.state, said.reader) == (ReadState.OUT_OF_SCOPE, "beacon")
+    words = _panel_words(demo)
+    assert reason in words
+    assert tr("ui.read.did_not.out_of_scope") in words
+    assert tr("ui.panel.nothing_read") in words
+    assert tr("ui.panel.no_differences") not in words
+    assert f"{tr('head.bleed_volume')}" in words
 
 
 def test_a_worker_killed_from_outside_while_the_study_is_open(open_desk: OpenDesk, beacon: Beacon, tmp_path: Path) -> None:

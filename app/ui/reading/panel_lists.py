@@ -9,13 +9,14 @@ from PySide6.QtWidgets import QWidget
 
 from app.domain.problem import ProblemError
 from app.domain.verdict import Decision, ImageQuality, Overall
-from app.session.views import AiState, FindingCard, Notice, SecondReadView, Words
+from app.session.views import AiState, FindingCard, Notice, ReaderSaid, SecondReadView, Words
 from app.ui.chairside.missing_card import MissingCard
 from app.ui.i18n import language, tr, tr_problem
 from app.ui.reading.ai_cards import VERDICT_ICON, AiCard, verdict_words
 from app.ui.reading.guideline_card import GuidelineCard
 from app.ui.reading.heatmap_card import HeatmapCard
 from app.ui.reading.own_cards import LineCard, OwnCard
+from app.ui.reading.read_notes import ReadNotes, worth_saying
 from app.ui.widgets.boxes import Card, ProgressBar, clear, column, row
 from app.ui.widgets.buttons import OUTLINE, Button
 from app.ui.widgets.glyph import Glyph
@@ -170,7 +171,17 @@ class RevealedList(QWidget):
         cards = (view.ai_only, view.only_mine, view.agreed, view.own)
         percent = round(view.fraction * 100) if view.fraction is not None else None
         advice = reading.guidelines.view() if reading.guidelines is not None else None
-        shown = (*cards, view.state, view.problem, percent, opened, self._modifying, reading.selected_finding, advice)
+        shown = (
+            *cards,
+            view.state,
+            view.problem,
+            percent,
+            opened,
+            self._modifying,
+            reading.selected_finding,
+            advice,
+            view.said,
+        )
         if shown == self._shown:
             return
         self._shown = shown
@@ -180,6 +191,8 @@ class RevealedList(QWidget):
             state = _StateCard(view)
             state.retry_wanted.connect(reading.retry_read)
             self._body.addWidget(state)
+        told = [s for s in view.said if worth_saying(s) and (view.state is AiState.REVEALED or s.reader != view.reader)]
+        self._add_notes([s for s in told if not s.has_read])
         if view.ai_only:
             self._heading(Words("ui.panel.differences"), Words("ui.panel.ai_only"))
             missing = _missing(view, opened)
@@ -190,7 +203,10 @@ class RevealedList(QWidget):
                 self._add_missing(missing)
         elif view.state is AiState.REVEALED:
             self._heading(Words("ui.panel.differences"), "")
-            self._body.addWidget(Text(Words("ui.panel.no_differences"), "body", "regular", "secondary", wrap=True))
+            # A reader that refused the images has not agreed with anybody.
+            read = any(s.has_read for s in view.said)
+            words = Words("ui.panel.no_differences" if read else "ui.panel.nothing_read")
+            self._body.addWidget(Text(words, "body", "regular", "secondary", wrap=True))
         mine = view.only_mine if view.state is AiState.REVEALED else view.own
         if mine:
             self._body.addSpacing(12)
@@ -209,12 +225,22 @@ class RevealedList(QWidget):
             self._agreed_heading(len(view.agreed), bool(waiting))
             for card in view.agreed:
                 self._add_ai(card, opened)
+        self._add_notes([s for s in told if s.has_read])
         if advice is not None and advice.available:
             self._body.addSpacing(12)
             self._heading(Words("ui.guideline.title"), reading.guidelines.title(language()))
             made = GuidelineCard(reading, reading.guidelines, advice)
             made.noticed.connect(self.noticed)
             self._body.addWidget(made)
+
+    def _add_notes(self, told: list[ReaderSaid]) -> None:
+        if not told:
+            return
+        self._body.addSpacing(12)
+        self._heading(Words("ui.panel.about_read"), "")
+        for said in told:
+            self._body.addWidget(ReadNotes(said))
+            self._body.addSpacing(8)
 
     def _add_missing(self, cards: list[FindingCard]) -> None:
         made = MissingCard(cards)

@@ -10,17 +10,18 @@ import numpy as np
 from scipy import ndimage
 
 from app.ai.reader_api import ReaderOutput
-from app.domain.finding import Band, Finding, Heatmap, Location, SegmentMask, Source
+from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, SegmentMask, Source
 from app.domain.identity import uid_for
 from app.domain.measurement import Code, Measurement, Quantity
 from app.domain.ports import Cancelled
+from app.domain.problem import Problem
 
 NODULE = Code("27925004", "SCT", "Nodule")
 BALL_HU = -300.0
 
 
 class BeaconReader:
-    """``order``: path of a file; the word in it (kill, memory, nan, slow) is what the reader does. No file: it works."""
+    """``order``: path of a file with the word that the reader obeys (kill, memory, nan, slow, refuse). No file: it works."""
 
     name = "beacon"
 
@@ -38,6 +39,9 @@ class BeaconReader:
                 raise Cancelled
             time.sleep(0.01)
             order = _order(parameters.get("order", ""))
+        if order == "refuse":
+            why = Problem("ai.lung.no_volume", {})
+            return ReaderOutput(ReadState.OUT_OF_SCOPE, problems=(why,), measurements=(("head.bleed_volume", 1.5, "ml"),))
         labels, count = ndimage.label(volume.voxels > BALL_HU)
         findings, masks = [], []
         for number in range(1, count + 1):
