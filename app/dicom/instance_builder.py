@@ -19,6 +19,7 @@ from app.dicom.suv import pet_attributes
 from app.dicom.text import person_name
 from app.dicom.transfer_syntaxes import syntax_of
 from app.dicom.values import code, codes, double, integer, number, numbers, text, unsigned, us_or_ss
+from app.dicom.view_words import anatomic_region, view_modifiers
 from app.domain.identity import uid_for
 from app.domain.problem import Problem
 from app.domain.study import FrameHeader, Instance, Patient
@@ -342,6 +343,9 @@ def _extra(d: RawDataset) -> dict[str, str]:
         found["preferred_playback_sequencing"] = str(playback)
     if code(d, tags.MODALITY) in ("IO", "PX", "DX", "CR", "RG"):
         found |= dental_anatomy(d)
+    for name, words in (("anatomy", anatomic_region(d)), ("view_modifiers", view_modifiers(d))):
+        if words:
+            found.setdefault(name, words)
     pet = pet_attributes(d)
     if pet:
         found["pet"] = json.dumps(pet)

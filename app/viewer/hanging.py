@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.geometry import Point2
@@ -24,6 +24,8 @@ from app.viewer.hanging_rules import (
 from app.viewer.layouts import Cell, grid_for, layout_cells
 from app.viewer.mount import SLOTS, Film, mounted
 from app.viewer.presets import preset
+from app.viewer.priors import JudgedPrior, aged, beside, matching, verdicts
+from app.viewer.series_kind import most_like
 from app.viewer.upright import SECTIONS, upright
 from app.viewer.view_state import Plane, ViewState
 
@@ -88,22 +90,52 @@ class Hanging:
     score: float
     considered: tuple[Considered, ...]
     """All protocols, the chosen one first: the answer to "why did it hang like this?"."""
+    priors: tuple[JudgedPrior, ...] = ()
+    """Every earlier study, the newest first, and how it goes with this one."""
 
 
 def ranked(rules: Sequence[Rule], pool: Sequence[Candidate]) -> list[Candidate]:
-    """Those that every required rule allows, the highest score first, then the order of the study."""
+    """Those that every required rule allows: the present study, then the newest prior; of each the highest score first,
+    then its own order."""
     scored: list[tuple[float, int, Candidate]] = []
     for order, candidate in enumerate(sorted(pool, key=is_localizer)):
         score, _ = evaluate(rules, set_attributes(candidate))
         if score is not None:
             scored.append((-score, order, candidate))
     scored.sort(key=lambda item: item[:2])
+    scored.sort(key=lambda item: item[2].study.study_datetime if item[2].prior else "~", reverse=True)
     return [candidate for _, _, candidate in scored]
 
 
-def _match(selector: Selector, pool: Sequence[Candidate]) -> Candidate | None:
-    found = ranked(selector.rules, pool)
-    return found[selector.nth] if selector.nth < len(found) else None
+def _found(
+    selector: Selector, current: Sequence[Candidate], older: Sequence[Candidate] = (), hung: Sequence[Candidate] = ()
+) -> list[Candidate]:
+    """The best first. ``hung``: what of the present study lies in the same stage; a prior has to go with it."""
+    same, near = beside(selector.rules, hung, older)
+    return (ranked(selector.rules, [*current, *same]) + ranked(selector.rules, near))[selector.nth :]
+
+
+def _chosen(
+    spec: PaneSpec,
+    by_name: Mapping[str, Selector],
+    current: Sequence[Candidate],
+    older: Sequence[Candidate] = (),
+    hung: Sequence[Candidate] = (),
+) -> tuple[str, Candidate | None, Candidate | None]:
+    """(selector, what it finds, what lies over it): of the first of the pane's selectors that finds something.
+
+    What lies over an image is of the image's own study; of the priors one that has it goes first.
+    """
+    for name in spec.sets:
+        found = _found(by_name[name], current, older, hung)
+        if not found:
+            continue
+        if not spec.over:
+            return name, found[0], None
+        laid = [(c, _found(by_name[spec.over], [o for o in (*current, *older) if o.study is c.study])) for c in found]
+        first = next(((c, over[0]) for c, over in laid if over), None) if found[0].prior else None
+        return (name, *first) if first is not None else (name, found[0], next(iter(laid[0][1]), None))
+    return "", None, None
 
 
 def extent_mm(candidate: Candidate) -> Point2 | None:
@@ -235,7 +267,6 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
         filled += [HungPane(cell, ViewState()) for cell in cells[len(filled) :]]
         return (HungStage("all", layout, tuple(filled)),)
     by_name = {s.name: s for s in protocol.selectors}
-    pool = [*current, *priors]
     out: list[HungStage] = []
     for stage in protocol.stages:
         if (stage.needs_prior and not priors) or (stage.otherwise and out):
@@ -246,11 +277,11 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
             continue
         found: list[Candidate | None] = []
         panes: list[HungPane] = []
+        hung = [c for spec in stage.panes if (c := _chosen(spec, by_name, current)[1]) is not None]
+        older = most_like(hung, priors)
         for spec, cell in zip(stage.panes, cells, strict=False):
-            hits = [(name, c) for name in spec.sets if (c := _match(by_name[name], pool)) is not None]
-            name, candidate = hits[0] if hits else ("", None)
+            name, candidate, over = _chosen(spec, by_name, current, older, hung)
             found.append(candidate)
-            over = _match(by_name[spec.over], pool) if spec.over and candidate is not None else None
             panes.append(_hang_pane(spec, cell, candidate, name, over))
         if 2 * sum(c is not None for c in found) <= len(found):
             continue  # a stage that is half empty is no arrangement
@@ -266,13 +297,14 @@ def hang(
     priors: Sequence[PriorStudy] = (),
     protocols: Sequence[HangingProtocol] | None = None,
 ) -> Hanging:
-    """The best protocol's panes, stage by stage, with the reasons. ``priors``: newest first, same patient (the caller's
-    duty). A study with nothing to show hangs nothing.
+    """The best protocol's panes, stage by stage, with the reasons. ``priors``: of the same patient (the caller's duty);
+    which of them may hang: ``app.viewer.priors``. A study with nothing to show hangs nothing.
     """
     current = candidates(study, display_sets, prior=False)
-    older = [c for prior, sets in priors for c in candidates(prior, sets, prior=True)]
+    every = aged(study, [c for prior, sets in priors for c in candidates(prior, sets, prior=True)])
+    older, told = matching(study, current, every), verdicts(study, current, every)
     offered = shipped_protocols().protocols if protocols is None else protocols
-    attributes = study_attributes(study, current)
+    attributes = study_attributes(study, current, older)
     judged: list[tuple[float, Considered, HangingProtocol]] = []
     for protocol in offered:
         score, rules = evaluate(protocol.rules, attributes)
@@ -285,12 +317,12 @@ def hang(
         stages = _stages(protocol, current, older)
         if stages:
             rest = tuple(c for _, c, _ in judged if c is not chosen)
-            return Hanging(protocol.name, stages, score, (chosen, *rest))
+            return Hanging(protocol.name, stages, score, (chosen, *rest), told)
     rest = tuple(c for _, c, _ in judged)
     papers = documents(study, display_sets)
     if papers and not current:  # a study of reports alone opens on its reports
         layout = grid_for(min(2, len(papers)), 0.7)
         cells = layout_cells(layout)
         panes = [_hang_pane(PaneSpec(()), cell, c, "") for cell, c in zip(cells, papers, strict=False)]
-        return Hanging("documents", (HungStage("all", layout, tuple(panes)),), 0.0, rest)
-    return Hanging("", (), 0.0, rest)
+        return Hanging("documents", (HungStage("all", layout, tuple(panes)),), 0.0, rest, told)
+    return Hanging("", (), 0.0, rest, told)

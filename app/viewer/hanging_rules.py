@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from app.domain.geometry import PlaneGeometry
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Patient, Series, Study
 from app.domain.study_lookup import instances_by_uid, series_by_uid
+from app.viewer.anatomy import Anatomy, anatomy, of_study
+from app.viewer.view_modifiers import view_modifiers
 
 TESTS = ("equals", "one_of", "contains_any", "lacks", "at_least", "at_most", "exists")
 Found = str | float | bool | tuple[str, ...] | None
@@ -83,10 +86,16 @@ class Candidate:
     instance: Instance | None
     frame_index: int
     prior: bool
+    age_days: float | None = None
+    """Of a prior: how long before the current study it was taken; None where a date is missing."""
 
     @property
     def is_stack(self) -> bool:
         return self.display_set.kind is DisplaySetKind.STACK
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        return anatomy(self.study, self.series, self.instance, self.display_set.modality)
 
 
 SHOWN_KINDS = (DisplaySetKind.STACK, DisplaySetKind.IMAGES, DisplaySetKind.CINE)
@@ -170,8 +179,8 @@ def _scrolls(candidate: Candidate) -> bool:
     return candidate.display_set.kind is not DisplaySetKind.IMAGES
 
 
-def study_attributes(study: Study, found: Sequence[Candidate]) -> dict[str, Found]:
-    """What study rules may ask."""
+def study_attributes(study: Study, found: Sequence[Candidate], priors: Sequence[Candidate] = ()) -> dict[str, Found]:
+    """What study rules may ask. ``priors``: of earlier studies that go with this one."""
     instances = [c.instance for c in found if c.instance is not None]
     body_parts = {c.series.body_part_examined for c in found if c.series} | {i.body_part_examined for i in instances}
     texts: dict[str, None] = {}
@@ -188,6 +197,11 @@ def study_attributes(study: Study, found: Sequence[Candidate]) -> dict[str, Foun
         "LongestStack": float(max((len(c.display_set.frames) for c in found if c.is_stack), default=0)),
         "ViewPositions": tuple(sorted({i.view_position for i in instances if i.view_position})),
         "Lateralities": tuple(sorted({i.laterality for i in instances if i.laterality})),
+        "BodyRegion": tuple(sorted(of_study(study, tuple(c.anatomy for c in found)).regions)),
+        "PriorCount": float(len({c.study.study_instance_uid for c in priors})),
+        "PriorModality": tuple(sorted({c.display_set.modality for c in priors})),
+        "PriorBodyRegion": tuple(sorted({r for c in priors for r in c.anatomy.regions})),
+        "PriorAgeDays": min((c.age_days for c in priors if c.age_days is not None), default=None),
     }
 
 
@@ -213,6 +227,10 @@ def set_attributes(c: Candidate) -> dict[str, Found]:
         "Contrast": i.contrast_agent if i else "",
         "PresentationIntentType": i.presentation_intent_type if i else "",
         "Label": c.display_set.label,
+        "BodyRegion": tuple(sorted(c.anatomy.regions)),
+        "Side": c.anatomy.side,
+        "ViewModifier": view_modifiers(i, c.series) if i is not None else (),
+        "AgeDays": c.age_days,
     }
 
 
