@@ -26,6 +26,7 @@ from app.session.importing import ImportSummary, import_paths
 from app.session.key_table import KeyTable
 from app.session.list_desk import ListDesk
 from app.session.read_planner import LibraryPlanner
+from app.session.readers_desk import BrokenPage, CardPage, pages
 from app.session.second_read import SealKeys, SecondReads
 from app.session.settings_desk import SettingsDesk
 from app.session.signal import Signal
@@ -209,6 +210,9 @@ class Workstation:
 
     def readers_on_this_pc(self) -> tuple[ReaderOnThisPc, ...]:
         return this_pc.readers(self._parts.catalogue, self.language)
+
+    def reader_pages(self) -> tuple[tuple[CardPage, ...], tuple[BrokenPage, ...]]:
+        return pages(self._parts.catalogue, self.language)
 
     def machine_words(self) -> tuple[Words, ...]:
         return this_pc.machine_words()

@@ -100,6 +100,7 @@ class AppWindow(QWidget):
         self.exports = ExportDoor(workstation, self, self.worklist)
         self.worklist.samples_wanted.connect(self.open_samples)
         self.worklist.keys_wanted.connect(self.show_keys)
+        self.worklist.card_wanted.connect(self.show_readers)
         self.worklist.language_chosen.connect(workstation.set_language)
         self._built["worklist"] = self.worklist
         self._stack.addWidget(self.worklist)
@@ -296,6 +297,14 @@ class AppWindow(QWidget):
         sheet.closed.connect(sheet.deleteLater)
         sheet.open()
 
+    def show_readers(self, reader: str = "") -> None:
+        """The cards of the second readers, one of them open."""
+        from app.ui.readers.sheet import ReadersSheet
+
+        sheet = ReadersSheet(self._workstation, self, reader)
+        sheet.closed.connect(sheet.deleteLater)
+        sheet.open()
+
     def show_settings(self) -> None:
         from app.ui.settings.sheet import SettingsSheet
 
@@ -349,6 +358,8 @@ class AppWindow(QWidget):
             self.show_keys()
         elif command == "settings":
             self.show_settings()
+        elif command == "readers":
+            self.show_readers()
         elif command == "display_check":
             self.show_display_check()
         elif command == "patient_window":

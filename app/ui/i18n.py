@@ -79,8 +79,13 @@ def unit(text: str) -> str:
     return text if found == f"unit.{text}" else found
 
 
+def slug(name: str) -> str:
+    """The end of the message id of English words that a card brings with it."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
 def data_words(name: str) -> str:
     """The data of a card's frequencies in the language of the screen; a name that has no words there stays."""
-    message = "data." + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    message = f"data.{slug(name)}"
     found = tr(message) if name else ""
     return name if found == message else found

@@ -68,6 +68,7 @@ class SettingsSheet(Sheet):
             self._memory_section(),
             MouseSection(self._desk.mouse),
             self._monitors(),
+            self._readers(),
             self._passwords(),
             self._places(),
         ):
@@ -136,6 +137,16 @@ class SettingsSheet(Sheet):
             button.clicked.connect(lambda _=False, n=name: self._leave_for(n))
             button.setEnabled(name not in ("patient_window", "spread_panes") or self._workstation.reading is not None)
             line.addWidget(button)
+        line.addStretch(1)
+        made.lines.addLayout(line)
+        return made
+
+    def _readers(self) -> Section:
+        made = Section(Words("readers.title"), Words("readers.open.how"))
+        line = row(gap=8)
+        button = Button(Words("readers.open"), OUTLINE, "certificate")
+        button.clicked.connect(lambda: self._leave_for("readers"))
+        line.addWidget(button)
         line.addStretch(1)
         made.lines.addLayout(line)
         return made

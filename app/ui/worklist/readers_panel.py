@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from app.session.views import ReaderOnThisPc, Words
 from app.ui.i18n import number, tr, tr_problem
 from app.ui.theme import colour
 from app.ui.widgets.boxes import Line, Surface, VScroll, clear, column, row
 from app.ui.widgets.glyph import Glyph
-from app.ui.widgets.paint import RIGHT, paint_badge, paint_text
+from app.ui.widgets.paint import RIGHT, paint_badge, paint_focus, paint_text
 from app.ui.widgets.row_list import paint_two_lines
 from app.ui.widgets.text import Text, heading, note
 
 
-class _ReaderRow(QWidget):
+class _ReaderRow(QAbstractButton):
+    """Opens the reader's card."""
+
     def __init__(self, reader: ReaderOnThisPc, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._reader = reader
         self.setFixedHeight(56)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setToolTip(tr("readers.open"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(f"{reader.title}, {reader.name} {reader.version}, {self._detail()}")
 
@@ -38,6 +43,10 @@ class _ReaderRow(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         box = QRectF(self.rect())
+        if self.underMouse() or self.isDown():
+            painter.fillRect(box, colour("raised"))
+        if self.hasFocus():
+            paint_focus(painter, box.adjusted(1, 1, -1, -1))
         broken = self._reader.state == "broken"
         paint_badge(painter, QRectF(0, 18, 32, 20), self._reader.modality or "–", "disabled" if broken else "text")
         right = 0.0
@@ -56,6 +65,9 @@ class _ReaderRow(QWidget):
 
 
 class ReadersPanel(Surface):
+    card_wanted = Signal(str)
+    """The name of the reader."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("panel", "l", parent)
         body = QWidget()
@@ -106,5 +118,7 @@ class ReadersPanel(Surface):
         self._machine.say(" · ".join(tr(m) if isinstance(m, Words) else m for m in machine))
         clear(self._rows)
         for reader in readers:
-            self._rows.addWidget(_ReaderRow(reader))
+            made = _ReaderRow(reader)
+            made.clicked.connect(lambda _=False, name=reader.name: self.card_wanted.emit(name))
+            self._rows.addWidget(made)
         self._none.setVisible(not readers)

@@ -46,6 +46,7 @@ class WorklistScreen(QWidget):
     import_wanted = Signal(list)
     samples_wanted = Signal()
     keys_wanted = Signal()
+    card_wanted = Signal(str)
     language_chosen = Signal(str)
 
     def __init__(self, workstation: Workstation, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
@@ -71,6 +72,7 @@ class WorklistScreen(QWidget):
         self._preview.tags_wanted.connect(self.tags_wanted)
         self._preview.export_wanted.connect(self.export_wanted)
         self._readers = ReadersPanel()
+        self._readers.card_wanted.connect(self.card_wanted)
         self._side.addWidget(self._readers)
         self._side.addWidget(self._preview)
         lay.addWidget(self._side)

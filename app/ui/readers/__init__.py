@@ -1,0 +1,1 @@
+"""The second readers of this PC: their cards with every figure."""
