@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet, DisplaySetKind
 from app.session.open_study import OpenStudy
+from app.session.prior_words import prior_lines
 from app.session.views import SeriesCard, Words
 from app.viewer.hanging import Hanging
 
@@ -51,7 +52,7 @@ def _stands_for_its_group(chosen: DisplaySet, opened: OpenStudy, shown: set[str]
 
 
 def explanation(hanging: Hanging) -> tuple[Words, ...]:
-    """Which rules of the chosen protocol held, then how the others scored."""
+    """Which rules of the chosen protocol held, how the others scored, which priors go with the study."""
     lines: list[Words] = []
     for number, considered in enumerate(hanging.considered):
         score = "–" if considered.score is None else f"{considered.score:.1f}"
@@ -69,4 +70,4 @@ def explanation(hanging: Hanging) -> tuple[Words, ...]:
                 )
                 for rule in considered.rules
             ]
-    return tuple(lines)
+    return (*lines, *prior_lines(hanging))

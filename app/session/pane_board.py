@@ -45,6 +45,7 @@ class PaneBoard:
         self._announce = announce
         self.content = PaneContent((current, *self._priors), images)
         self.second = SecondImages(self.content, images, Registrations(images, announce, notice))
+        self.second.change.arrived = lambda: announce(Changes(view=True, layout=True))
         self._caches: dict[str, SampleCache] = {}
         self._sizes: dict[str, Size] = {}
         self.on_remember: Callable[[], None] = lambda: None

@@ -9,7 +9,7 @@ from app.dicom.suv import Suv, suv_of
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.pixels import FramePixels, VoiWindow
 from app.domain.problem import Problem
-from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Series
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Series, Study
 from app.domain.study_lookup import series_by_uid
 from app.session.angiography import Angiography
 from app.session.images import Images
@@ -60,19 +60,17 @@ class PaneContent:
     def knows(self, display_set_id: str) -> bool:
         return display_set_id in self._sets
 
-    def prior_like(self, chosen: DisplaySet) -> str | None:
-        """A stack of another study of the same modality and plane, the longest; the studies are one patient's."""
-        best: tuple[int, str] | None = None
-        for opened, other in self._sets.values():
-            if opened.study.study_instance_uid == chosen.study_instance_uid or other.modality != chosen.modality:
-                continue
-            if other.kind is DisplaySetKind.STACK and len(other.frames) > 2:
-                best = max(best or (0, ""), (len(other.frames), other.display_set_id))
-        return best[1] if best is not None else None
+    def study_of(self, display_set_id: str) -> Study:
+        """The open study that it is of. Raises ``KeyError``."""
+        return self._sets[display_set_id][0].study
 
     def sets(self) -> tuple[DisplaySet, ...]:
         """Of all open studies."""
         return tuple(d for _, d in self._sets.values())
+
+    def series_of(self, chosen: DisplaySet) -> Series | None:
+        """The series that a display set is of."""
+        return self._series[chosen.study_instance_uid].get(chosen.series_instance_uid)
 
     def display_set(self, pane: PaneState) -> DisplaySet | None:
         found = self._sets.get(pane.display_set_id)

@@ -106,14 +106,13 @@ class PaneLooks(PaneBoard):
         return self.second.linked(pane, self.panes())
 
     def next_change(self) -> Problem | None:
-        """The active pane against its prior: difference, flicker, off again; says why there is none."""
-        changed = self.second.next_change(self._panes[self.active], self.panes())
-        if isinstance(changed, Problem):
-            return changed
-        self._remember()
-        self._panes[self.active] = changed
-        self._announce(Changes(view=True, layout=True))
-        return None
+        """The active pane against its prior: difference where values allow it, flicker, off; what has to be said of it."""
+        changed, said = self.second.change.next(self._panes[self.active], self.panes())
+        if changed is not None:
+            self._remember()
+            self._panes[self.active] = changed
+            self._announce(Changes(view=True, layout=True))
+        return said
 
     def step_moment(self, by: int, pane_id: str = "") -> bool:
         """Another moment of the 4D series of a pane (the active one); False where there is one only."""

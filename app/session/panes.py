@@ -38,6 +38,8 @@ class Over:
     appearance: Appearance = Appearance(lut="hot_iron", opacity=0.6)
     flicker: bool = False
     """SECOND comes and goes."""
+    film: int | None = None
+    """Its number in the display set, where a single picture flickers; None: a volume."""
 
 
 @dataclass(frozen=True)

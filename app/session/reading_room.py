@@ -136,7 +136,7 @@ class ReadingRoom(PaneLooks):
             cover = self.content.angio.cover_layer(layer)
             saved = (cover, *saved) if cover is not None else saved
             self.solid.asked(pane, draft)
-            over = self.second.layer(pane, layer)
+            over = self.second.layer(pane, layer) or self.second.film(pane, layer)
             drawers = (*drawers, *self.second.drawers(pane, layer, self.texts))
             shown = () if pane.prior or not pane.ai else overlay.layers
             layers = [layer, *((over,) if over is not None else ()), *saved, *shown]

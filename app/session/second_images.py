@@ -12,17 +12,20 @@ from app.domain.pixels import VoiFunction, VoiWindow
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet
 from app.domain.volume import Volume
+from app.session.change_view import ChangeView
 from app.session.images import Images
 from app.session.pane_content import PaneContent
 from app.session.panes import Over, PaneState
 from app.session.picture import Drawer
 from app.session.registrations import POOR, Registrations, matrix_to_fixed
+from app.viewer.anatomy import Match
 from app.viewer.dose_levels import Isodose, isodoses
 from app.viewer.grid_value import grid_value
 from app.viewer.isodose import dose_unit, isodose_legend
-from app.viewer.layers import FusionLayer, ImageLayer, OverMode
+from app.viewer.layers import FilmLayer, FusionLayer, ImageLayer, OverMode
 from app.viewer.linking import LinkedPane, frame_of_reference, parallel
 from app.viewer.presets import preset
+from app.viewer.priors import goes_with
 from app.viewer.view_state import Appearance
 from app.viewer.words import Texts
 
@@ -36,6 +39,8 @@ class SecondImages:
         self._content = content
         self._images = images
         self.registrations = registrations
+        self.change = ChangeView(content, images)
+        """Comparison with an earlier study."""
         self._tops: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
         self.flicker_on = True
 
@@ -44,18 +49,23 @@ class SecondImages:
     def layer(self, pane: PaneState, base: ImageLayer) -> FusionLayer | None:
         """The second images as a layer; None while they or their place are on their way."""
         over = pane.over
-        if over is None or (over.flicker and not self.flicker_on):
+        if over is None or over.film is not None or (over.flicker and not self.flicker_on):
             return None
         volume = self._images.volume(over.display_set_id)
         if volume is None:
             return None
+        gain = self.change.gain(pane, volume) if over.mode is OverMode.SECOND else (1.0, 0.0)
+        if gain is None:
+            return None
         mine = self._reference(pane, base)
         if mine and volume.geometry.frame_of_reference_uid == mine:
             lines = self._isodoses(over, volume)
-            return FusionLayer(volume, volume.geometry, self._look(over, volume), over.mode, isodoses=lines)
+            return FusionLayer(volume, volume.geometry, self._look(over, volume), over.mode, isodoses=lines, gain=gain)
         placed = self.registrations.placed(pane.display_set_id, over.display_set_id, volume.geometry, mine)
         return (
-            FusionLayer(volume, placed, self._look(over, volume), over.mode, registered=True) if placed is not None else None
+            FusionLayer(volume, placed, self._look(over, volume), over.mode, registered=True, gain=gain)
+            if placed is not None
+            else None
         )
 
     def _look(self, over: Over, volume: Volume) -> Appearance:
@@ -123,6 +133,8 @@ class SecondImages:
             failed = self.registrations.failed(pane.display_set_id, over.display_set_id)
             if failed is not None:
                 out.append("viewer.over.no_place")
+            elif over.film is not None:
+                out += self._film_states(pane, base)
             elif self.layer(replace(pane, over=replace(over, flicker=False)), base) is None:
                 out.append("viewer.over.loading")
             elif over.mode is OverMode.DIFFERENCE:
@@ -133,27 +145,16 @@ class SecondImages:
                 out.append("viewer.over.blend")
         return tuple(out)
 
-    def next_change(self, pane: PaneState, panes: Sequence[PaneState]) -> PaneState | Problem:
-        """Off, difference, flicker, off: with the prior that hangs beside. A problem says why there is none."""
-        over = pane.over
-        if over is not None and over.mode is OverMode.DIFFERENCE:
-            return replace(pane, over=replace(over, mode=OverMode.SECOND, flicker=True))
-        if over is not None and over.flicker:
-            return replace(pane, over=None)
-        prior = self._prior_of(pane, panes)
-        if prior is None:
-            return Problem("viewer.change_without_prior")
-        return replace(pane, over=Over(prior, OverMode.DIFFERENCE, Appearance()))
+    def film(self, pane: PaneState, base: ImageLayer) -> FilmLayer | None:
+        """The prior's film while it is its turn; None else."""
+        return self.change.film(pane, base) if self.flicker_on else None
 
-    def _prior_of(self, pane: PaneState, panes: Sequence[PaneState]) -> str | None:
-        mine = self._content.display_set(pane)
-        if mine is None or pane.prior or not self._images.can_be_volume(mine):
-            return None
-        for other in panes:
-            theirs = self._content.display_set(other)
-            if other.prior and theirs is not None and _alike(mine, theirs) and self._images.can_be_volume(theirs):
-                return theirs.display_set_id
-        return self._content.prior_like(mine)
+    def _film_states(self, pane: PaneState, base: ImageLayer) -> tuple[str, ...]:
+        layer = self.change.film(pane, base)
+        if layer is None:
+            return ("viewer.over.loading" if self.change.film_fits(pane) else "viewer.over.other_film",)
+        turn = "viewer.over.prior" if self.flicker_on else "viewer.over.current"
+        return (turn, "viewer.over.film_aligned" if layer.aligned else "viewer.over.film_fitted")
 
     # -- registered scroll -----------------------------------------------------------------------------------------
 
@@ -165,13 +166,20 @@ class SecondImages:
         linked = self._content.linked(pane)
         for other in panes:
             theirs = self._content.display_set(other)
-            if other.prior or other.link != pane.link or theirs is None or not _alike(mine, theirs):
+            if other.prior or other.link != pane.link or theirs is None or not self._may_follow(other, pane):
                 continue
             there = self._content.linked(other)
             same = frame_of_reference(there) == frame_of_reference(linked)
             if not same and self._images.can_be_volume(theirs) and parallel(there, linked):
                 return other
         return None
+
+    def _may_follow(self, now: PaneState, then: PaneState) -> bool:
+        """One modality, and no other part of the body: a knee is not looked for in a head."""
+        a, b = self.change.candidate(now.display_set_id), self.change.candidate(then.display_set_id, prior=True)
+        if a is None or b is None or not _alike(a.display_set, b.display_set):
+            return False
+        return goes_with(a, b) > Match.OTHER_SIDE
 
     def linked(self, pane: PaneState, panes: Sequence[PaneState]) -> LinkedPane:
         """The pane for the linking rules, with its registration to the current images where one is known."""

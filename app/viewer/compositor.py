@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.pixels import VoiWindow
-from app.viewer.fusion import blended, covered_by, difference_grey, over_values
+from app.viewer.film_flicker import film_grey
+from app.viewer.fusion import blended, brought, covered_by, difference_grey, over_values
 from app.viewer.isodose import with_isodoses
 from app.viewer.labels import sample_labels, with_labels, with_labels_below
-from app.viewer.layers import FractionLayer, FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
+from app.viewer.layers import FilmLayer, FractionLayer, FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
 from app.viewer.luts import lut
 from app.viewer.overlay_paint import fraction_cover, heat_levels, mask_cover, with_fraction, with_heatmap, with_mask
 from app.viewer.picture_buffers import PictureBuffers, blacken_around
@@ -253,8 +254,11 @@ def render(
             elif over.mode is OverMode.DIFFERENCE:
                 pixels = difference_grey(np.asarray(sampled.values), values, there, over.appearance.window)
             else:
-                pixels = to_grey(values, voi, view.invert)
+                pixels = to_grey(brought(values, over.gain), voi, view.invert)
                 pixels[~there] = 0
+            continue
+        if isinstance(layer, FilmLayer):
+            pixels = film_grey(layer, resolved, view.invert)
             continue
         if isinstance(layer, HeatmapLayer):
             heat = layer

@@ -81,3 +81,27 @@ def difference_grey(
     out = to_grey(change, window or DIFFERENCE_WINDOW, False)
     out[~there] = 0
     return out
+
+
+def brought(values: npt.NDArray[np.float32], gain: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """The second one's values in the range of the first one's, so that one window serves both."""
+    return values if gain == (1.0, 0.0) else np.asarray(values * np.float32(gain[0]) + np.float32(gain[1]))
+
+
+def gain_between(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> tuple[float, float]:
+    """(factor, offset) from the second volume's values to the first one's, by what lies between their quartiles and the
+    brightest: robust against a few bright voxels and against more or less air around."""
+
+    def levels(values: npt.NDArray[np.generic]) -> tuple[float, float]:
+        some = np.asarray(values[::2, ::4, ::4], dtype=np.float32)
+        tissue = some[some > float(some.min()) + 0.05 * float(np.ptp(some))]
+        if tissue.size < 50:
+            return float(some.min()), float(some.max())
+        low, high = np.percentile(tissue, (25, 95))
+        return float(low), float(high)
+
+    (a, b), (c, d) = levels(first), levels(second)
+    if d - c < 1e-6 or b - a < 1e-6:
+        return (1.0, 0.0)
+    factor = (b - a) / (d - c)
+    return (factor, a - factor * c)

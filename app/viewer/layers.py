@@ -117,6 +117,20 @@ class FusionLayer:
     """The place was found by registration, not by a common frame of reference."""
     isodoses: tuple[Isodose, ...] = ()
     """Lines of a dose over its wash."""
+    gain: tuple[float, float] = (1.0, 0.0)
+    """(factor, offset) that bring its values to the range of the first one's, for SECOND; not for subtraction."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilmLayer:
+    """Another film in the place of the pane's own, for flicker."""
+
+    frame: FramePixels
+    to_second: npt.NDArray[np.float64]
+    """(2, 3): image px of the pane's film to those of this one."""
+    aligned: bool = False
+    """By what the films show; False: fitted by size only."""
+    appearance: Appearance = Appearance()
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,4 +146,4 @@ class LabelLayer:
     outline_px: int = 1
 
 
-Layer = ImageLayer | HeatmapLayer | MaskLayer | FractionLayer | FusionLayer | LabelLayer
+Layer = ImageLayer | HeatmapLayer | MaskLayer | FractionLayer | FusionLayer | FilmLayer | LabelLayer
