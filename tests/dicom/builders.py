@@ -57,15 +57,15 @@ def image(values: np.ndarray, **changes: Any) -> Dataset:
 
 def save(d: Dataset, path: Path, syntax: str = EXPLICIT, big: bool = False) -> Path:
     d.file_meta = FileMetaDataset()
-    # pydicom writes only the syntaxes it knows: JPEG XL goes out under a name of the same length.
-    known = syntax.replace(".4.110", ".4.201")
+    # pydicom writes only the syntaxes it knows: others go out under a name of the same length.
+    known = syntax.replace(".4.110", ".4.201").replace(".4.112", ".4.203").replace("1.2.8.1", "1.2.4.50")
     d.file_meta.TransferSyntaxUID = known
     d.file_meta.MediaStorageSOPClassUID = d.get("SOPClassUID", CT)
     d.file_meta.MediaStorageSOPInstanceUID = d.get("SOPInstanceUID", "2.25.99")
     path.parent.mkdir(parents=True, exist_ok=True)
     dcmwrite(path, d, enforce_file_format=True)
     if known != syntax:
-        path.write_bytes(path.read_bytes().replace(known.encode(), syntax.encode(), 1))
+        path.write_bytes(path.read_bytes().replace(known.encode(), syntax.encode().ljust(len(known), b"\0"), 1))
     return path
 
 

@@ -229,7 +229,7 @@ def test_what_part_2_does_to_values_is_refused_by_name(tmp_path: Path, marker: i
         read(path)
 
 
-@pytest.mark.parametrize("tail", [52, 54, 56, *range(58, 67)])
+@pytest.mark.parametrize("tail", range(58, 67))
 def test_retired_jpeg_processes_are_refused_by_name(tmp_path: Path, tail: int) -> None:
     d = flat(RAMP, "1.2.840.10008.5.1.4.1.1.7", "OT")
     path = compressed(d, [imagecodecs.jpeg8_encode(RAMP)], tmp_path / "r.dcm", "1.2.840.10008.1.2.4.50")

@@ -10,7 +10,11 @@ import numpy.typing as npt
 from app.dicom.codecs import imagecodecs_adapter
 from app.dicom.codecs.fast_htj2k import htj2k_processes
 from app.dicom.codecs.isolated import second_opinion
+from app.dicom.codecs.jpeg_lossless_end import ends_with
+from app.dicom.codecs.jpeg_parts import LOSSLESS, jpeg_parts
+from app.dicom.codecs.jpeg_whole import jpeg
 from app.dicom.codecs.stream_info import StreamInfo, broken, check_against, cut, jpeg2000_info, jpeg_info
+from app.dicom.codecs.zero_runs import has_hole, hole
 from app.dicom.native_pixels import clean_bits, frame_shape, native_frame, stored_dtype
 from app.dicom.transfer_syntaxes import name_of, syntax_of
 from app.domain.pixels import PixelFormat
@@ -37,28 +41,44 @@ def decode_stream(stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> 
     info = jpeg2000_info(stream) if family in ("jpeg2000", "htj2k") else _jpeg_or_other(stream)
     check_against(info, fmt)
     if not info.complete:
-        # Several decoders fill a cut stream up in silence; the end marker decides.
+        # Several decoders fill a cut stream up in silence: without an end marker none is asked.
         raise cut()
+    if info.kind == "jpeg2000" and has_hole(stream, stream.find(b"\xff\x4f\xff\x51")):
+        raise hole()
+    whole = True
     try:
-        return finished(_fast(stream, info), fmt, info)
+        values, whole = _fast(stream, info)
+        values = finished(values, fmt, info) if whole else values
     except ProblemError as refusal:
         # A stream that is whole by its own words may be odd only to the fast decoder.
         found = second_opinion.decode(stream, fmt, transfer_syntax_uid)
-        if found is None or not found.any():
+        if found is None or not found.any() or not _ends_with(stream, info, found):
             raise refusal from None
         return finished(found, fmt, info)
+    if not whole:
+        raise cut()
+    return values
 
 
-def _fast(stream: bytes, info: StreamInfo) -> Array:
+def _fast(stream: bytes, info: StreamInfo) -> tuple[Array, bool]:
+    """Values, and whether the picture and the data end together; the other codecs' decoders refuse what is not whole."""
     if info.kind == "jpegls":
-        return imagecodecs_adapter.jpegls(stream)
+        return imagecodecs_adapter.jpegls(stream), True
     if info.kind == "jpeg":
-        return imagecodecs_adapter.jpeg(stream, info)
+        return jpeg(stream, info)
     if info.high_throughput and info.reversible:
         found = htj2k_processes.decode(stream, info)
         if found is not None:
-            return found
-    return imagecodecs_adapter.jpeg2000(stream)
+            return found, True
+    return imagecodecs_adapter.jpeg2000(stream), True
+
+
+def _ends_with(stream: bytes, info: StreamInfo, found: Array) -> bool:
+    """Of a second opinion on a lossless JPEG; other processes offer no such proof."""
+    if info.kind != "jpeg" or info.process not in LOSSLESS:
+        return True
+    unsigned = found.view(f"u{found.dtype.itemsize}") if found.dtype.kind == "i" else found
+    return ends_with(stream, jpeg_parts(stream), unsigned) is not False
 
 
 def _jpeg_or_other(stream: bytes) -> StreamInfo:
@@ -75,6 +95,8 @@ def _plain(stream: bytes, fmt: PixelFormat, family: str) -> Array:
             stream = machine.decompress(stream, (bits + 7) // 8 + 64)
         except zlib.error as error:
             raise broken("deflate") from error
+        if not machine.eof or len(stream) > (bits + 7) // 8 + 1:
+            raise cut()
     shape = frame_shape(fmt)
     need = (int(np.prod(shape)) * fmt.bits_allocated + 7) // 8
     if len(stream) < need:

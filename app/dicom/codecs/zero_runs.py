@@ -1,0 +1,44 @@
+"""Zeros where compressed data must be: a block that the disk or the network lost behind whole markers and lengths.
+
+The coders of JPEG 2000 and HTJ2K write bits that look like noise: of all real and made streams at hand none holds more
+than 35 zero bytes in a row. Only packets without content are zeros by rule, one byte each (ISO 15444-1 B.10.3), and
+there are no more of them than the tile has packets. A longer run is a hole; decoders paint it over.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from app.domain.problem import ProblemError, fail
+
+LONGEST = 128
+"""Zero bytes beside empty packets; a block of a disk has 512."""
+
+
+def hole() -> ProblemError:
+    return fail("dicom.stream_hole", kept_safe="kept.original", next_step="dicom.next.ask_again")
+
+
+def has_hole(stream: bytes, start: int) -> bool:
+    """Of a JPEG 2000 or HTJ2K stream whose codestream begins at ``start``."""
+    first = stream.find(b"\xff\x90", start)
+    if first < 0 or stream.find(bytes(LONGEST + 1), first) < 0:
+        return False
+    return stream.find(bytes(LONGEST + 1 + packets_of_a_tile(stream, start, first)), first) >= 0
+
+
+def packets_of_a_tile(stream: bytes, start: int, end: int) -> int:
+    """At most, by SIZ and COD (ISO 15444-1 A.6.1, B.6, B.12)."""
+    x1, y1, x0, y0, tile_x, tile_y = struct.unpack_from(">6I", stream, start + 8)
+    (components,) = struct.unpack_from(">H", stream, start + 40)
+    width, height = min(x1 - x0, tile_x), min(y1 - y0, tile_y)
+    at = stream.find(b"\xff\x52", start, end)
+    if at < 0 or at + 14 > len(stream):
+        return 0
+    style, (layers,), levels = stream[at + 4], struct.unpack_from(">H", stream, at + 6), stream[at + 9]
+    precincts = 0
+    for level in range(min(levels, 32) + 1):
+        size = stream[at + 14 + level] if style & 1 and at + 14 + level < len(stream) else 0xFF
+        across, down = (-(-side >> (levels - level)) for side in (width, height))
+        precincts += ((across >> (size & 15)) + 2) * ((down >> (size >> 4)) + 2)
+    return int(layers * components * precincts)

@@ -1,0 +1,206 @@
+"""An end marker does not make a stream whole: what is lost before it is an error in every compressed syntax."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from app.dicom.codecs.jpeg_lossless_end import ends_with
+from app.dicom.codecs.jpeg_parts import jpeg_parts
+from app.dicom.codecs.zero_runs import LONGEST, has_hole
+from app.dicom.frame_encoder import Syntax, encode_frame
+from app.domain.problem import ProblemError
+from tests.dicom.builders import compressed, image
+from tests.dicom.test_frame_decoder import pixels
+
+SIZE = 96
+_RNG = np.random.default_rng(20261123)
+_Y, _X = np.mgrid[:SIZE, :SIZE]
+GREY12 = (1500 + 400 * np.sin(_X / 9) + 300 * np.cos(_Y / 7) + _RNG.normal(0, 12, (SIZE, SIZE))).astype(np.uint16)
+GREY8 = (GREY12 >> 4).astype(np.uint8)
+COLOUR = np.stack([GREY8, GREY8 // 2, 255 - GREY8], -1)
+FLAT_END = GREY12.copy()
+FLAT_END[SIZE // 2 :] = 0
+"""A padded lower half: its codes are as alike as what decoders fill up with."""
+
+
+def jpeg(**how: object) -> Callable[[np.ndarray], bytes]:
+    return lambda v: imagecodecs.jpeg8_encode(v, **how)
+
+
+def deflated(values: np.ndarray) -> bytes:
+    machine = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return machine.compress(values.tobytes()) + machine.flush()
+
+
+def restarting(values: np.ndarray) -> bytes:
+    """Lossless, a restart marker after every eighth line: interval by interval, as a scan of that many lines."""
+    lines, parts, head = 8, [], b""
+    for n in range(0, SIZE, lines):
+        part = encode_frame(values[n : n + lines], Syntax.JPEG_LOSSLESS_SV1, 12)
+        start = part.index(b"\xff\xda") + 10
+        if n == 0:
+            table = part[:start]
+            head = table[:7] + SIZE.to_bytes(2, "big") + table[9:]
+        parts.append(part[start:-2] if part[:start] == table else b"")
+    at = head.index(b"\xff\xda")
+    restart = b"\xff\xdd\x00\x04" + (lines * SIZE).to_bytes(2, "big")
+    body = b"".join(p + bytes((0xFF, 0xD0 + n % 8)) for n, p in enumerate(parts))[:-2]
+    return head[:at] + restart + head[at:] + body + b"\xff\xd9"
+
+
+_J = "1.2.840.10008.1.2.4."
+FORMS: dict[str, tuple[str, Callable[[np.ndarray], bytes], np.ndarray]] = {
+    "rle": (Syntax.RLE, lambda v: encode_frame(v, Syntax.RLE, 12), GREY12),
+    "baseline": (_J + "50", jpeg(level=90), GREY8),
+    "baseline 4:4:4": (_J + "50", jpeg(level=90, subsampling="444"), COLOUR),
+    "baseline 4:2:2": (_J + "50", jpeg(level=90, subsampling="422"), COLOUR),
+    "baseline 4:2:0": (_J + "50", jpeg(level=90, subsampling="420"), COLOUR),
+    "baseline, odd": (_J + "50", jpeg(level=90), np.ascontiguousarray(GREY8[:-3, :-5])),
+    "extended": (_J + "51", jpeg(level=95, bitspersample=12), GREY12),
+    "lossless 14": (_J + "57", jpeg(lossless=True, predictor=6), GREY8),
+    "lossless SV1": (_J + "70", jpeg(lossless=True, bitspersample=12), GREY12),
+    "lossless, own tables": (_J + "70", lambda v: encode_frame(v, Syntax.JPEG_LOSSLESS_SV1, 12), GREY12),
+    "lossless, flat end": (_J + "70", jpeg(lossless=True, bitspersample=12), FLAT_END),
+    "lossless colour": (_J + "70", jpeg(lossless=True, colorspace="rgb", outcolorspace="rgb"), COLOUR),
+    "jpeg-ls": (_J + "80", imagecodecs.jpegls_encode, GREY12),
+    "near-lossless": (_J + "81", lambda v: imagecodecs.jpegls_encode(v, level=2), COLOUR),
+    "jpeg 2000": (_J + "90", lambda v: imagecodecs.jpeg2k_encode(v, level=0, codecformat="j2k", reversible=True), GREY12),
+    "jpeg 2000 lossy": (_J + "91", lambda v: imagecodecs.jpeg2k_encode(v, level=99, codecformat="j2k"), COLOUR),
+    "htj2k": (_J + "201", lambda v: imagecodecs.htj2k_encode(v, reversible=True), GREY12),
+    "jpeg xl": (_J + "110", lambda v: imagecodecs.jpegxl_encode(v, lossless=True), GREY12),
+    "jpeg xl lossy": (_J + "112", lambda v: imagecodecs.jpegxl_encode(v, level=95), GREY8),
+    "deflated frame": ("1.2.840.10008.1.2.8.1", deflated, GREY12),
+}
+
+
+def data_of(stream: bytes) -> tuple[int, int]:
+    """Where the coded data begin and end; what is before and after stays."""
+    if stream[:4] == b"\xff\x4f\xff\x51":
+        return stream.index(b"\xff\x93") + 2, len(stream) - 2
+    if stream[:3] == b"\xff\xd8\xff":
+        at = stream.index(b"\xff\xda")
+        return at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big"), stream.rindex(b"\xff\xd9")
+    return (64 if stream[1:4] == b"\0\0\0" else 32), len(stream)
+
+
+def damaged(stream: bytes) -> dict[str, bytes]:
+    start, end = data_of(stream)
+    data = stream[start:end]
+    middle, lost = len(data) // 2, min(600, len(data) // 6)
+    left = {
+        "half removed": data[:middle],
+        "a tenth removed at the end": data[: -len(data) // 10],
+        "hole in the middle": data[:middle] + data[middle + lost :],
+        "second half zeroed": data[:middle] + bytes(len(data) - middle),
+        "zeros in the middle": data[:middle] + bytes(lost) + data[middle + lost :],
+    }
+    return {name: stream[:start] + kept + stream[end:] for name, kept in left.items()}
+
+
+def described(values: np.ndarray) -> dict[str, object]:
+    stored = 12 if values.dtype == np.uint16 else 8
+    return {"BitsStored": stored, "HighBit": stored - 1}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_lost_before_the_end_marker_is_an_error(tmp_path: Path, form: str) -> None:
+    syntax, encode, values = FORMS[form]
+    stream = bytes(encode(values))
+    d = image(values, **described(values))
+    whole = pixels(compressed(d, [stream], tmp_path / "whole.dcm", syntax))[0]
+    assert whole.shape == values.shape
+    if "lossless" in form and "near" not in form:
+        assert np.array_equal(whole, values)
+    for name, changed in damaged(stream).items():
+        with pytest.raises(ProblemError) as caught:
+            pixels(compressed(d, [changed], tmp_path / f"{name}.dcm", syntax))
+        assert caught.value.problem.code.startswith("dicom.stream_"), name
+
+
+def test_the_picture_is_the_decoder_s_own(tmp_path: Path) -> None:
+    """Decoding taller changes nothing of the picture, whatever the subsampling and the size."""
+    for n, (form, space) in enumerate((("baseline", 1), ("baseline, odd", 1), ("baseline 4:2:2", 2), ("baseline 4:2:0", 2))):
+        syntax, encode, values = FORMS[form]
+        stream = bytes(encode(values))
+        expected = imagecodecs.jpeg8_decode(stream, colorspace=space, outcolorspace=space)
+        d = image(values, **({"PhotometricInterpretation": "YBR_FULL_422"} if values.ndim == 3 else {}))
+        assert np.array_equal(pixels(compressed(d, [stream], tmp_path / f"{n}.dcm", syntax))[0], expected)
+
+
+def test_real_grey_at_the_end_is_no_cut(tmp_path: Path) -> None:
+    values = GREY8.copy()
+    values[SIZE // 2 :] = 128
+    stream = imagecodecs.jpeg8_encode(values, level=90)
+    found = pixels(compressed(image(values), [stream], tmp_path / "g.dcm", _J + "50"))[0]
+    assert np.array_equal(found[-16:], values[-16:])
+
+
+@pytest.mark.parametrize("value", [0, 1, 2047, 4095])
+def test_flat_pictures_are_whole(tmp_path: Path, value: int) -> None:
+    values = np.full((64, 80), value, np.uint16)
+    d = image(values, BitsStored=12, HighBit=11)
+    for n, (syntax, encode) in enumerate(
+        (
+            (_J + "70", jpeg(lossless=True, bitspersample=12)),
+            (_J + "70", lambda v: encode_frame(v, Syntax.JPEG_LOSSLESS_SV1, 12)),
+            (_J + "51", jpeg(level=90, bitspersample=12)),
+            (_J + "80", imagecodecs.jpegls_encode),
+            (_J + "90", lambda v: imagecodecs.jpeg2k_encode(v, level=0, codecformat="j2k", reversible=True)),
+            (_J + "201", lambda v: imagecodecs.htj2k_encode(v, reversible=True)),
+        )
+    ):
+        found = pixels(compressed(d, [bytes(encode(values))], tmp_path / f"{n}.dcm", syntax))[0]
+        assert int(found.min()) == int(found.max())
+
+
+@pytest.mark.parametrize("predictor", range(1, 8))
+def test_every_predictor_ends_with_its_picture(predictor: int) -> None:
+    for values in (GREY12, GREY8, COLOUR, FLAT_END, GREY12[:1], np.ascontiguousarray(GREY12[:, :1])):
+        bits = 12 if values.dtype == np.uint16 else 8
+        space = {"colorspace": "rgb", "outcolorspace": "rgb"} if values.ndim == 3 else {}
+        stream = imagecodecs.jpeg8_encode(values, lossless=True, predictor=predictor, bitspersample=bits, **space)
+        parts = jpeg_parts(stream)
+        assert parts.scans[0].first == predictor
+        assert ends_with(stream, parts, values)
+        other = values.copy()
+        other.reshape(-1)[-1] += 1
+        assert not ends_with(stream, parts, other)
+
+
+def test_restart_intervals_are_held_one_by_one(tmp_path: Path) -> None:
+    lines = np.tile(GREY12[:8], (SIZE // 8, 1))
+    stream = restarting(lines)
+    d = image(lines, BitsStored=12, HighBit=11)
+    assert np.array_equal(pixels(compressed(d, [stream], tmp_path / "whole.dcm", _J + "70"))[0], lines)
+    at = stream.index(b"\xff\xd3")
+    for name, changed in {
+        "an interval cut": stream[: at - 200] + stream[at:],
+        "an interval gone": stream[: stream.index(b"\xff\xd2")] + stream[at:],
+        "zeros": stream[: at - 200] + bytes(200) + stream[at:],
+    }.items():
+        with pytest.raises(ProblemError):
+            pixels(compressed(d, [changed], tmp_path / f"{name}.dcm", _J + "70"))
+
+
+def test_empty_packets_are_no_hole() -> None:
+    """A tile in small precincts may have thousands of packets without content: a byte of zeros each."""
+    stream = bytes(imagecodecs.jpeg2k_encode(GREY12, level=0, codecformat="j2k", reversible=True))
+    cod, sod = stream.index(b"\xff\x52"), stream.index(b"\xff\x93") + 2
+    levels = stream[cod + 9]
+    small = (
+        stream[:cod]
+        + b"\xff\x52"
+        + (13 + levels).to_bytes(2, "big")
+        + bytes((stream[cod + 4] | 1,))
+        + stream[cod + 5 : cod + 14]
+    )
+    precincts = small + bytes((0x22,)) * (levels + 1) + stream[cod + 14 : sod]
+    assert has_hole(stream[:sod] + bytes(LONGEST + 200) + stream[sod:], 0)
+    assert not has_hole(precincts + bytes(LONGEST + 200) + stream[sod:], 0)
+    assert has_hole(precincts + bytes(LONGEST + 4000) + stream[sod:], 0)
