@@ -8,12 +8,13 @@ what tells the set from its neighbours.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from app.dicom.dynamic_series import across_series
-from app.dicom.split_rules import STACK_RULES, Frame, Key, SplitRule, acquisition_key, joined
+from app.dicom.multi_frame import object_key, parted_by_object, whole_kinds
+from app.dicom.split_rules import STACK_RULES, Frame, Key, SplitRule, acquisition_key, frames_of, joined
 from app.domain.geometry import PlaneGeometry
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Moment, Series, Study
@@ -28,7 +29,6 @@ _DERIVED_CLASSES: Final = frozenset(
         "1.2.840.10008.5.1.4.1.1.481.3",
     }
 )
-_CINE_MODALITIES: Final = frozenset({"US", "XA", "RF", "IVUS", "ES", "GM", "SM"})
 _VIEWS_SIDE_BY_SIDE: Final = frozenset({"STATIC", "WHOLE BODY"})
 """Frames of such a nuclear medicine object are views of several detectors or energy windows, not moments."""
 _PROJECTIONS: Final = frozenset({"CR", "DX", "MG", "IO", "PX", "RG", "XC", "OP", "OT"})
@@ -45,10 +45,11 @@ def display_sets(study: Study) -> tuple[DisplaySet, ...]:
 
 def _of_series(study: Study, series: Series) -> Iterable[DisplaySet]:
     by_kind: dict[tuple[DisplaySetKind, str], list[Instance]] = defaultdict(list)
+    kinds_of = whole_kinds(series.instances, lambda i: _kind(series.modality, i))
     for instance in series.instances:
-        kind = _kind(series.modality, instance)
+        kind = kinds_of[object_key(instance)]
         # A cine and a document stand alone; the other kinds are gathered.
-        alone = instance.sop_instance_uid if kind in (DisplaySetKind.CINE, DisplaySetKind.DOCUMENT) else ""
+        alone = object_key(instance) if kind in (DisplaySetKind.CINE, DisplaySetKind.DOCUMENT) else ""
         by_kind[(kind, alone)].append(instance)
     kinds = {k for k, _ in by_kind}
     for (kind, alone), instances in by_kind.items():
@@ -56,15 +57,15 @@ def _of_series(study: Study, series: Series) -> Iterable[DisplaySet]:
         if reason is None and len(by_kind) > 1:
             reason = Problem("split.multiframe", {}, Severity.NOTE)
         if kind in (DisplaySetKind.STACK, DisplaySetKind.IMAGES):
-            frames = [Frame(i, n, h) for i in instances for n, h in enumerate(i.frames)]
-            parts = list(_split(frames, kind, reason))
+            parts = list(_split(frames_of(instances), kind, reason))
             moments = _moments(series, parts)
             for n, part in enumerate(parts):
                 made = _made(study, series, part.kind, part.frames, part.label, part.reason, part.key)
                 yield replace(made, moment=moments[n]) if n in moments else made
             continue
-        frames = [Frame(i, n, h) for i in instances for n, h in enumerate(i.frames)]
-        refs = tuple(f.ref for f in frames) or tuple(FrameRef(i.sop_instance_uid) for i in instances)
+        instances.sort(key=lambda i: i.concatenation_number or 0)
+        frames = tuple(FrameRef(i.sop_instance_uid, n) for i in instances for n in range(len(i.frames)))
+        refs = frames or tuple(FrameRef(i.sop_instance_uid) for i in instances)
         label = instances[0].document_title if kind is not DisplaySetKind.CINE else _number(instances[0])
         yield DisplaySet(
             f"{series.series_instance_uid}/{kind.value}{':' + alone if alone else ''}",
@@ -147,8 +148,8 @@ def _split(frames: list[Frame], kind: DisplaySetKind, reason: Problem | None) ->
 
 def _applied(rule: SplitRule, part: _Part) -> list[_Part]:
     groups: dict[Key, list[Frame]] = defaultdict(list)
-    for frame in part.frames:
-        groups[rule.key(frame)].append(frame)
+    for frame, key in zip(part.frames, rule.keys(part.frames), strict=True):
+        groups[key].append(frame)
     if len(groups) == 1:
         return [part]
     if rule.code == "split.cardiac" and not _same_places(groups):
@@ -184,38 +185,53 @@ def _worth(groups: dict[Key, list[Frame]]) -> bool:
 
 
 def _place(frame: Frame) -> Key:
-    plane = frame.header.plane
-    return tuple(round(c, 2) for c in plane.origin_mm) if plane else ()
+    return frame.place or ()
 
 
 def _by_place(part: _Part) -> list[_Part]:
-    """Repeated positions that no attribute explains: parted by acquisition, then by content time, else left and remarked."""
+    """Frames that no attribute tells apart: multi-frame objects that overlap stand alone; then repeated positions are
+    parted by acquisition, then by time or number, else left and remarked."""
     places = [_place(f) for f in part.frames]
-    if len(set(places)) == len(places):
-        return [part]
+    repeated = len(set(places)) < len(places)
     acquisitions: dict[Key, list[Frame]] = defaultdict(list)
     for frame in part.frames:
         acquisitions[acquisition_key(frame)].append(frame)
-    if len(acquisitions) > 1 and _parts_places(acquisitions):
-        dynamic = len(acquisitions) >= DYNAMIC_FROM and _same_places(acquisitions) and _later_each(acquisitions)
-        return [
-            _Part(
-                part.kind,
-                found,
-                " ".join(t for t in (part.label, f"A{joined(key)}") if t),
-                Problem("split.acquisition", {"parts": len(acquisitions)}, Severity.NOTE),
-                f"{part.key}/acquisition={joined(key)}",
-                part.base if dynamic else f"{part.base}/acquisition={joined(key)}",
-                part.base_label if dynamic else " ".join(t for t in (part.base_label, f"A{joined(key)}") if t),
-                (*part.times, key) if dynamic else part.times,
-                " ".join(t for t in (part.value, f"A{joined(key)}") if t) if dynamic else part.value,
-            )
-            for key, found in acquisitions.items()
-        ]
+    if repeated and len(acquisitions) > 1 and _parts_places(acquisitions):
+        return _grouped(part, acquisitions, "split.acquisition", lambda key: f"A{joined(key)}", lambda key: key)
+    objects = parted_by_object(part.frames)
+    if objects:
+        names = {key: _number(found[0].instance) for key, found in objects.items()}
+        times = {key: (min(f.instance.acquisition_datetime for f in found),) for key, found in objects.items()}
+        apart = _grouped(part, objects, "split.multiframe", names.__getitem__, times.__getitem__)
+        return [smaller for one in apart for smaller in _by_place(one)]
+    if not repeated:
+        return [part]
     counts = {places.count(p) for p in set(places)}
     if len(counts) == 1:
         return _by_order(part, counts.pop())
     return [part]
+
+
+def _grouped(
+    part: _Part, groups: dict[Key, list[Frame]], code: str, label: Callable[[Key], str], time: Callable[[Key], Key]
+) -> list[_Part]:
+    """``groups`` as parts; a run of them in time is a 4D series, a few are phases that are hung side by side."""
+    dynamic = len(groups) >= DYNAMIC_FROM and _same_places(groups) and _later_each(groups)
+    name = code.split(".")[1]
+    return [
+        _Part(
+            part.kind,
+            found,
+            " ".join(t for t in (part.label, label(key)) if t),
+            Problem(code, {"parts": len(groups)}, Severity.NOTE),
+            f"{part.key}/{name}={joined(key)}",
+            part.base if dynamic else f"{part.base}/{name}={joined(key)}",
+            part.base_label if dynamic else " ".join(t for t in (part.base_label, label(key)) if t),
+            (*part.times, time(key)) if dynamic else part.times,
+            " ".join(t for t in (part.value, label(key)) if t) if dynamic else part.value,
+        )
+        for key, found in groups.items()
+    ]
 
 
 def _later_each(acquisitions: dict[Key, list[Frame]]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from app.domain.study import DisplaySet, DisplaySetKind, Instance, Moment, Series, Study
+from app.dicom import near
+from app.domain.geometry import PlaneGeometry
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Moment, Series, Study
 from app.domain.study_lookup import instances_by_uid
 
 LEAST = 3
@@ -31,6 +33,11 @@ def _same(series: Series, first: Instance, places: tuple[object, ...]) -> tuple[
     return (series.modality, series.description.strip().casefold(), series.protocol_name, first.image_type, *echo, places)
 
 
+def _plane(instances: Mapping[str, Instance], ref: FrameRef) -> PlaneGeometry | None:
+    image = instances.get(ref.sop_instance_uid)
+    return image.frames[ref.frame].plane if image is not None and ref.frame < len(image.frames) else None
+
+
 def across_series(study: Study, sets: Sequence[DisplaySet]) -> tuple[DisplaySet, ...]:
     """``sets`` with a ``moment`` where at least three series of one name lie at the same places at different times."""
     instances = instances_by_uid(study)
@@ -38,7 +45,7 @@ def across_series(study: Study, sets: Sequence[DisplaySet]) -> tuple[DisplaySet,
     alone: dict[str, int] = defaultdict(int)
     for one in sets:
         alone[one.series_instance_uid] += one.kind is DisplaySetKind.STACK
-    groups: dict[tuple[object, ...], list[tuple[float, DisplaySet]]] = defaultdict(list)
+    found: list[tuple[float, DisplaySet, Series, Instance, list[PlaneGeometry]]] = []
     for one in sets:
         own = series.get(one.series_instance_uid)
         if own is None or one.kind is not DisplaySetKind.STACK or one.moment is not None or own.modality not in _MODALITIES:
@@ -47,24 +54,16 @@ def across_series(study: Study, sets: Sequence[DisplaySet]) -> tuple[DisplaySet,
             continue
         first = instances.get(one.frames[0].sop_instance_uid)
         at = acquired_s(first) if first is not None else None
-        planes = []
-        for ref in one.frames:
-            image = instances.get(ref.sop_instance_uid)
-            plane = image.frames[ref.frame].plane if image is not None and ref.frame < len(image.frames) else None
-            planes.append(plane)
-        if first is None or at is None or any(p is None for p in planes):
-            continue
-        places = tuple(
-            (
-                *(round(c, 2) for c in p.origin_mm),
-                *(round(c, 4) for c in (*p.row_cosines, *p.column_cosines)),
-                p.rows,
-                p.columns,
-            )
-            for p in planes
-            if p is not None
-        )
-        groups[_same(own, first, places)].append((at, one))
+        planes = [plane for ref in one.frames if (plane := _plane(instances, ref)) is not None]
+        if first is not None and at is not None and len(planes) == len(one.frames):
+            found.append((at, one, own, first, planes))
+    all_planes = [p for *_, planes in found for p in planes]
+    places = near.places(p.origin_mm for p in all_planes)
+    turns = near.directions((*p.row_cosines, *p.column_cosines) for p in all_planes)
+    groups: dict[tuple[object, ...], list[tuple[float, DisplaySet]]] = defaultdict(list)
+    for at, one, own, first, planes in found:
+        where = tuple((places[p.origin_mm], turns[(*p.row_cosines, *p.column_cosines)], p.rows, p.columns) for p in planes)
+        groups[_same(own, first, where)].append((at, one))
     told: dict[str, Moment] = {}
     for members in groups.values():
         members.sort(key=lambda m: m[0])

@@ -264,6 +264,7 @@ def build_header(raw: RawFile, locator: str, size: int, repairs: list[Problem]) 
         recommended_frame_rate=_frame_rate(d),
         frame_of_reference_uid=code(d, tags.FRAME_OF_REFERENCE_UID),
         concatenation_uid=code(d, tags.CONCATENATION_UID),
+        concatenation_number=unsigned(d, tags.IN_CONCATENATION_NUMBER),
         document_title=_title(d),
         manufacturer=text(d, tags.MANUFACTURER),
         repairs=tuple(repairs),

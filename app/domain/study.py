@@ -112,6 +112,9 @@ class Instance:
     recommended_frame_rate: float | None = None
     frame_of_reference_uid: str = ""
     concatenation_uid: str = ""
+    """Of the multi-frame object that this one is a piece of (PS3.3 C.7.6.16.2.2.4)."""
+    concatenation_number: int | None = None
+    """Which piece, from 1."""
     document_title: str = ""
     manufacturer: str = ""
     repairs: tuple[Problem, ...] = ()
