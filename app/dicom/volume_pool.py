@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,28 @@ class VolumePool:
         weakref.finalize(flat, self._give_back, buffer)
         return flat.reshape(shape)
 
-    def warm(self, size_bytes: int) -> None:
-        """Makes one pre-faulted buffer of this size ready, in idle time."""
-        buffer = self._new(size_bytes)
+    def warm(self, size_bytes: int, go_on: Callable[[], bool] = lambda: True) -> bool:
+        """Makes one pre-faulted buffer of this size ready, in idle time; nothing where one is free that would be taken.
+
+        ``go_on`` is asked between pieces of a millisecond or so: on False the buffer goes back to the system at once, and
+        the answer is False.
+        """
+        with self._lock:
+            if any(self._fits(b, size_bytes) for b in self._free):
+                return True
+        buffer = self._mapped(size_bytes)
+        pages = np.frombuffer(buffer, np.uint8)
+        for start in range(0, len(buffer), _ALIGN):
+            if not go_on():
+                return False
+            pages[start : start + _ALIGN : 4096] = 0
+        del pages
         self._give_back(buffer)
+        return True
 
     def _take(self, size: int) -> mmap.mmap:
         with self._lock:
-            fitting = [b for b in self._free if size <= len(b) <= 2 * size + _ALIGN]
+            fitting = [b for b in self._free if self._fits(b, size)]
             if fitting:
                 best = min(fitting, key=len)
                 self._free.remove(best)
@@ -63,9 +78,17 @@ class VolumePool:
         return self._new(size)
 
     @staticmethod
-    def _new(size: int) -> mmap.mmap:
+    def _fits(buffer: mmap.mmap, size: int) -> bool:
+        return size <= len(buffer) <= 2 * size + _ALIGN
+
+    @staticmethod
+    def _mapped(size: int) -> mmap.mmap:
         buffer = mmap.mmap(-1, max(_ALIGN, (size + _ALIGN - 1) // _ALIGN * _ALIGN))
         advise_huge_pages(buffer)
+        return buffer
+
+    def _new(self, size: int) -> mmap.mmap:
+        buffer = self._mapped(size)
         np.frombuffer(buffer, np.uint8)[::4096] = 0
         return buffer
 

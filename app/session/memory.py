@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from app.dicom.memory_budget import LEAST_CEILING, default_ceiling, shared_budget
@@ -13,7 +14,13 @@ from app.viewer.pyramid import limit_levels
 CEILING = "memory.ceiling_gb"
 """The setting of the library: what was chosen on this PC."""
 
+CT_BYTES = 600 * 512 * 512 * 2
+"""A chest: the volume whose page faults are paid ahead. The buffer serves every volume from half of this size."""
+_LEAST_WARM = 64 << 20
+
 _held = False
+study_opened = threading.Event()
+"""Set when the first study of this process is opened: what was made ready ahead is too late then."""
 
 
 def ceiling_of(home: Path, chosen_gb: object = None) -> int:
@@ -40,3 +47,13 @@ def configure(home: Path) -> None:
 def follow(library: Library) -> None:
     """The choice that lies in the library, once it is open, and whenever it changes."""
     shared_budget.set_ceiling(ceiling_of(library.home, library.settings.get(CEILING)))
+
+
+def warm_a_volume() -> bool:
+    """Pre-faults one buffer for the first CT, within the share of free buffers; False when a study was opened meanwhile.
+
+    On a thread of its own, in idle time: page faults cost more than reading the pixels. A ceiling that leaves free buffers
+    little warms less, or nothing.
+    """
+    size = min(CT_BYTES, shared_budget.share_bytes("free_buffers"))
+    return size < _LEAST_WARM or shared_pool.warm(size, lambda: not study_opened.is_set())

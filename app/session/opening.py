@@ -20,6 +20,7 @@ from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
 from app.session.layout_recovery import restore
+from app.session.memory import study_opened
 from app.session.mount_desk import MountDesk
 from app.session.open_study import OpenStudy
 from app.session.own_hangings import HangingVerbs, OwnHangings
@@ -67,6 +68,7 @@ class Opening:
 
     def open(self, uid: str) -> tuple[ReadingSession, Images]:
         """The study with its priors of the same patient. Main thread."""
+        study_opened.set()
         current = OpenStudy(self.headers.study(uid), self.headers.display_sets(uid))
         REDACTOR.know(_identifiers(current.study))
         priors = [

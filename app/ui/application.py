@@ -34,6 +34,7 @@ def _window(workstation: Workstation, screen: str) -> AppWindow:
     window = AppWindow(workstation)
     window.stand()
     QTimer.singleShot(200, window, lambda: prewarm.begin(window.make_ready))
+    prewarm.VolumeWarmth(workstation, window)
     sys.excepthook = lambda _kind, error, _trace: window.unexpected(error)
     if screen:
         window.go(screen)

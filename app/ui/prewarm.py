@@ -6,8 +6,12 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+if TYPE_CHECKING:
+    from app.session.workstation import Workstation
 
 _log = logging.getLogger(__name__)
 _MODULES = (
@@ -41,6 +45,46 @@ def begin(then: Callable[[], None] | None = None) -> threading.Thread:
     thread = threading.Thread(target=_work, args=(_herald if then is not None else None,), name="prewarm", daemon=True)
     thread.start()
     return thread
+
+
+IDLE_MS = 4000
+"""So long after the window stands nothing else is left to be made ready."""
+
+
+class VolumeWarmth(QObject):
+    """Pre-faults memory for the first CT once nothing is under way; ends for good when a study is opened before that."""
+
+    def __init__(self, workstation: Workstation, parent: QObject | None = None, idle_ms: int = IDLE_MS) -> None:
+        super().__init__(parent)
+        self._workstation = workstation
+        self.thread_: threading.Thread | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(idle_ms)
+        self._timer.timeout.connect(self._due)
+        self._timer.start()
+
+    @property
+    def waits(self) -> bool:
+        return self._timer.isActive()
+
+    def _due(self) -> None:
+        from app.session.memory import study_opened
+
+        if study_opened.is_set():
+            self._timer.stop()  # too late to help: the first volume has paid for its pages itself
+        elif not self._workstation.busy():
+            self._timer.stop()
+            self.thread_ = threading.Thread(target=self._warm, name="prewarm-volume", daemon=True)
+            self.thread_.start()
+
+    @staticmethod
+    def _warm() -> None:
+        from app.session.memory import warm_a_volume
+
+        try:
+            warm_a_volume()
+        except (OSError, ValueError, MemoryError):
+            _log.info("no memory was made ready ahead")  # the first volume asks the system itself
 
 
 def _work(herald: _Herald | None) -> None:

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from app.session import memory
+from app.ui import prewarm
+from tests.ui.conftest import settle, settled
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,3 +30,38 @@ def test_the_reading_room_is_made_ready_without_anything_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+class _Workstation:
+    def __init__(self) -> None:
+        self.at_work = True
+
+    def busy(self) -> bool:
+        return self.at_work
+
+
+def test_memory_is_warmed_when_nothing_is_under_way(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed: list[str] = []
+    monkeypatch.setattr(memory, "study_opened", threading.Event())
+    monkeypatch.setattr(memory, "warm_a_volume", lambda: warmed.append(threading.current_thread().name))
+    workstation = _Workstation()
+    warmth = prewarm.VolumeWarmth(workstation, idle_ms=1)
+    settle()
+    assert warmth.waits
+    assert not warmed, "while something is under way nothing is warmed"
+    workstation.at_work = False
+    assert settled(lambda: bool(warmed))
+    assert warmed == ["prewarm-volume"], "beside the main thread"
+    assert not warmth.waits
+
+
+def test_after_a_study_was_opened_nothing_is_warmed_any_more(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = threading.Event()
+    opened.set()
+    monkeypatch.setattr(memory, "study_opened", opened)
+    monkeypatch.setattr(memory, "warm_a_volume", lambda: pytest.fail("too late"))
+    workstation = _Workstation()
+    workstation.at_work = False
+    warmth = prewarm.VolumeWarmth(workstation, idle_ms=1)
+    assert settled(lambda: not warmth.waits)
+    assert warmth.thread_ is None
