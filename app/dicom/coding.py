@@ -100,6 +100,14 @@ QUANTITIES: Mapping[Quantity, Code] = {
     Quantity.DEPTH: _own("AIQ-027", "Depth"),
     Quantity.VELOCITY: _own("AIQ-028", "Velocity"),
     Quantity.FREQUENCY: _own("AIQ-029", "Frequency"),
+    Quantity.DOSE: _own("AIQ-040", "Absorbed dose"),
+    Quantity.OVERLAY_VALUE: _own("AIQ-030", "Pixel value of the series laid over the image"),
+    Quantity.OVERLAY_MEAN: _own("AIQ-031", "Pixel value of the series laid over the image, mean"),
+    Quantity.OVERLAY_STANDARD_DEVIATION: _own(
+        "AIQ-032", "Pixel value of the series laid over the image, standard deviation"
+    ),
+    Quantity.OVERLAY_MINIMUM: _own("AIQ-033", "Pixel value of the series laid over the image, minimum"),
+    Quantity.OVERLAY_MAXIMUM: _own("AIQ-034", "Pixel value of the series laid over the image, maximum"),
 }
 _QUANTITY_BY_CODE = {(c.value, c.scheme): q for q, c in QUANTITIES.items()} | {
     ("G-D7FE", "SRT"): Quantity.LENGTH,
@@ -161,6 +169,8 @@ BOUNDING_BOX = _own("AIL-001", "Box in patient space, two opposite corners")
 REGION = _own("AIL-002", "Region, message id")
 ATTRIBUTE = _own("AIL-003", "Attribute, message ids")
 CONFIDENCE = _own("AIL-004", "Own certainty, 1 to 5")
+SHAPE = _own("AIL-005", "Shape of the drawing, and the order of its lines")
+OF_IMAGES = _own("AIL-006", "Of which other images the value is")
 COMMENT = _dcm("121106", "Comment")
 SUMMARY = _dcm("111017", "CAD Processing and Findings Summary")
 SUMMARY_NONE = _dcm("111241", "All algorithms succeeded; without findings")

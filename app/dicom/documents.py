@@ -127,9 +127,11 @@ def _content(node: SrNode, depth: int, lines: list[DocumentLine]) -> None:
     elif node.value_type == "CODE" and node.code is not None:
         detail = f"{node.code.value} {node.code.scheme}"
     point = _middle(node) if node.value_type == "SCOORD3D" else None
-    lines.append(
-        DocumentLine(depth, line_kind, label, value, detail, label_id, target, frame, point, node.frame_of_reference_uid)
-    )
+    for at in node.frames or (frame,):  # a line leads to one frame
+        said = f"{value} · {at + 1}" if len(node.frames) > 1 else value
+        lines.append(
+            DocumentLine(depth, line_kind, label, said, detail, label_id, target, at, point, node.frame_of_reference_uid)
+        )
     for child in node.children:
         # The image under a region is where the region's own line leads.
         if node.value_type in ("SCOORD", "SCOORD3D") and child.sop_instance_uid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from app.dicom.object_header import MANUFACTURER, ObjectHeader, evidence_of, finished, person_pn
 from app.dicom.sr_groups import concept
@@ -30,8 +31,12 @@ def key_objects(
     title: str = "of_interest",
     description: str = "",
     person: Person | None = None,
+    frames: Mapping[str, Sequence[int]] | None = None,
 ) -> bytes:
-    """A key object document naming ``sop_instance_uids``. Raises ``dicom.evidence_missing`` and ``dicom.no_images``."""
+    """A key object document naming ``sop_instance_uids``. Raises ``dicom.evidence_missing`` and ``dicom.no_images``.
+
+    ``frames``: zero-based, of images that have several; without an entry the image as a whole is meant.
+    """
     import highdicom as hd
 
     if not sop_instance_uids:
@@ -49,6 +54,7 @@ def key_objects(
         observer_person_context=observer,
         description=description or None,
     )
+    _name_frames(content, {str(i.SOPInstanceUID) for i in images if i.get("NumberOfFrames", 1) > 1}, frames or {})
     ds = hd.ko.KeyObjectSelectionDocument(
         evidence=images,
         content=content,
@@ -59,3 +65,12 @@ def key_objects(
         manufacturer=MANUFACTURER,
     )
     return finished(ds, study, header)
+
+
+def _name_frames(content: Any, several: set[str], frames: Mapping[str, Sequence[int]]) -> None:
+    """Referenced Frame Number of the references (PS3.3 10.3), which the writer leaves out."""
+    for item in content[0].ContentSequence:
+        for reference in item.get("ReferencedSOPSequence") or ():
+            uid = str(reference.ReferencedSOPInstanceUID)
+            if uid in several and frames.get(uid):
+                reference.ReferencedFrameNumber = [n + 1 for n in sorted(set(frames[uid]))]

@@ -1,18 +1,21 @@
-"""Findings as measurement groups of a TID 1500 report (PS3.16 TID 1410, 1501, 4019)."""
+"""Findings and measured marks as measurement groups of a TID 1500 report (PS3.16 TID 300, 1410, 1501, 4019)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.dicom import coding
+from app.dicom.sr_drawing import REGIONS, UNDRAWN, Stroke, strokes
 from app.domain.finding import Finding, Location, ReaderIdentity
 from app.domain.geometry import Point3, px_from_index
-from app.domain.measurement import Code
+from app.domain.measurement import Code, Quantity
 from app.domain.study import Instance, Study
 from app.domain.study_lookup import instances_by_uid
 
+IMAGE_REGION = Code("111030", "DCM", "Image Region")
 RESEARCH_USE = "Research use only. Not for diagnosis without a physician."
 
 
@@ -69,12 +72,19 @@ def scoord3d_item(relationship: str, name: Code, graphic_type: str, points: list
     )
 
 
-def scoord_item(relationship: str, name: Code, points: list[tuple[float, float]], instance: Instance, frame: int) -> Any:
+def scoord_item(
+    relationship: str,
+    name: Code,
+    points: list[tuple[float, float]],
+    instance: Instance,
+    frame: int,
+    graphic_type: str = "",
+) -> Any:
     import highdicom as hd
 
     item = hd.sr.ScoordContentItem(
         concept(name),
-        "POINT" if len(points) == 1 else "POLYLINE",
+        graphic_type or ("POINT" if len(points) == 1 else "POLYLINE"),
         np.asarray(points, dtype=np.float64),
         relationship_type=relationship,
     )
@@ -195,20 +205,108 @@ def algorithm(reader: ReaderIdentity) -> Any:
     )
 
 
-def _measurements(finding: Finding) -> list[Any]:
+@dataclass(frozen=True)
+class Drawing:
+    """A mark as it was drawn, on an image or, without one, in a frame of reference."""
+
+    strokes: tuple[Stroke, ...]
+    instance: Instance | None = None
+    frame: int = 0
+    frame_of_reference_uid: str = ""
+
+    def item(self, stroke: Stroke, relationship: str, name: Code) -> Any:
+        if self.instance is None:
+            points = [(p[0], p[1], p[2]) for p in stroke.points]
+            return scoord3d_item(relationship, name, stroke.graphic_type, points, self.frame_of_reference_uid)
+        flat = [(p[0], p[1]) for p in stroke.points]
+        return scoord_item(relationship, name, flat, self.instance, self.frame, stroke.graphic_type)
+
+    def region(self, stroke: Stroke) -> Any:
+        """As the Image Region (111030) of a planar group."""
+        import highdicom as hd
+
+        points = np.asarray(stroke.points, dtype=np.float64)
+        if self.instance is None:
+            return hd.sr.ImageRegion3D(stroke.graphic_type, points, self.frame_of_reference_uid)
+        return hd.sr.ImageRegion(stroke.graphic_type, points, self._source())
+
+    def coordinates(self, stroke: Stroke) -> Any:
+        """As what a value is inferred from (PS3.16 TID 300, TID 320)."""
+        import highdicom as hd
+
+        points = np.asarray(stroke.points, dtype=np.float64)
+        if self.instance is None:
+            return hd.sr.CoordinatesForMeasurement3D(stroke.graphic_type, points, self.frame_of_reference_uid)
+        return hd.sr.CoordinatesForMeasurement(stroke.graphic_type, points, self._source())
+
+    def _source(self) -> Any:
+        import highdicom as hd
+
+        assert self.instance is not None
+        frames = [self.frame + 1] if len(self.instance.frames) > 1 else None
+        return hd.sr.SourceImageForRegion(self.instance.sop_class_uid, self.instance.sop_instance_uid, frames)
+
+
+def drawing_of(study: Study, finding: Finding) -> Drawing | None:
+    """The reader's own drawing; None where there is none, or its place cannot be named in ``study``."""
+    placement = finding.placement
+    if placement is None or finding.shape in UNDRAWN:
+        return None
+    instance = instances_by_uid(study).get(placement.sop_instance_uid)
+    if instance is not None and placement.points_px:
+        flat = strokes(finding.shape, placement.points_px)
+        return Drawing(flat, instance, placement.frame) if flat else None
+    uid = placement.frame_of_reference_uid or frame_of_reference(study, finding.location)
+    if not uid or not placement.points_mm:
+        return None
+    solid = strokes(finding.shape, placement.points_mm, placement.axes_mm)
+    return Drawing(solid, frame_of_reference_uid=uid) if solid else None
+
+
+def numbers_of(finding: Finding, drawing: Drawing | None = None) -> list[Any]:
+    """Values with the coordinates that they are inferred from, unrounded: the decimal string holds what its 16 characters
+    can, Floating Point Value the whole number (PS3.3 C.17.3).
+    """
     import highdicom as hd
 
-    rows: list[tuple[Code, float, str]] = [
-        (coding.QUANTITIES[m.quantity], m.value, m.unit) for m in finding.measurements if np.isfinite(m.value)
+    rows: list[tuple[Code, float, str, Quantity | None, str]] = [
+        (coding.QUANTITIES[m.quantity], m.value, m.unit, m.quantity, m.of)
+        for m in finding.measurements
+        if np.isfinite(m.value)
     ]
     if finding.probability is not None:
-        rows.append((coding.PROBABILITY, finding.probability, "1"))
+        rows.append((coding.PROBABILITY, finding.probability, "1", None, ""))
     if finding.score is not None:
-        rows.append((coding.RAW_SCORE, finding.score, "{score}"))
-    return [
-        hd.sr.Measurement(concept(name), float(f"{value:.6g}"), concept(coding.unit_code(unit)))
-        for name, value, unit in rows
-    ]
+        rows.append((coding.RAW_SCORE, finding.score, "{score}", None, ""))
+    owned = drawing.strokes if drawing is not None and finding.shape not in REGIONS else ()
+    out = []
+    for name, value, unit, quantity, of in rows:
+        mine = [drawing.coordinates(s) for s in owned if drawing is not None and quantity in s.quantities]
+        number = hd.sr.Measurement(
+            concept(name), float(value), concept(coding.unit_code(unit)), referenced_coordinates=mine or None
+        )
+        if of:
+            _with_children(
+                number[0], [text_item("HAS CONCEPT MOD", coding.OF_IMAGES, of), *number[0].get("ContentSequence", ())]
+            )
+        out.append(number)
+    return out
+
+
+def _loose(finding: Finding, drawing: Drawing) -> list[Stroke]:
+    """Lines that no value of the finding is inferred from."""
+    said = {m.quantity for m in finding.measurements if np.isfinite(m.value)}
+    return [s for s in drawing.strokes if not s.quantities & said]
+
+
+def _order_note(finding: Finding, drawing: Drawing) -> str:
+    """The shape, and in which order its lines stand in the group, where that is not the order in which they were drawn."""
+    measured = [m.quantity for m in finding.measurements if np.isfinite(m.value)]
+    order = [n for q in measured for n, s in enumerate(drawing.strokes) if q in s.quantities]
+    order += [n for n, s in enumerate(drawing.strokes) if n not in order]
+    if finding.shape in REGIONS or order == sorted(order):
+        return finding.shape.value
+    return " ".join([finding.shape.value, *(str(n + 1) for n in order)])
 
 
 def _sites(finding: Finding) -> list[Any] | None:
@@ -221,27 +319,42 @@ def _sites(finding: Finding) -> list[Any] | None:
     return [hd.sr.FindingSite(concept(code), laterality=concept(side) if side else None)]
 
 
-def finding_group(study: Study, finding: Finding, label: str, extra: list[Any] | None = None) -> Any:
-    """One finding as a Measurement Group (125007). ``label`` is the short badge; ``extra`` are further content items."""
+def finding_group(study: Study, finding: Finding, label: str, extra: list[Any] | None = None, named: bool = True) -> Any:
+    """One finding as a Measurement Group (125007). ``label`` is the short badge; ``extra`` are further content items.
+
+    ``named`` False: a mark that measures something and claims no finding.
+    """
     import highdicom as hd
 
     qualitative = []
     if finding.band is not None:
         qualitative.append(hd.sr.QualitativeEvaluation(concept(coding.BAND), concept(coding.BANDS[finding.band.value])))
+    drawing = drawing_of(study, finding)
+    # A region is one outline or point; the lines of a drawing stand under the values that are inferred from them.
+    single = drawing is not None and (finding.shape in REGIONS or drawing.strokes[0].graphic_type == "POINT")
     common = {
         "tracking_identifier": hd.sr.TrackingIdentifier(uid=finding.finding_id, identifier=label),
-        "finding_type": concept(finding.code),
+        "finding_type": concept(finding.code) if named else None,
         "finding_sites": _sites(finding),
-        "measurements": _measurements(finding) or None,
+        "measurements": numbers_of(finding, None if single else drawing) or None,
         "qualitative_evaluations": qualitative or None,
         "algorithm_id": algorithm(finding.reader) if finding.reader is not None else None,
     }
-    place = region(study, finding.location)
+    items: list[Any] = []
+    place = None
+    if drawing is None:
+        place = region(study, finding.location)
+    elif single:
+        place = drawing.region(drawing.strokes[0])
+    else:
+        items = [drawing.item(s, "CONTAINS", IMAGE_REGION) for s in _loose(finding, drawing)]
     if place is not None:
         group = hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=place, **common)
     else:
         group = hd.sr.MeasurementsAndQualitativeEvaluations(**common)
-    items = spatial_items(study, finding.location)
+    if drawing is not None:
+        items.append(text_item("CONTAINS", coding.SHAPE, _order_note(finding, drawing)))
+    items += spatial_items(study, finding.location)
     if finding.laterality and coding.site_code(finding.region) is None:
         items.append(code_item("CONTAINS", Code("272741003", "SCT", "Laterality"), coding.LATERALITY[finding.laterality]))
     if finding.region:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.dicom import coding
+from app.dicom.sr_drawing import Stroke, placement_of
 from app.domain.finding import Location
 from app.domain.geometry import Point3
-from app.domain.measurement import Code, Measurement
+from app.domain.measurement import Code, MarkShape, Measurement, Placement
 from app.domain.problem import ProblemError, fail
 
 MAX_DEPTH = 48
 MAX_NODES = 200_000
+MAX_FRAMES = 20_000
 _MEASUREMENT_GROUP = ("125007", "DCM")
 _REGION_KINDS = {"SCOORD", "SCOORD3D"}
 
@@ -35,9 +37,14 @@ class SrNode:
     frame_of_reference_uid: str = ""
     sop_class_uid: str = ""
     sop_instance_uid: str = ""
-    frame: int = 0
-    """Zero-based."""
+    frames: tuple[int, ...] = ()
+    """Zero-based; empty where none is named: the object as a whole."""
     children: tuple[SrNode, ...] = ()
+
+    @property
+    def frame(self) -> int:
+        """The first that is named."""
+        return self.frames[0] if self.frames else 0
 
     def first(self, value: str, scheme: str = "DCM") -> SrNode | None:
         return next((c for c in self.children if c.concept and (c.concept.value, c.concept.scheme) == (value, scheme)), None)
@@ -69,6 +76,9 @@ class SrFinding:
     verdict_comment: str = ""
     assessed_sop_instance_uid: str = ""
     comment: str = ""
+    shape: MarkShape | None = None
+    placement: Placement | None = None
+    """The drawing as it was made; of our own reports only."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ def _node(ds: Any, depth: int, count: list[int]) -> SrNode:
         values["text"] = values["code"].meaning if values["code"] else ""
     elif kind == "NUM" and ds.get("MeasuredValueSequence"):
         measured = ds.MeasuredValueSequence[0]
-        values["number"] = float(measured.NumericValue)
+        values["number"] = _exact(measured)
         unit = _code(measured.get("MeasurementUnitsCodeSequence"))
         values["unit"] = coding.unit_of(unit) if unit else ""
         values["text"] = str(measured.NumericValue)
@@ -164,7 +174,7 @@ def _node(ds: Any, depth: int, count: list[int]) -> SrNode:
         values["sop_class_uid"] = str(ref.get("ReferencedSOPClassUID", ""))
         values["sop_instance_uid"] = str(ref.get("ReferencedSOPInstanceUID", ""))
         frames = _many(ref.get("ReferencedFrameNumber"))
-        values["frame"] = max(0, int(frames[0]) - 1) if frames else 0
+        values["frames"] = tuple(dict.fromkeys(max(0, int(f) - 1) for f in frames[:MAX_FRAMES]))
     else:
         for keyword in ("TextValue", "PersonName", "UID", "DateTime", "Date", "Time"):
             if keyword in ds:
@@ -178,6 +188,15 @@ def _node(ds: Any, depth: int, count: list[int]) -> SrNode:
         children=children,
         **values,
     )
+
+
+def _exact(measured: Any) -> float:
+    """The number as its maker had it: a ratio or a floating point value beside the decimal string (PS3.3 C.17.3)."""
+    above, below = measured.get("RationalNumeratorValue"), measured.get("RationalDenominatorValue")
+    if above is not None and below:
+        return float(above) / float(below)
+    whole = measured.get("FloatingPointValue")
+    return float(whole if whole is not None else measured.NumericValue)
 
 
 def _many(value: Any) -> list[Any]:
@@ -244,7 +263,7 @@ def _locations(group: SrNode) -> tuple[Location, ...]:
         elif node.points:
             regions.append(node)
     fallback = next((c for c in group.children if c.value_type == "IMAGE"), None)
-    places = [_place(node, centre, box, frame_of_reference, fallback) for node in regions]
+    places = [p for node in regions for p in _places(node, centre, box, frame_of_reference, fallback)]
     if not places and centre is not None:
         places = [Location(centre_lps_mm=centre, box_lps_mm=box, frame_of_reference_uid=frame_of_reference)]
     return tuple(places)
@@ -252,6 +271,21 @@ def _locations(group: SrNode) -> tuple[Location, ...]:
 
 def _p3(point: tuple[float, ...]) -> Point3:
     return (point[0], point[1], point[2])
+
+
+def _places(
+    node: SrNode,
+    centre: Point3 | None,
+    box: tuple[Point3, Point3] | None,
+    frame_of_reference: str,
+    fallback: SrNode | None,
+) -> list[Location]:
+    """One for each frame that a coordinate of an image is selected from."""
+    place = _place(node, centre, box, frame_of_reference, fallback)
+    source = _source(node) or fallback
+    if node.value_type == "SCOORD3D" or source is None or len(source.frames) < 2:
+        return [place]
+    return [replace(place, frame=frame) for frame in source.frames]
 
 
 def _place(
@@ -291,13 +325,31 @@ def _place(
     )
 
 
+def _drawing(group: SrNode, note: str) -> tuple[MarkShape | None, Placement | None]:
+    """Shape and points of one of our own drawings, whose lines stand in the order that ``note`` tells."""
+    name, *order = note.split()[:9] or [""]
+    shape = next((s for s in MarkShape if s.value == name), None)
+    nodes = [n for n in _regions(group) if n.points and not _is(n, coding.CENTRE) and not _is(n, coding.BOUNDING_BOX)]
+    if shape is None or not nodes:
+        return shape, None
+    unique = list({(n.graphic_type, n.points): n for n in nodes}.values())  # two values may follow from one line
+    if sorted(order) == [str(n + 1) for n in range(len(unique))]:
+        unique = [node for _, node in sorted(zip(map(int, order), unique, strict=True), key=lambda pair: pair[0])]
+    drawn = [Stroke(n.graphic_type, n.points) for n in unique]
+    source = _source(unique[0])
+    uid, frame = (source.sop_instance_uid, source.frame) if source is not None else ("", 0)
+    return shape, placement_of(shape, drawn, uid, frame, unique[0].frame_of_reference_uid)
+
+
 def _finding(group: SrNode) -> SrFinding:
     numbers = [(c.concept, c.number, c.unit) for c in group.children if c.number is not None and c.concept is not None]
     measurements = []
-    for code, value, unit in numbers:
-        quantity = coding.quantity_of(code)
-        if quantity is not None:
-            measurements.append(Measurement(quantity, value, unit, calibrated=unit != "px"))
+    for item in group.children:
+        quantity = coding.quantity_of(item.concept) if item.number is not None and item.concept is not None else None
+        if quantity is not None and item.number is not None:
+            of = item.first(coding.OF_IMAGES.value, coding.OWN_SCHEME)
+            calibrated = item.unit != "px"
+            measurements.append(Measurement(quantity, item.number, item.unit, calibrated, of.text if of else ""))
     by_code = {(code.value, code.scheme): value for code, value, _ in numbers}
     texts = [(c.concept, c.text) for c in group.children if c.value_type in ("TEXT", "UIDREF") and c.concept]
 
@@ -315,6 +367,7 @@ def _finding(group: SrNode) -> SrFinding:
     remark = verdict.first("121106") if verdict else None
     assessed = verdict.first(coding.ASSESSED_RESULT.value, coding.OWN_SCHEME) if verdict else None
     band = group.first(coding.BAND.value, coding.OWN_SCHEME)
+    shape, placement = _drawing(group, "".join(own_text(coding.SHAPE)[:1]))
     laterality = ""
     if side is not None and side.code is not None:
         laterality = next((k for k, c in coding.LATERALITY.items() if c.value == side.code.value), "")
@@ -340,4 +393,6 @@ def _finding(group: SrNode) -> SrFinding:
         verdict_comment=remark.text if remark else "",
         assessed_sop_instance_uid=assessed.sop_instance_uid if assessed else "",
         comment="".join(dcm_text("121106")[:1]),
+        shape=shape,
+        placement=placement,
     )

@@ -7,7 +7,9 @@ tree once, with the words of the item that it belongs to. Codes that this progra
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from app.dicom import coding
 from app.dicom.sr_reader import SrDocument, SrNode
 from app.domain.saved_overlay import PlacedShape, ShapeKind
 
@@ -42,7 +44,8 @@ def _key_images(root: SrNode) -> Iterator[PlacedShape]:
     words = tuple(w for w in (title, said.text if said is not None else "") if w)
     for child in root.children:
         if child.value_type == "IMAGE" and child.sop_instance_uid:
-            yield PlacedShape(ShapeKind.IMAGE, words, (), child.sop_instance_uid, child.frame)
+            for frame in child.frames or (0,):
+                yield PlacedShape(ShapeKind.IMAGE, words, (), child.sop_instance_uid, frame)
 
 
 def _walk(node: SrNode, words: tuple[str, ...], image: SrNode | None) -> Iterator[PlacedShape]:
@@ -52,12 +55,23 @@ def _walk(node: SrNode, words: tuple[str, ...], image: SrNode | None) -> Iterato
         words = own or words
         # The image of a group holds for all its coordinates that name none of their own.
         image = next((c for c in node.children if c.value_type == "IMAGE" and c.sop_instance_uid), image)
+    ours = concept == ("125007", "DCM") and node.first(coding.SHAPE.value, coding.OWN_SCHEME) is not None
     for child in node.children:
-        if child.value_type in ("SCOORD", "SCOORD3D"):
-            shape = _shape(child, words or _words(child, False), image)
-            if shape is not None:
-                yield shape
+        # Beside the drawing itself our own groups tell its middle and its box, for readers without the images.
+        told = ours and child.concept is not None and child.concept in (coding.CENTRE, coding.BOUNDING_BOX)
+        if child.value_type in ("SCOORD", "SCOORD3D") and not told:
+            yield from _shapes(child, words or _words(child, False), image)
         yield from _walk(child, words, image)
+
+
+def _shapes(node: SrNode, words: tuple[str, ...], image: SrNode | None) -> Iterator[PlacedShape]:
+    """On each frame that the coordinate is selected from."""
+    shape = _shape(node, words, image)
+    if shape is None:
+        return
+    source = next((c for c in node.children if c.sop_instance_uid), image) if shape.sop_instance_uid else None
+    for frame in (source.frames if source is not None else ()) or (shape.frame,):
+        yield replace(shape, frame=frame)
 
 
 def _shape(node: SrNode, words: tuple[str, ...], image: SrNode | None) -> PlacedShape | None:

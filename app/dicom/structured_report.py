@@ -100,7 +100,7 @@ def _study_group(study: Study, summary: tuple[Code, Code], result: ReadResult | 
     rows = [
         hd.sr.Measurement(
             sr_groups.concept(coding.study_quantity(message_id)),
-            float(f"{value:.6g}"),
+            float(value),
             sr_groups.concept(coding.unit_code(unit)),
         )
         for message_id, value, unit in (result.measurements if result else ())
@@ -208,10 +208,13 @@ def _first_opinion(study: Study, opinion: FirstOpinion) -> Any:
             sr_groups.uidref_item("CONTAINS", Code("112040", "DCM", "Tracking Unique Identifier"), mark.finding_id),
             sr_groups.code_item("CONTAINS", Code("121071", "DCM", "Finding"), mark.code),
         ]
-        outline = sr_groups.outline_px(study, mark.location)
+        drawing = sr_groups.drawing_of(study, mark)
+        outline = sr_groups.outline_px(study, mark.location) if drawing is None else []
         instance = instances.get(mark.location.sop_instance_uid)
-        if outline and instance is not None:
-            name = Code("111030", "DCM", "Image Region")
+        name = sr_groups.IMAGE_REGION
+        if drawing is not None:
+            inner += [drawing.item(stroke, "CONTAINS", name) for stroke in drawing.strokes]
+        elif outline and instance is not None:
             inner.append(sr_groups.scoord_item("CONTAINS", name, outline, instance, mark.location.frame))
         inner += sr_groups.spatial_items(study, mark.location)
         children.append(sr_groups.container_item("CONTAINS", coding.FIRST_OPINION_MARK, inner))
@@ -225,13 +228,15 @@ def verdict_sr(
     *,
     answers: Sequence[Answer] = (),
     own: Sequence[OwnFinding] = (),
+    measured: Sequence[Finding] = (),
     opinion: FirstOpinion | None = None,
     evidence: Sequence[str] = (),
 ) -> bytes:
-    """The person's word: verdict per AI finding, own findings, AI false negatives, and the first opinion as it was.
+    """The person's word: verdict per AI finding, own findings, AI false negatives, what was measured beside them, and the
+    first opinion as it was.
 
-    FINAL and VERIFIED by ``person``. Rejected findings stay in the document. Modified ones carry the person's geometry
-    under the AI's tracking UID. Raises ``dicom.evidence_missing``.
+    ``measured``: marks with values that claim no finding. FINAL and VERIFIED by ``person``. Rejected findings stay in the
+    document. Modified ones carry the person's geometry under the AI's tracking UID. Raises ``dicom.evidence_missing``.
     """
     import highdicom as hd
 
@@ -252,6 +257,7 @@ def verdict_sr(
         groups.append(sr_groups.finding_group(study, mine.finding, str(n), extra))
     if not groups:
         groups = [_study_group(study, (coding.READER_STATEMENT, coding.NOTHING_REPORTED))]
+    groups += [sr_groups.finding_group(study, m, f"M{n}", named=False) for n, m in enumerate(measured, start=1)]
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(observer_person_context=observer),
         procedure_reported=sr_groups.concept(_PROCEDURE),
@@ -261,7 +267,9 @@ def verdict_sr(
     )
     items = [_first_opinion(study, opinion)] if opinion is not None else []
     _finish_root(report, items, header)
-    stated = [_stated(a) for a in answers] + [m.finding for m in own] + list(opinion.marks if opinion else ())
+    stated = (
+        [_stated(a) for a in answers] + [m.finding for m in own] + list(measured) + list(opinion.marks if opinion else ())
+    )
     images = evidence_of(study, _source_uids(study, stated, evidence))
     refs = {a.ai_sr.sop_instance_uid: a.ai_sr for a in answers if a.ai_sr is not None}
     ds = hd.sr.Comprehensive3DSR(

@@ -51,7 +51,11 @@ class Quantity(StrEnum):
     DOSE = "dose"
     """Absorbed dose at a point of a radiotherapy plan: Gy, or % of what the plan refers to."""
     OVERLAY_VALUE = "overlay_value"
-    """Of a map that lies over the image, in its own unit."""
+    """Of a map, or of other images, that lie over the image, in their own unit."""
+    OVERLAY_MEAN = "overlay_mean"
+    OVERLAY_STANDARD_DEVIATION = "overlay_standard_deviation"
+    OVERLAY_MINIMUM = "overlay_minimum"
+    OVERLAY_MAXIMUM = "overlay_maximum"
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Measurement:
     """UCUM: mm, mm2, mm3, deg, [hnsf'U], {SUVbw}g/ml, px, 1."""
     calibrated: bool = True
     """False when the unit is px because the image says nothing reliable about millimetres."""
+    of: str = ""
+    """Which other images the value is of: their modality, or their series' number; empty for the image itself."""
 
 
 class MarkShape(StrEnum):
@@ -101,6 +107,9 @@ class Placement:
     points_px: tuple[tuple[float, float], ...] = ()
     points_mm: tuple[Point3, ...] = ()
     frame_of_reference_uid: str = ""
+    axes_mm: tuple[Point3, ...] = ()
+    """Where no image is named: unit directions of the rows and the columns of the plane that was drawn on (LPS). The
+    sides of a box run along them."""
 
     def __post_init__(self) -> None:
         if not (self.points_px or self.points_mm):
