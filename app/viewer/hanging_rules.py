@@ -14,6 +14,7 @@ from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Pat
 from app.domain.study_lookup import instances_by_uid, series_by_uid
 from app.viewer.anatomy import Anatomy, anatomy, of_study
 from app.viewer.view_modifiers import view_modifiers
+from app.viewer.word_match import checked, says
 
 TESTS = ("equals", "one_of", "contains_any", "lacks", "at_least", "at_most", "exists")
 Found = str | float | bool | tuple[str, ...] | None
@@ -45,6 +46,8 @@ def rule_from(entry: Mapping[str, Any]) -> Rule:
         raise ValueError(f"a rule needs an attribute and exactly one of {TESTS}; got {sorted(entry)}")
     if entry["attribute"] not in STUDY_ATTRIBUTES | SET_ATTRIBUTES:
         raise ValueError(f"unknown attribute {entry['attribute']!r}")
+    if tests[0] in ("contains_any", "lacks"):
+        checked(_patterns(entry[tests[0]]))
     return Rule(
         entry["attribute"], tests[0], entry[tests[0]], float(entry.get("weight", 1.0)), bool(entry.get("required", False))
     )
@@ -52,12 +55,23 @@ def rule_from(entry: Mapping[str, Any]) -> Rule:
 
 def _texts(found: Found) -> list[str]:
     if isinstance(found, tuple):
-        return [t.casefold() for t in found]
-    return [str(found).casefold()] if found not in (None, "") else []
+        return list(found)
+    return [str(found)] if found not in (None, "") else []
+
+
+def _patterns(expected: Any) -> tuple[str, ...]:
+    return tuple(str(e) for e in (expected if isinstance(expected, list | tuple) else [expected]))
+
+
+def met_by(rule: Rule, found: Found) -> tuple[str, ...]:
+    """Of a rule on words: the texts that have one of them; what ``lacks`` must not meet as well."""
+    patterns = _patterns(rule.expected)
+    return tuple(t for t in _texts(found) if says(patterns, t))
 
 
 def check(rule: Rule, found: Found) -> bool:
-    """Texts are compared without case; a tuple passes when any member does (``lacks``: when none does)."""
+    """Texts are compared without case; a tuple passes when any member does (``lacks``: when none does). Words of
+    ``contains_any`` and ``lacks`` are looked for as ``word_match`` says."""
     expected = rule.expected
     if rule.test == "exists":
         return bool(_texts(found)) == bool(expected)
@@ -68,12 +82,10 @@ def check(rule: Rule, found: Found) -> bool:
         return found >= limit if rule.test == "at_least" else found <= limit
     if isinstance(expected, bool) or isinstance(found, bool):
         return bool(found) == bool(expected)
-    wanted = [str(e).casefold() for e in (expected if isinstance(expected, list) else [expected])]
-    texts = _texts(found)
     if rule.test in ("equals", "one_of"):
-        return any(t in wanted for t in texts)
-    hit = any(w in t for t in texts for w in wanted)
-    return hit if rule.test == "contains_any" else not hit
+        wanted = [p.casefold() for p in _patterns(expected)]
+        return any(t.casefold() in wanted for t in _texts(found))
+    return bool(met_by(rule, found)) == (rule.test == "contains_any")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +148,11 @@ def documents(study: Study, display_sets: Sequence[DisplaySet]) -> list[Candidat
     )
 
 
-_LOCALIZERS = ("localizer", "localiser", "scout", "topogram", "pilot", "surview", "survey")
-
-
 def is_localizer(candidate: Candidate) -> bool:
     """Planning pictures hang after everything that was made to be read."""
     image_type = candidate.instance.image_type if candidate.instance is not None else ()
-    description = candidate.series.description.casefold() if candidate.series is not None else ""
-    return "LOCALIZER" in image_type or any(word in description for word in _LOCALIZERS)
+    description = candidate.series.description if candidate.series is not None else ""
+    return "LOCALIZER" in image_type or says(("$planning",), description)
 
 
 def slice_plane(candidate: Candidate) -> PlaneGeometry | None:
@@ -179,6 +188,12 @@ def _scrolls(candidate: Candidate) -> bool:
     return candidate.display_set.kind is not DisplaySetKind.IMAGES
 
 
+def _sides(found: Sequence[Candidate]) -> tuple[str, ...]:
+    """R, L, and B where both are there."""
+    sides = {c.anatomy.side for c in found if c.anatomy.side}
+    return tuple(sorted(sides | ({"B"} if sides >= {"R", "L"} else set())))
+
+
 def study_attributes(study: Study, found: Sequence[Candidate], priors: Sequence[Candidate] = ()) -> dict[str, Found]:
     """What study rules may ask. ``priors``: of earlier studies that go with this one."""
     instances = [c.instance for c in found if c.instance is not None]
@@ -190,12 +205,14 @@ def study_attributes(study: Study, found: Sequence[Candidate], priors: Sequence[
         "Modality": tuple(sorted({c.display_set.modality for c in found})),
         "BodyPartExamined": tuple(sorted(b for b in body_parts if b)),
         "AnyDescription": tuple(texts),
+        "StudyDescription": study.description,
         "Planes": tuple(sorted({p for p in map(plane_of, found) if p})),
         "ImageCount": float(sum(len(c.display_set.frames) if c.is_stack else 1 for c in found)),
         "PictureCount": float(len(found)),
         "LongestFrames": float(max((len(c.display_set.frames) for c in found if _scrolls(c)), default=0)),
         "LongestStack": float(max((len(c.display_set.frames) for c in found if c.is_stack), default=0)),
         "ViewPositions": tuple(sorted({i.view_position for i in instances if i.view_position})),
+        "Sides": _sides(found),
         "Lateralities": tuple(sorted({i.laterality for i in instances if i.laterality})),
         "BodyRegion": tuple(sorted(of_study(study, tuple(c.anatomy for c in found)).regions)),
         "PriorCount": float(len({c.study.study_instance_uid for c in priors})),
