@@ -23,3 +23,20 @@ def rgb_of_lab(encoded: tuple[int, int, int]) -> tuple[int, int, int]:
         v = min(1.0, max(0.0, value))
         out.append(round(255 * (12.92 * v if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055)))
     return (out[0], out[1], out[2])
+
+
+def lab_of_rgb(rgb: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The inverse of ``rgb_of_lab``."""
+    r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in rgb))
+    # Linear sRGB to D50, Bradford-adapted, over the white point.
+    x = (0.4360747 * r + 0.3850649 * g + 0.1430804 * b) / 0.9642
+    y = 0.2225045 * r + 0.7168786 * g + 0.0606169 * b
+    z = (0.0139322 * r + 0.0971045 * g + 0.7141733 * b) / 0.8249
+
+    def root(t: float) -> float:
+        return float(t ** (1 / 3)) if t > (6 / 29) ** 3 else t / (3 * (6 / 29) ** 2) + 4 / 29
+
+    lightness, a, beta = 116 * root(y) - 16, 500 * (root(x) - root(y)), 200 * (root(y) - root(z))
+    encoded = (lightness * 65535 / 100, (a + 128) * 65535 / 255, (beta + 128) * 65535 / 255)
+    whole = [round(min(max(v, 0), 65535)) for v in encoded]
+    return (whole[0], whole[1], whole[2])

@@ -15,7 +15,7 @@ from app.domain.messages import templates
 from app.domain.person import Person
 from app.domain.ports import Progress
 from app.domain.problem import Problem, ProblemError
-from app.domain.report import KeyImage, Origin, Report, StoredObject
+from app.domain.report import KeyImage, Origin, Report, ReportSection, StoredObject
 from app.report import compose as composing
 from app.report.compose import ReportFinding, compose
 from app.report.pdf import SignatureBlock, VerdictRow, render_pdf
@@ -29,10 +29,20 @@ from app.session.cards import region_of
 from app.session.clock import local_hms
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
+from app.session.kept_looks import KeptLooks
 from app.session.key_image_maker import KeyImageMaker
 from app.session.open_study import OpenStudy
 from app.session.reading_room import ReadingRoom
-from app.session.report_packet import PRIORITY, PacketInput, ai_objects, own_masks, report_objects, verdict_object
+from app.session.report_packet import (
+    PRIORITY,
+    PacketInput,
+    ai_objects,
+    look_objects,
+    measured_marks,
+    own_masks,
+    report_objects,
+    verdict_object,
+)
 from app.session.signers import DEMO_PIN
 from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
@@ -63,6 +73,15 @@ class Ready:
     identity: SigningIdentity
     verdict_rows: tuple[VerdictRow, ...]
     readers: tuple[ReaderIdentity, ...]
+
+
+@dataclass(frozen=True)
+class ReportWords:
+    """The lines of a report with its language and template."""
+
+    sections: tuple[ReportSection, ...]
+    language: str
+    template: str
 
 
 class ReportDesk:
@@ -106,6 +125,9 @@ class ReportDesk:
         self._key_images = KeyImageMaker(room, images, self.findings_changed)
         self._signing = ""
         self._stale = True
+        self.before_words: Callable[[], None] = lambda: None
+        """Called before the reader changes the report: what is to be undone is noted."""
+        self.looks = KeptLooks(room)
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -187,12 +209,14 @@ class ReportDesk:
 
     def set_language(self, language: str) -> None:
         """Another language of the report, whatever the screen's is; typed lines stay as they were typed."""
+        self.before_words()
         self._language = language
         self._key_images.forget()
         self._stale = True
         self._save()
 
     def set_template(self, template_id: str) -> None:
+        self.before_words()
         self._template = template_id
         self._stale = True
         self._save()
@@ -208,17 +232,35 @@ class ReportDesk:
         return replace(report, report_id=report_id, version=version, replaces=latest.report.report_id)
 
     def edit_line(self, section_id: str, index: int, text: str) -> None:
+        self.before_words()
         self._report = composing.edit_line(self._editable(), section_id, index, text)
         self._save()
 
     def add_line(self, section_id: str, text: str, index: int | None = None) -> None:
+        self.before_words()
         report = self._editable()
         lines = next(s.lines for s in report.sections if s.section_id == section_id)
         self._report = composing.insert_line(report, section_id, len(lines) if index is None else index, text)
         self._save()
 
     def remove_line(self, section_id: str, index: int) -> None:
+        self.before_words()
         self._report = composing.remove_line(self._editable(), section_id, index)
+        self._save()
+
+    def words(self) -> ReportWords:
+        """What undo keeps of the report."""
+        report = self._report or self.report()
+        return ReportWords(report.sections, self._language, self._template)
+
+    def put_words(self, wanted: ReportWords) -> None:
+        """Undo: the words as they were, in the draft too; what was signed stays as it was signed."""
+        if (wanted.language, wanted.template) != (self._language, self._template):
+            self._language, self._template = wanted.language, wanted.template
+            self._key_images.forget()
+            self._stale = True
+            self._recompose()
+        self._report = replace(self._editable(), sections=wanted.sections)
         self._save()
 
     def phrases(self, section_id: str) -> tuple[str, ...]:
@@ -359,7 +401,11 @@ class ReportDesk:
             agreed_own=frozenset(matched.values()),
             opinion=self._desk.opinion,
             masked=tuple(m for m in self._desk.marks if m.mask is not None),
-            stars=tuple(sorted(uid for uid, _ in self._desk.starred())),
+            stars=tuple(sorted(self._desk.starred())),
+            measured=measured_marks(self._desk.marks, self._current.study),
+            looks=self.looks.states(
+                self._desk.marks, templates(self._language), self._person.display_name, self._desk.doubts
+            ),
         )
         return Ready(packet, identity, self._verdict_rows(), self._readers())
 
@@ -380,7 +426,13 @@ class ReportDesk:
         document = sign_report(unsigned, identity)
         progress.report(0.4, "sign.stage.objects")
         ai = ai_objects(packet)
-        written = [*report_objects(packet, document.pdf), verdict_object(packet, ai), *ai, *own_masks(packet)]
+        written = [
+            *report_objects(packet, document.pdf),
+            verdict_object(packet, ai),
+            *ai,
+            *own_masks(packet),
+            *look_objects(packet),
+        ]
         progress.report(0.7, "sign.stage.storing")
         known = {o.sop_instance_uid: o for o in self._library.reports.objects_of_study(self._uid)}
         stored: list[StoredObject] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.dicom.coding import finding_kind
@@ -12,22 +12,35 @@ from app.dicom.encapsulated import encapsulate_pdf
 from app.dicom.key_objects import key_objects
 from app.dicom.object_header import ObjectHeader, ObjectRef
 from app.dicom.parametric_map import heatmap_object
+from app.dicom.presentation_writer import class_of, presentation_object
 from app.dicom.segmentation import finding_masks_seg, own_masks_seg
 from app.dicom.structured_report import Answer, OwnFinding, ai_findings_sr, verdict_sr
 from app.domain.finding import Finding, ReadResult, SegmentMask
 from app.domain.identity import uid_for
 from app.domain.person import Person
+from app.domain.presentation import PresentationState
 from app.domain.report import Report
 from app.domain.study import Study
+from app.domain.study_lookup import instances_by_uid
 from app.domain.verdict import FirstOpinion, Verdict
 from app.imaging.packed import unpack
+from app.session.marks import is_finding
 
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
-PRIORITY = {"report_pdf": 10, "verdict_sr": 20, "ai_sr": 30, "seg": 40, "own_seg": 45, "heatmap": 50, "key_objects": 60}
+PRIORITY = {
+    "report_pdf": 10,
+    "verdict_sr": 20,
+    "ai_sr": 30,
+    "seg": 40,
+    "own_seg": 45,
+    "presentation": 47,
+    "heatmap": 50,
+    "key_objects": 60,
+}
 """Reports before pictures: kilobytes first on a slow line."""
 
 
@@ -63,8 +76,12 @@ class PacketInput:
     opinion: FirstOpinion | None
     masked: tuple[Finding, ...] = ()
     """Everything of the reader's that has voxels, findings or mere measurements."""
-    stars: tuple[str, ...] = ()
-    """SOP instances that the reader made key images."""
+    stars: tuple[tuple[str, int], ...] = ()
+    """(SOP Instance UID, frame) of what the reader made key images."""
+    measured: tuple[Finding, ...] = ()
+    """Marks with values that claim no finding."""
+    looks: tuple[tuple[str, PresentationState], ...] = ()
+    """(name of the set of images, how it was looked at and what was drawn on it)."""
 
     def header(self, kind: str, number: int, *more: str) -> ObjectHeader:
         """UIDs by study, report and version: a retry writes the same object."""
@@ -111,6 +128,22 @@ def ai_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
     return tuple(out)
 
 
+def measured_marks(marks: Sequence[Finding], study: Study) -> tuple[Finding, ...]:
+    """Measured on images of ``study`` and no finding: they leave this PC too."""
+    known = instances_by_uid(study)
+    planes = [f.plane for i in known.values() for f in i.frames[:1] if f.plane is not None]
+    frames = {*(i.frame_of_reference_uid for i in known.values()), *(p.frame_of_reference_uid for p in planes)} - {""}
+    out = []
+    for mark in marks:
+        at = mark.placement
+        here = (
+            at is None or at.sop_instance_uid in known or (not at.sop_instance_uid and at.frame_of_reference_uid in frames)
+        )
+        if here and mark.measurements and not is_finding(mark):
+            out.append(mark)
+    return tuple(out)
+
+
 def own_masks(packet: PacketInput) -> tuple[WrittenObject, ...]:
     """The reader's voxels: one SEG for each set of images they were painted on."""
     by_set: dict[str, list[Finding]] = {}
@@ -122,6 +155,16 @@ def own_masks(packet: PacketInput) -> tuple[WrittenObject, ...]:
         masks = [SegmentMask(f.finding_id, unpack(f.mask), f.mask.geometry) for f in findings if f.mask is not None]
         header = packet.header("own_seg", 10 + n, display_set_id)
         out.append(_written("own_seg", SEG, header, own_masks_seg(packet.study, findings, masks, header)))
+    return tuple(out)
+
+
+def look_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
+    """How the images were looked at, with the marks on them: one presentation state for each set."""
+    out = []
+    for n, (name, state) in enumerate(packet.looks):
+        header = replace(packet.header("presentation", 20, name), instance_number=n + 1)
+        content = presentation_object(packet.study, state, header)
+        out.append(_written("presentation", class_of(state.kind), header, content))
     return tuple(out)
 
 
@@ -138,7 +181,9 @@ def verdict_object(packet: PacketInput, ai: Sequence[WrittenObject]) -> WrittenO
     ran = bool(packet.results)
     own = [OwnFinding(f, ai_missed=ran and f.finding_id not in packet.agreed_own) for f in packet.own]
     header = packet.header("verdict_sr", 2)
-    content = verdict_sr(packet.study, packet.person, header, answers=answers, own=own, opinion=packet.opinion)
+    content = verdict_sr(
+        packet.study, packet.person, header, answers=answers, own=own, measured=packet.measured, opinion=packet.opinion
+    )
     return _written("verdict_sr", SR, header, content)
 
 
@@ -147,11 +192,12 @@ def report_objects(packet: PacketInput, pdf: bytes) -> tuple[WrittenObject, ...]
     header = packet.header("report_pdf", 1)
     content = encapsulate_pdf(packet.study, pdf, packet.report.title, header)
     out = [_written("report_pdf", ENCAPSULATED_PDF, header, content)]
-    pictures = [k.sop_instance_uid for k in packet.report.key_images if k.sop_instance_uid]
-    uids = list(dict.fromkeys([*pictures, *packet.stars]))
-    if uids:
+    chosen = [(k.sop_instance_uid, k.frame) for k in packet.report.key_images if k.sop_instance_uid]
+    frames: dict[str, list[int]] = {}
+    for uid, frame in (*chosen, *packet.stars):
+        frames.setdefault(uid, []).append(frame)
+    if frames:
         header = packet.header("key_objects", 3)
-        out.append(
-            _written("key_objects", KEY_OBJECTS, header, key_objects(packet.study, uids, header, person=packet.person))
-        )
+        content = key_objects(packet.study, tuple(frames), header, person=packet.person, frames=frames)
+        out.append(_written("key_objects", KEY_OBJECTS, header, content))
     return tuple(out)
