@@ -166,10 +166,14 @@ def burned_in_of(ds: Any) -> BurnedIn:
     said = str(ds.get("BurnedInAnnotation", "")).upper()
     if said in ("YES", "NO"):
         return BurnedIn(said.lower())
-    sop_class = str(ds.get("SOPClassUID", ""))
-    if any(sop_class == c or sop_class.startswith(c + ("" if c.endswith(".") else ".")) for c in _OFTEN_BURNED_IN):
-        return BurnedIn.LIKELY
-    return BurnedIn.NO
+    return BurnedIn.LIKELY if often_burned_in(str(ds.get("SOPClassUID", ""))) else BurnedIn.NO
+
+
+def often_burned_in(sop_class_uid: str) -> bool:
+    """Objects of a kind that often carries names in its pixels (screen saves, ultrasound)."""
+    return any(
+        sop_class_uid == c or sop_class_uid.startswith(c + ("" if c.endswith(".") else ".")) for c in _OFTEN_BURNED_IN
+    )
 
 
 class _Work:

@@ -15,9 +15,9 @@ from app.dicom.image_writer import SeriesHeader, StudyHeader, write_secondary_ca
 from app.domain.identity import new_uid
 from app.domain.problem import Problem, fail
 from app.domain.study import Patient, PersonName
+from app.session.nameless import may_hold_names, nameless
 from app.session.paint import painted, text_width
 from app.viewer.decorations import Style
-from app.viewer.pane_info import PaneInfo
 from app.viewer.words import say
 
 if TYPE_CHECKING:
@@ -25,28 +25,6 @@ if TYPE_CHECKING:
 
 LEAST = 512
 """A small pane is painted at least this wide: what is copied is looked at elsewhere."""
-_BURNED_IN = frozenset({"US", "XA", "RF", "SC", "OT", "ES", "XC", "IVUS"})
-"""Modalities whose pixels often carry names, whatever their header says."""
-
-
-def without_identity(info: PaneInfo, word: str) -> PaneInfo:
-    """Nothing that names the person, the study's day or the site; what the image needs to be read stays."""
-    return replace(
-        info, patient_name=word, patient_id="–", sex="", birth_date="", age="", study_datetime="",
-        study_description="", series_line="",
-    )  # fmt: skip
-
-
-def may_hold_names(room: ReadingRoom, pane_id: str) -> bool:
-    """Pixels that are not known to be free of burned-in names."""
-    pane = room.pane(pane_id)
-    chosen = room.display_set(pane)
-    ref = room.frame_ref(pane)
-    instance = room.instance(ref.sop_instance_uid) if ref is not None else None
-    said = instance.burned_in_annotation.upper() if instance is not None else ""
-    return said == "YES" or (said != "NO" and chosen is not None and chosen.modality in _BURNED_IN)
-
-
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -68,10 +46,10 @@ def frozen_picture(room: ReadingRoom, pane_id: str, size: tuple[int, int], ident
     request = room.picture_request(pane_id, (round(size[0] * scale), round(size[1] * scale)), scale, False)
     if before is not None:
         room.set_pane_size(pane_id, before)
-    info = request.info if identified else without_identity(request.info, say(room.texts, "viewer.deidentified"))
-    marks = request.marks if identified else tuple(replace(m, finding=replace(m.finding, comment="")) for m in request.marks)
+    if not identified:
+        request = nameless(request, say(room.texts, "viewer.deidentified"))
     style = Style(request.style.scale, text_width, True)
-    frozen = replace(request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, handles=(), finest=True)
+    frozen = replace(request, style=style, band=None, lens=None, probe=None, handles=(), finest=True)
 
     def make() -> Pixels:
         done = frozen()

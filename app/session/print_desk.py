@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from app.domain.problem import ProblemError, fail
 from app.session.clock import dicom_date, dicom_date_time
-from app.session.image_out import may_hold_names, without_identity
 from app.session.images import Images
 from app.session.key_images import Place, layer_of
+from app.session.nameless import instance_may_hold_names, may_hold_names, nameless
 from app.session.open_study import OpenStudy
 from app.session.paint import painted, text_width
 from app.session.panes import PaneState
@@ -173,18 +173,14 @@ class PrintDesk:
         scale = max(1.0, TEXT_MM * per_mm / _TEXT_PX)
         request = item.make(size, scale)
         room, exact = self._room, False
-        info = request.info if wish.identified else without_identity(request.info, say(room.texts, "viewer.deidentified"))
+        if not wish.identified:
+            request = nameless(request, say(room.texts, "viewer.deidentified"))
         # The picture fills its box to a rounded pixel; the millimetre is measured on the box.
         view = _in_true_size(request, size[0] / box.width) if wish.true_size else None
         if view is not None:
             request, exact = replace(request, view=view), True
-        marks = request.marks
-        if not wish.identified:
-            marks = tuple(replace(m, finding=replace(m.finding, comment="")) for m in marks)
         style = Style(scale, text_width, True)
-        request = replace(
-            request, info=info, marks=marks, style=style, band=None, lens=None, probe=None, handles=(), finest=True
-        )
+        request = replace(request, style=style, band=None, lens=None, probe=None, handles=(), finest=True)
         size_words = Words("print.not_to_scale")
         if exact:
             size_words = Words("print.true_size_cut" if _is_cut(request) else "print.true_size")
@@ -230,7 +226,7 @@ class PrintDesk:
             if instance is None:
                 return None
             make = partial(self._frame_request, Place(shown, chosen, ref, instance))
-            names = may_hold_names(room, pane.pane_id) or instance.burned_in_annotation.upper() == "YES"
+            names = instance_may_hold_names(instance, chosen.modality)
             return _Item(make, names, self._institution(pane), self._what(pane))
         return None
 
