@@ -9,10 +9,11 @@ from typing import Any
 
 from app.dicom.hanging_object import hanging_object, read_hanging_object
 from app.domain.problem import Problem, Severity, fail
+from app.session.arranged import arranged_pane
 from app.session.views import Notice, Words
 from app.store.library import Library
-from app.viewer.arrangement import ArrangedPane, habit_key, protocol_data
-from app.viewer.hanging_protocols import HangingProtocol, protocol_from, shipped_protocols
+from app.viewer.arrangement import RANK, habit_key, protocol_data
+from app.viewer.hanging_protocols import HangingProtocol, protocol_from, shipped_data, shipped_protocols
 from app.viewer.layouts import layout_cells
 
 KEY = "hanging.protocols"
@@ -53,6 +54,10 @@ class OwnHangings:
             except (ValueError, KeyError, TypeError):
                 continue
         return (*out, *shipped_protocols().protocols)
+
+    def data_of(self, name: str) -> dict[str, Any]:
+        """Of an own or a shipped protocol; empty for a name that none has."""
+        return next((d for d in self._all() if d.get("name") == name), None) or shipped_data(name)
 
     def _named(self, base: str) -> str:
         """Keeps the word of the protocol that it came from: regions and kinds of findings follow it."""
@@ -100,7 +105,7 @@ class OwnHangings:
         data = read_hanging_object(content)
         data["name"] = self._named(str(data.get("name", "imported")))
         data["title"] = str(data.get("title", ""))[:64] or data["name"]
-        data["rank"] = 20.0
+        data["rank"] = min(RANK, float(data.get("rank", RANK)))
         try:
             protocol_from(data)
         except (ValueError, KeyError, TypeError) as error:
@@ -131,15 +136,15 @@ class HangingVerbs:
 
     def _data(self) -> dict[str, Any] | None:
         room = self._room
-        panes = [
-            ArrangedPane(p.display_set_id, p.view, p.preset, p.link, p.over.display_set_id if p.over else "")
-            for p in room.panes()
-        ]
+        stage = room.stages[room.stage] if room.stages else None
+        number = stage.number if stage is not None else -1
+        hung = stage.panes if stage is not None and stage.layout == room.layout().name else ()
+        panes = [arranged_pane(p, hung[n] if n < len(hung) else None) for n, p in enumerate(room.panes())]
         current, priors = room.studies()
         try:
             return protocol_data(
                 "own", current.study, current.display_sets, [(p.study, p.display_sets) for p in priors],
-                room.layout().name, panes,
+                room.layout().name, panes, self._own.data_of(room.hanging.protocol), number,
             )  # fmt: skip
         except ValueError:
             return None

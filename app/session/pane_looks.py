@@ -30,6 +30,7 @@ from app.viewer.linking import (
     point_of,
 )
 from app.viewer.presets import WindowPreset, presets_for
+from app.viewer.triad import REFORMATS
 from app.viewer.view_state import Appearance, Plane, ViewState
 
 
@@ -92,15 +93,21 @@ class PaneLooks(PaneBoard):
         if (view.zoom, view.pan) != (before.view.zoom, before.view.pan):
             self._take(linked_camera(source, others))
 
-    def _set_appearance(self, pane_id: str, appearance: Appearance) -> None:
-        """A new window goes to the linked panes that had the same one: the reformats of one series look alike."""
+    def _set_appearance(self, pane_id: str, appearance: Appearance, preset: str = "") -> None:
+        """A new window goes to the linked panes that had the same one: the reformats of one series look alike. ``preset``:
+        the one that it is of, so that an arrangement can be kept with it.
+        """
         before = self._panes[pane_id]
-        self._panes[pane_id] = replace(before, appearance=appearance)
-        if not self.linked or appearance.window == before.appearance.window:
+        if appearance.window == before.appearance.window:
+            self._panes[pane_id] = replace(before, appearance=appearance, preset=preset or before.preset)
+            return
+        self._panes[pane_id] = replace(before, appearance=appearance, preset=preset)
+        if not self.linked:
             return
         for other in linked_window(self.content.linked(before), tuple(self.content.linked(p) for p in self._panes.values())):
             pane = self._panes[other]
-            self._panes[other] = replace(pane, appearance=replace(pane.appearance, window=appearance.window))
+            look = replace(pane.appearance, window=appearance.window)
+            self._panes[other] = replace(pane, appearance=look, preset=preset)
 
     def _linked(self, pane: PaneState) -> LinkedPane:
         return self.second.linked(pane, self.panes())
@@ -125,16 +132,6 @@ class PaneLooks(PaneBoard):
         """The other of the two images, in every pane that flickers."""
         self.second.flicker_on = not self.second.flicker_on
         self._announce(Changes(view=True))
-
-    def fuse(self, by: float) -> None:
-        """More or less of what lies over the active pane."""
-        pane = self._panes[self.active]
-        if pane.over is not None and pane.over.mode is OverMode.BLEND:
-            self._remember()
-            look = pane.over.appearance
-            look = replace(look, opacity=min(1.0, max(0.0, round(look.opacity + by, 2))))
-            self._panes[self.active] = replace(pane, over=replace(pane.over, appearance=look))
-            self._announce(Changes(view=True))
 
     def _point_on(self, source: LinkedPane) -> Point3 | None:
         """The common point moved onto the source's plane; the plane's middle where there is none yet."""
@@ -165,10 +162,10 @@ class PaneLooks(PaneBoard):
         self._set_view(self.active, replace(pane.view, **fields))  # type: ignore[arg-type]
         self._announce(Changes(view=True))
 
-    def set_window(self, window: VoiWindow | None) -> None:
+    def set_window(self, window: VoiWindow | None, preset: str = "") -> None:
         self._remember()
         pane = self._panes[self.active]
-        self._set_appearance(self.active, replace(pane.appearance, window=window))
+        self._set_appearance(self.active, replace(pane.appearance, window=window), preset)
         self._announce(Changes(view=True))
 
     def preset(self, name: str) -> None:
@@ -195,7 +192,8 @@ class PaneLooks(PaneBoard):
         if self.stages and self._layout == self.stages[self._stage].layout:
             n = int(self.active.split("-")[1])
             hung = self.stages[self._stage].panes[n] if n < len(self.stages[self._stage].panes) else None
-        base = hung.view if hung is not None and hung.display_set_id == pane.display_set_id else ViewState()
+        same = hung is not None and hung.display_set_id == pane.display_set_id
+        base = hung.view if hung is not None and same else ViewState()
         view = replace(
             base,
             display_set_id=pane.display_set_id,
@@ -206,6 +204,13 @@ class PaneLooks(PaneBoard):
         window = hung.window if hung is not None and hung.display_set_id == pane.display_set_id else None
         self._panes[self.active] = replace(pane, view=view, appearance=replace(pane.appearance, window=window))
         self._announce(Changes(view=True))
+            oblique_row=pane.view.oblique_row,
+            oblique_column=pane.view.oblique_column,
+        )
+        window = hung.window if hung is not None and same else None
+        look = replace(pane.appearance, window=window)
+        self._panes[self.active] = replace(
+            pane, view=view, appearance=look, preset=hung.preset if hung is not None and same else ""
 
     def toggle(self, name: str) -> None:
         """corner_texts, linked or crosshair."""

@@ -73,7 +73,8 @@ class ReadingRoom(PaneLooks):
         self.curved = CurvedDesk(images, owner.mark, announce, notice)
         self.content.curved = self.curved.layer
         self._tools = discover()
-        self._tool_name = DEFAULT_TOOL
+        self._tool_name = ""
+        """What the reader took into the hand; until then the stage says."""
         self.labels: Labels | None = None
         """What lies over a film besides marks and may be dragged (tooth numbers)."""
         self._gestures: dict[str, Tool] = {}
@@ -190,7 +191,9 @@ class ReadingRoom(PaneLooks):
 
     @property
     def tool_name(self) -> str:
-        return self._tool_name
+        """The reader's choice; before there is one what the stage that hangs asks for."""
+        asked = self.stages[self.stage].tool if self.stages else ""
+        return self._tool_name or (asked if asked in self._tools.by_name() else "") or DEFAULT_TOOL
 
     def tool_specs(self) -> tuple[ToolSpec, ...]:
         return self._tools.tools
@@ -251,7 +254,7 @@ class ReadingRoom(PaneLooks):
             return
         if self._label_takes(kind, event, context, tool):
             return
-        name = tool or ("scroll" if kind == "wheel" else self._tool_name)
+        name = tool or ("scroll" if kind == "wheel" else self.tool_name)
         name = rendered_panes.tool_of(self._panes[pane_id], name, kind)
         handler = self._tool_for(pane_id, name)
         if kind == "press":

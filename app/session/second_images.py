@@ -204,9 +204,14 @@ def _alike(a: DisplaySet, b: DisplaySet) -> bool:
     return a.modality == b.modality
 
 
-def hung_over(display_set_id: str) -> Over | None:
-    """What a hanging protocol lays over a pane: PET in its own preset."""
+def hung_over(
+    display_set_id: str, mode: OverMode = OverMode.BLEND, flicker: bool = False, look: tuple[str, float] = ("", 0.0)
+) -> Over | None:
+    """What a hanging protocol lays over a pane: PET in its own preset, in the colours that are asked for; or a change."""
     if not display_set_id:
         return None
     chosen = preset("pet")
-    return Over(display_set_id, appearance=Appearance(chosen.window if chosen else None, "hot_iron", 0.6))
+    lut, opacity = look if look[0] else ("hot_iron", 0.6)
+    return Over(display_set_id, appearance=Appearance(chosen.window if chosen else None, lut, opacity))
+    if mode is not OverMode.BLEND:
+        return Over(display_set_id, mode, Appearance(), flicker)

@@ -21,17 +21,20 @@ from app.viewer.hanging_rules import (
     slice_plane,
     study_attributes,
 )
+from app.viewer.layers import OverMode
 from app.viewer.layouts import Cell, grid_for, layout_cells
 from app.viewer.mount import SLOTS, Film, mounted
 from app.viewer.presets import preset
 from app.viewer.priors import JudgedPrior, aged, beside, matching, verdicts
 from app.viewer.series_kind import most_like
+from app.viewer.sides import letters_of, turned_to
 from app.viewer.upright import SECTIONS, upright
 from app.viewer.view_state import Plane, ViewState
 
 PriorStudy = tuple[Study, tuple[DisplaySet, ...]]
 MAX_GRID = 9
-_OPPOSITE = dict(zip("LRAPHF", "RLPAFH", strict=True))
+ABSOLUTE = frozenset({"CT"})
+"""Modalities whose windows mean the same in every study."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class HungPane:
     """Of a mount: nothing in the object says that it belongs here."""
     fit_exposed: bool = False
     """What zoom 1 fits is to become the exposed field, as soon as the picture is there."""
+    over_mode: OverMode = OverMode.BLEND
+    flicker: bool = False
+    over_look: tuple[str, float] = ("", 0.0)
+    """(colour table, opacity); "": its own."""
 
     @property
     def display_set_id(self) -> str:
@@ -70,6 +77,9 @@ class HungStage:
     layout: str
     panes: tuple[HungPane, ...]
     tool: str = ""
+    """In the reader's hand while the stage hangs, unless the reader took another."""
+    number: int = -1
+    """Of the protocol's stages the one that it is; -1: none of them (a grid, what found no place)."""
 
 
 @dataclass(frozen=True)
@@ -149,19 +159,37 @@ def extent_mm(candidate: Candidate) -> Point2 | None:
     return (i.pixel_format.columns * spacing[1], i.pixel_format.rows * spacing[0])
 
 
-def _mirrored(candidate: Candidate, wanted: str, axis: int = 0) -> bool:
-    """True when the picture's own right edge (axis 0) or lower edge (1) says the opposite of what is wanted."""
-    orientation = candidate.instance.patient_orientation if candidate.instance is not None else ()
-    if not wanted or len(orientation) <= axis or not orientation[axis]:
-        return False
-    return orientation[axis][0] == _OPPOSITE.get(wanted)
-
-
 def _start(spec: PaneSpec, candidate: Candidate) -> int:
     if not candidate.is_stack:
         return candidate.frame_index
     last = len(candidate.display_set.frames) - 1
     return {"first": 0, "middle": last // 2, "last": last}[spec.start]
+
+
+def stored_letters(found: Candidate) -> tuple[str, str]:
+    """Where the rows and the columns of a candidate's picture lead in the patient."""
+    said = found.instance.patient_orientation if found.instance is not None else ()
+    plane = slice_plane(found)
+    return letters_of(() if plane is not None and found.display_set.modality in SECTIONS else said, plane)
+
+
+def _stands(view: ViewState, spec: PaneSpec, found: Candidate) -> ViewState:
+    """Turned to the sides that the protocol wants; a section of which it wants none stands upright."""
+    shown = slice_plane(found)
+    if not (spec.right_is or spec.down_is) and shown is not None and found.display_set.modality in SECTIONS:
+        return upright(view, shown)
+    return turned_to(view, stored_letters(found), spec.right_is, spec.down_is)
+
+
+def _cut(view: ViewState, spec: PaneSpec) -> ViewState:
+    """A reformat or a rendering as the protocol wants it."""
+    degrees, mirrored, upside_down = spec.turn
+    view = replace(view, rotation_deg=degrees, flip_h=mirrored, flip_v=upside_down)
+    if spec.cut is not None:
+        view = replace(view, oblique_row=spec.cut[0], oblique_column=spec.cut[1])
+    if len(spec.crop) == 6:
+        view = replace(view, crop=spec.crop)
+    return replace(view, volume_preset=spec.solid) if spec.solid else view
 
 
 def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, over: Candidate | None = None) -> HungPane:
@@ -172,33 +200,34 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, o
         display_set_id=found.display_set.display_set_id,
         plane=plane,
         frame_index=_start(spec, found),
-        flip_h=_mirrored(found, spec.right_is),
-        flip_v=_mirrored(found, spec.down_is, 1),
         anchor=spec.anchor,
         slab_mm=spec.slab_mm if plane is not Plane.STACK else 0.0,
         slab_mode=spec.slab_mode,
         invert=spec.invert,
         zoom=spec.zoom,
     )
-    shown = slice_plane(found)
-    if plane is Plane.STACK and shown is not None and found.display_set.modality in SECTIONS and not spec.right_is:
-        view = upright(view, shown)
+    view = _stands(view, spec, found) if plane is Plane.STACK else _cut(view, spec)
     wanted = dict(spec.preset_by_set).get(name, spec.preset)
     chosen = preset(wanted) if wanted else None
+    own = VoiWindow(*spec.window) if spec.window is not None and found.display_set.modality in ABSOLUTE else None
+    laid = over is not None and found.is_stack and plane is not Plane.RENDERED
     return HungPane(
         cell,
         view,
         found.study.study_instance_uid,
         wanted,
-        chosen.window if chosen else None,
+        chosen.window if chosen else own,
         spec.label,
         spec.link,
         found.prior,
         plane is not Plane.STACK,
         name,
-        over.display_set.display_set_id if over is not None and plane is not Plane.STACK else "",
+        over.display_set.display_set_id if over is not None and laid else "",
         spec.ai,
         fit_exposed=spec.fit == "exposed",
+        over_mode=spec.over_mode,
+        flicker=spec.flicker,
+        over_look=spec.over_look,
     )
 
 
@@ -268,7 +297,7 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
         return (HungStage("all", layout, tuple(filled)),)
     by_name = {s.name: s for s in protocol.selectors}
     out: list[HungStage] = []
-    for stage in protocol.stages:
+    for number, stage in enumerate(protocol.stages):
         if (stage.needs_prior and not priors) or (stage.otherwise and out):
             continue
         cells = layout_cells(stage.layout)
@@ -283,11 +312,11 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
             name, candidate, over = _chosen(spec, by_name, current, older, hung)
             found.append(candidate)
             panes.append(_hang_pane(spec, cell, candidate, name, over))
-        if 2 * sum(c is not None for c in found) <= len(found):
+        if 2 * sum(c is not None for c in found) <= sum(bool(spec.sets) for spec in stage.panes):
             continue  # a stage that is half empty is no arrangement
         panes = _one_scale(panes, stage.panes, found)
         panes += [HungPane(cell, ViewState()) for cell in cells[len(panes) :]]
-        out.append(HungStage(stage.name, stage.layout, tuple(panes), stage.tool))
+        out.append(HungStage(stage.name, stage.layout, tuple(panes), stage.tool, number))
     return tuple(out)
 
 

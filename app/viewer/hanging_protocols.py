@@ -9,9 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from app.domain.geometry import Point3
 from app.domain.problem import Problem
 from app.domain.resources import resource_path
 from app.viewer.hanging_rules import Rule, rule_from
+from app.viewer.layers import OverMode
 from app.viewer.layouts import layout_cells
 from app.viewer.presets import preset
 from app.viewer.view_state import Plane, SlabMode
@@ -59,6 +61,22 @@ class PaneSpec:
     """"exposed": what zoom 1 fits is the exposed field of a film, without its even frame."""
     ai: bool = True
     """False: the second reader's marks stay off this pane after the reveal."""
+    over_mode: OverMode = OverMode.BLEND
+    """How ``over`` is shown: in colour, as a difference, or alone in its place."""
+    flicker: bool = False
+    """``over`` alone comes and goes."""
+    over_look: tuple[str, float] = ("", 0.0)
+    """(colour table, opacity) of ``over``; "": its own."""
+    window: tuple[float, float] | None = None
+    """(centre, width) of the reader's own, where no preset has these numbers; only for values with an absolute scale."""
+    turn: tuple[float, bool, bool] = (0.0, False, False)
+    """Of reformats, which have no stored way to stand: (degrees clockwise, mirrored, upside down)."""
+    cut: tuple[Point3, Point3] | None = None
+    """(to the right, down the pane): of an oblique plane and of a rendering; None: as these begin."""
+    solid: str = ""
+    """Look of a rendering."""
+    crop: tuple[float, ...] = ()
+    """Of a rendering: what is kept of its box."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +124,12 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
     if entry.get("start", "first") not in ("first", "middle", "last"):
         raise ValueError('"start" is first, middle or last')
     anchor = entry.get("anchor", [0.5, 0.5])
+    plane = Plane(entry.get("plane", "stack"))
+    if plane is Plane.CURVED:
+        raise ValueError("a curve is drawn on one patient, no protocol can ask for it")
     return PaneSpec(
         tuple(names),
-        Plane(entry.get("plane", "stack")),
+        plane,
         entry.get("preset", ""),
         entry.get("start", "first"),
         entry.get("link", ""),
@@ -125,7 +146,25 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
         float(entry.get("zoom", 1.0)),
         entry.get("fit", ""),
         bool(entry.get("ai", True)),
+        OverMode(entry.get("over_mode", "blend")),
+        bool(entry.get("flicker", False)),
+        (str(entry["over_look"][0]), float(entry["over_look"][1])) if "over_look" in entry else ("", 0.0),
+        (float(entry["window"][0]), float(entry["window"][1])) if "window" in entry else None,
+        _turn(entry.get("turn", (0.0, False, False))),
+        (_point(entry["cut"][0]), _point(entry["cut"][1])) if "cut" in entry else None,
+        str(entry.get("solid", "")),
+        tuple(float(v) for v in entry.get("crop", ())),
     )
+
+
+def _turn(values: Any) -> tuple[float, bool, bool]:
+    degrees, mirrored, upside_down = values
+    return (float(degrees), bool(mirrored), bool(upside_down))
+
+
+def _point(values: Any) -> Point3:
+    x, y, z = (float(v) for v in values)
+    return (x, y, z)
 
 
 def protocol_from(data: Mapping[str, Any]) -> HangingProtocol:
@@ -188,3 +227,10 @@ def load_protocols(folder: Path) -> FoundProtocols:
 @lru_cache(maxsize=1)
 def shipped_protocols() -> FoundProtocols:
     return load_protocols(resource_path("hanging_protocols"))
+
+
+def shipped_data(name: str) -> dict[str, Any]:
+    """The data of a shipped protocol as its file holds them; empty for a name that none has."""
+    if all(p.name != name for p in shipped_protocols().protocols):
+        return {}
+    return tomllib.loads(resource_path("hanging_protocols", f"{name}.toml").read_text(encoding="utf-8"))
