@@ -32,6 +32,7 @@ from app.session.own_hangings import HangingVerbs
 from app.session.own_masks import OwnMasks
 from app.session.paint import role_rgb
 from app.session.panes import LayoutView
+from app.session.patient_view import patient_request
 from app.session.people import banner_line
 from app.session.picture import PictureRequest
 from app.session.print_desk import PrintDesk
@@ -234,6 +235,10 @@ class ReadingSession:
         self, pane_id: str, width_px: int, height_px: int, scale: float = 1.0, draft: bool = False
     ) -> PictureRequest:
         return self._room.picture_request(pane_id, (max(1, width_px), max(1, height_px)), scale, draft)
+
+    def patient_request(self, pane_id: str, width_px: int, height_px: int, scale: float = 1.0) -> PictureRequest:
+        """The same pane for the window that the patient sees."""
+        return patient_request(self._room, pane_id, (max(1, width_px), max(1, height_px)), scale)
 
     def tools(self) -> tuple[ToolView, ...]:
         active = self._room.tool_name

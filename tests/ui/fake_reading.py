@@ -139,6 +139,9 @@ class FakeReading:
     def put_in_pane(self, pane_id: str, display_set_id: str) -> None:
         self.asked.append(("put", pane_id, display_set_id))
 
+    def patient_request(self, pane_id: str, width: int, height: int, scale: float) -> object:
+        return self.picture_request(pane_id, width, height, scale, False)
+
     def picture_request(self, pane_id: str, width: int, height: int, scale: float, draft: bool) -> object:
         revealed = self.opinion is not None and self.heat["visible"]
 

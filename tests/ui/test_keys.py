@@ -97,7 +97,7 @@ def test_the_patient_sees_the_picture_and_no_names(open_window: Open) -> None:
     settle()
     shown = window._windows.patient
     assert isinstance(shown, PatientWindow)
-    assert shown._image is not None
+    assert settled(lambda: shown._image is not None)
     shown.resize(400, 300)
     assert not shown.grab().isNull()
     window.toggle_patient_window()

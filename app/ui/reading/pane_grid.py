@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
 GAP = 4
+_PATIENT = "patient"
+"""No pane's name: the picture of the window that is turned to the patient."""
 _HOVERING = frozenset(t.name for t in discover().tools if t.hovers)
 
 
 class PaneGrid(QWidget):
+    patient_picture = Signal(object)
+
     def __init__(self, workstation: Workstation, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._workstation = workstation
@@ -109,6 +113,14 @@ class PaneGrid(QWidget):
     def active_pane(self) -> Viewport | None:
         return next((p for p in self._panes.values() if p.active), None)
 
+    def ask_for_patient(self) -> None:
+        """The active pane's picture without what a second reader says; it comes by ``patient_picture``."""
+        reading, pane = self._workstation.reading, self.active_pane()
+        if reading is None or pane is None or all(box.pane_id != pane.pane_id for box in reading.layout().panes):
+            return
+        size, ratio = pane.device_size(), pane.devicePixelRatioF()
+        self._pool.request(_PATIENT, reading.patient_request(pane.pane_id, *size, ratio))
+
     def _make(self, pane_id: str) -> Viewport:
         pane = Viewport(pane_id, self)
         pane.wanted.connect(self._request)
@@ -128,6 +140,9 @@ class PaneGrid(QWidget):
         self._pool.request(pane_id, reading.picture_request(pane_id, width, height, pane.devicePixelRatioF(), draft))
 
     def _show(self, pane_id: str, picture: object) -> None:
+        if pane_id == _PATIENT:
+            self.patient_picture.emit(picture)
+            return
         pane = self._panes.get(pane_id)
         if pane is not None and not self.cine.holds(picture):
             pane.show_picture(picture)

@@ -1,7 +1,8 @@
 """The second window, turned to the patient: the active pane's picture alone, without other people's lists and without AI.
 
 It shows what the reader has in the active pane, enlarged, with the marks that are the reader's own and no corner texts but
-the side letters. Nothing can be changed in it.
+the side letters. The picture is its own: in the pane's, the maps of a second reader are part of the pixels. Nothing can be
+changed in it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class PatientWindow(QWidget):
     def __init__(self, panes: PaneGrid, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self._panes = panes
+        self._seen: object = None
+        """The pane's picture that the last one was asked for with."""
         self._picture: object = None
         self._image: QImage | None = None
         self.setWindowTitle("Ekinshi")
@@ -39,6 +42,7 @@ class PatientWindow(QWidget):
         self._beat = QTimer(self)
         self._beat.setInterval(BEAT_MS)
         self._beat.timeout.connect(self._follow)
+        panes.patient_picture.connect(self._show)
 
     def begin(self) -> None:
         """Follows the active pane from now on."""
@@ -47,12 +51,16 @@ class PatientWindow(QWidget):
 
     def _follow(self) -> None:
         pane = self._panes.active_pane()
-        picture = pane.picture if pane is not None else None
-        if picture is not self._picture:
-            self._picture = picture
-            pixels = getattr(picture, "pixels", None)
-            self._image = bgra_image(pixels) if pixels is not None else None
-            self.update()
+        seen = pane.picture if pane is not None else None
+        if seen is not self._seen:
+            self._seen = seen
+            self._panes.ask_for_patient()
+
+    def _show(self, picture: object) -> None:
+        self._picture = picture
+        pixels = getattr(picture, "pixels", None)
+        self._image = bgra_image(pixels) if pixels is not None else None
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -77,6 +85,7 @@ class PatientWindow(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._beat.stop()
+        self._panes.patient_picture.disconnect(self._show)
         self.gone.emit()
         self.deleteLater()
         super().closeEvent(event)
