@@ -221,3 +221,28 @@ def test_playing_on_decodes_every_packet_once(codec: str, container: str, monkey
     monkeypatch.setattr(OpenVideo, "_fresh", lambda self: starts.append(1) or fresh(self))
     assert [clips.number_of(opened_video.picture(n, 3)) for n in range(40)] == list(range(40))
     assert len(starts) <= 1, "a picture that comes late must not start the decoder again"
+
+
+@pytest.mark.parametrize("how", ["hole in the middle", "second half zeroed", "zeros in the middle"])
+@pytest.mark.parametrize(
+    ("codec", "container"), [("mpeg2video", "mpegts"), ("libx264", "h264"), ("libx264", "mp4"), ("libx265", "mpegts")]
+)
+def test_what_is_lost_in_the_middle_never_becomes_a_picture(tmp_path: Path, codec: str, container: str, how: str) -> None:
+    options = {"preset": "ultrafast", "x265-params": "log-level=none"} if codec == "libx265" else {"bf": "2"}
+    whole = clips.encoded(clips.numbered(24), codec, container, gop=6, options=options)
+    syntax = {"mpeg2video": clips.MPEG2, "libx264": clips.AVC, "libx265": clips.HEVC}[codec]
+    instance = opened(clips.wrapped(whole, tmp_path / "whole.dcm", syntax, 24))
+    pictures = [stored_frame(instance, n, SOURCE) for n in range(24)]
+    middle, lost = len(whole) // 2, len(whole) // 8
+    damaged = {
+        "hole in the middle": whole[:middle] + whole[middle + lost :],
+        "second half zeroed": whole[:middle] + bytes(len(whole) - middle),
+        "zeros in the middle": whole[:middle] + bytes(lost) + whole[middle + lost :],
+    }[how]
+    try:
+        instance = opened(clips.wrapped(damaged, tmp_path / "damaged.dcm", syntax, 24))
+    except (ProblemError, IndexError):
+        return
+    told = [_same_or_code(instance, n, picture) for n, picture in enumerate(pictures)]
+    assert set(told) <= {"same", "dicom.stream_cut", "dicom.stream_broken", "dicom.video_short"}, told
+    assert told.count("same") < 24

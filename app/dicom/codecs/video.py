@@ -62,6 +62,7 @@ class VideoDecoder:
         self._child = ExpendableProcess(serve, "video-decoder", _died)
         self._known: OrderedDict[str, VideoAbout] = OrderedDict()
         self._here: OrderedDict[str, Any] = OrderedDict()
+        self._sounds: dict[str, int] = {}
 
     def about(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]]) -> VideoAbout:
         """Opens the video where it is not yet open. ``pieces`` gives the stream's bytes, ``size`` in all."""
@@ -81,9 +82,7 @@ class VideoDecoder:
                     stated_rows=fmt.rows,
                     stated_columns=fmt.columns,
                 )
-            # A cut takes the last frames of the order of decoding: near the end the numbers of what is left are uncertain.
-            certain = about.frames - (about.reorder + 1 if about.frames < fmt.frames else 0)
-            if frame >= certain:
+            if frame >= (about.frames if about.frames >= fmt.frames else self._sound(key, size, pieces)):
                 raise fail("dicom.video_short", kept_safe="kept.original", frames=about.frames, stated=fmt.frames)
             samples = 3 if fmt.samples_per_pixel == 3 else 1
             head = {"op": "frame", "key": key, "frame": frame, "samples": samples}
@@ -95,6 +94,18 @@ class VideoDecoder:
         if "damaged" in answer:
             raise cut() if frame >= about.frames - about.reorder - 2 else broken(str(answer["damaged"]))
         return np.frombuffer(body, np.uint8).reshape(answer["shape"]).copy()
+
+    def _sound(self, key: str, size: int, pieces: Callable[[], Iterator[bytes]]) -> int:
+        """Frames that certainly have their number in a video which lost some: those behind the loss moved up."""
+        if key not in self._sounds:
+            head = {"op": "sound", "key": key}
+            answer, _ = self._asked(head, (), OPEN_TIMEOUT_S)
+            if "unknown" in answer:
+                self._known.pop(key, None)
+                self._opened(key, size, pieces)
+                answer, _ = self._asked(head, (), OPEN_TIMEOUT_S)
+            self._sounds[key] = int(answer.get("sound", 0))
+        return self._sounds[key]
 
     def close(self) -> None:
         with self._child.lock:
@@ -113,7 +124,7 @@ class VideoDecoder:
             raise broken(str(answer["damaged"]))
         found = self._known[key] = VideoAbout(**answer["about"])
         while len(self._known) > KEPT_VIDEOS:
-            self._known.popitem(last=False)
+            self._sounds.pop(self._known.popitem(last=False)[0], None)
         return found
 
     def _asked(self, head: dict[str, Any], body: Any, timeout_s: float) -> tuple[dict[str, Any], bytes]:
@@ -134,6 +145,7 @@ class VideoDecoder:
 
     def _forget(self) -> None:
         self._known.clear()
+        self._sounds.clear()
         self._here.clear()
 
 

@@ -35,6 +35,10 @@ _TAILS = (b"\x9b\x55\xd2\x6e" * 16, b"\x64\xaa\x2d\x91" * 16)
 """Bits of both kinds, without a start code."""
 
 
+_HOLE = bytes(64)
+"""Zeros that no coder writes inside a picture; between pictures they may be stuffing, so alone they prove nothing."""
+
+
 class Damaged(Exception):
     """The stream is no video, or is damaged before this frame; the text says where, without any content of it."""
 
@@ -58,6 +62,7 @@ class OpenVideo:
         shown = [p.pts for p in packets]
         self._keys = [n for n, p in enumerate(packets) if p.is_keyframe]
         self._packets = packets
+        self._doubt = self._first_doubt(shown, data.find(_HOLE))
         for n, packet in enumerate(packets):
             # The number comes back with the frame, whatever the decoder's delay.
             packet.pts = packet.dts = n
@@ -73,6 +78,39 @@ class OpenVideo:
     @property
     def frames(self) -> int:
         return len(self._order)
+
+    def _first_doubt(self, shown: list[int | None], hole: int) -> int:
+        """The packet, in the order of decoding, where the container sees a loss: a mark, a gap in time, a hole of zeros."""
+        doubts = [n for n, p in enumerate(self._packets) if p.is_corrupt]
+        if hole >= 0:
+            before = [n for n, p in enumerate(self._packets) if p.pos is not None and 0 <= p.pos <= hole]
+            doubts += before[-1:]
+        times = sorted(t for t in shown if t is not None)
+        steps = [b - a for a, b in zip(times, times[1:], strict=False)]
+        if len(times) == len(shown) and steps:
+            late = [a for a, step in zip(times, steps, strict=False) if step > 1.5 * sorted(steps)[len(steps) // 2]]
+            doubts += [n for n, t in enumerate(shown) if late and t is not None and t > late[0]][:1]
+        return min(doubts, default=len(self._packets))
+
+    def sound(self) -> int:
+        """How many frames from the first are surely those of their numbers where others are missing.
+
+        The order of showing departs from that of decoding: what is lost takes with it the numbers of some frames before.
+        """
+        doubt = self._doubt
+        decoder = self._fresh()
+        for n, packet in enumerate([*self._packets[:doubt], None]):
+            try:
+                found = decoder.decode(packet)
+            except av.FFmpegError:
+                doubt = min(doubt, n)
+                break
+            doubt = min([doubt, *(int(f.pts) for f in found if f.is_corrupt)])
+        departs = max(abs(packet - n) for n, packet in enumerate(self._order))
+        if doubt >= len(self._packets) - departs - 1:  # a cut end: it takes the last ones in the order of decoding
+            return max(0, self.frames - departs - 1)
+        after = [place for packet, place in self._place.items() if packet >= doubt]
+        return max(0, min(after, default=self.frames) - departs)
 
     def _order_of(self, shown: list[int | None]) -> list[int]:
         """Packet numbers in the order of showing: by the container's times, else by decoding everything once."""

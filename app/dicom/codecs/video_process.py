@@ -14,7 +14,7 @@ PIECE = 4 << 20
 
 
 def serve(pipe: Connection) -> None:
-    """Answers until the pipe closes. Requests: ``open`` (followed by ``size`` bytes in pieces) and ``frame``."""
+    """Answers until the pipe closes. Requests: ``open`` (followed by ``size`` bytes in pieces), ``sound``, ``frame``."""
     logging.disable(logging.CRITICAL)
     videos: OrderedDict[str, Any] = OrderedDict()
     while True:
@@ -32,7 +32,8 @@ def serve(pipe: Connection) -> None:
 
 
 def answered(videos: OrderedDict[str, Any], head: dict[str, Any], data: bytes | bytearray) -> tuple[dict[str, Any], bytes]:
-    """One request's answer: ``about`` of an opened video, ``shape`` with a frame's bytes, or ``damaged``/``unknown``."""
+    """One request's answer: ``about`` of an opened video, ``shape`` with a frame's bytes, a number of ``sound`` frames, or
+    ``damaged`` and ``unknown``."""
     from app.dicom.codecs.video_av import Damaged, OpenVideo
 
     key = str(head["key"])
@@ -45,6 +46,8 @@ def answered(videos: OrderedDict[str, Any], head: dict[str, Any], data: bytes | 
         if key not in videos:
             return {"unknown": True}, b""
         videos.move_to_end(key)
+        if head["op"] == "sound":
+            return {"sound": videos[key].sound()}, b""
         values = videos[key].picture(int(head["frame"]), int(head["samples"]))
     except Damaged as error:
         return {"damaged": str(error)}, b""
