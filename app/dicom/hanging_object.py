@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from app.dicom.hanging_regions import required_rules
 from app.domain.identity import new_uid
 from app.domain.problem import ProblemError, fail
 
@@ -20,6 +21,10 @@ SOP_CLASS = "1.2.840.10008.5.1.4.38.1"
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 PRIVATE_CREATOR = "EKINSHI HANGING"
 _GROUP = 0x0073
+RANK_OF_OTHERS = 6.0
+"""An object of another maker goes before our protocols where it names the same region, and not before one of a region that
+it does not name.
+"""
 LIMIT_BYTES = 4 << 20
 """A protocol is some kilobytes; what claims more is none."""
 
@@ -102,6 +107,8 @@ def _display_sets(data: Mapping[str, Any], cells_of: CellsOf) -> tuple[list[Any]
     for group, stage in enumerate(data.get("stage", []), start=1):
         for pane, (x, y, w, h) in zip(stage["pane"], cells_of(stage["layout"]), strict=False):
             names = pane["set"] if isinstance(pane["set"], list) else [pane["set"]]
+            if not names:
+                continue  # a place that stays empty
             # Screen coordinates of the standard start at the lower left corner: (left, top, right, bottom).
             position = [round(v, 6) for v in (x, 1.0 - y, x + w, 1.0 - y - h)]
             box = _item(ImageBoxNumber=1, DisplayEnvironmentSpatialPosition=position, ImageBoxLayoutType="STACK")
@@ -237,15 +244,24 @@ def _foreign(ds: Any) -> dict[str, Any]:
         if int(display.DisplaySetNumber) in linked:
             pane["link"] = linked[int(display.DisplaySetNumber)]
         stage["pane"].append(pane)
-    modalities = [str(d.Modality) for d in ds.get("HangingProtocolDefinitionSequence") or [] if d.get("Modality")]
+    definitions = list(ds.get("HangingProtocolDefinitionSequence") or [])
+    modalities = [str(d.Modality) for d in definitions if d.get("Modality")]
     match: list[dict[str, Any]] = [{"attribute": "PictureCount", "at_least": 1, "required": True}]
+    match += required_rules(definitions)
     if modalities:
         match.insert(0, {"attribute": "Modality", "one_of": modalities, "required": True, "weight": 2.0})
     for stage in stages.values():
         cells = stage.pop("cells")
         stage["layout"] = "cells:" + ";".join(",".join(f"{v:.6g}" for v in c) for c in cells)
     title = str(ds.get("HangingProtocolDescription", "") or ds.get("HangingProtocolName", ""))
-    return {"title": title, "name": "imported", "match": match, "set": sets, "stage": list(stages.values())}
+    return {
+        "title": title,
+        "name": "imported",
+        "rank": RANK_OF_OTHERS,
+        "match": match,
+        "set": sets,
+        "stage": list(stages.values()),
+    }
 
 
 def read_hanging_object(content: bytes) -> dict[str, Any]:

@@ -105,8 +105,8 @@ class OwnHangings:
         data = read_hanging_object(content)
         data["name"] = self._named(str(data.get("name", "imported")))
         data["title"] = str(data.get("title", ""))[:64] or data["name"]
-        data["rank"] = min(RANK, float(data.get("rank", RANK)))
         try:
+            data["rank"] = min(RANK, float(data.get("rank", RANK)))
             protocol_from(data)
         except (ValueError, KeyError, TypeError) as error:
             raise fail("hanging.object_unreadable", kind=type(error).__name__) from error
