@@ -57,17 +57,40 @@ class CurvedImage:
         return (float(v[0]), float(v[1]), float(v[2]))
 
 
-def spline_points(points: FloatArray, between: int = _FINE) -> FloatArray:
-    """(n, d) points on the spline through (m, d) drawn ones, ``between`` to each gap; the drawn ones where too few."""
+def _knots(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The different points, and their parameter: the root of the chord (centripetal), for no loops where they lie close."""
     given = np.asarray(points, dtype=np.float64)
     if len(given) > 1:
         given = given[np.concatenate([[True], np.linalg.norm(np.diff(given, axis=0), axis=1) > 1e-6])]
+    steps = np.sqrt(np.linalg.norm(np.diff(given, axis=0), axis=1))
+    return given, np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _through(given: FloatArray, t: FloatArray) -> CubicSpline:
+    return CubicSpline(t, given, bc_type="not-a-knot" if len(given) >= 4 else "natural")  # natural ends would be straight
+
+
+def spline_points(points: FloatArray, between: int = _FINE) -> FloatArray:
+    """(n, d) points on the spline through (m, d) drawn ones, ``between`` to each gap; the drawn ones where too few."""
+    given, t = _knots(points)
     if len(given) < 3:
         return given
-    t = np.concatenate([[0.0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(given, axis=0), axis=1)))])
-    spline = CubicSpline(t, given, bc_type="not-a-knot" if len(given) >= 4 else "natural")
+    spline = _through(given, t)
     parts = [np.linspace(a, b, between, endpoint=False) for a, b in zip(t, t[1:], strict=False)]
     return np.asarray(spline(np.concatenate([*parts, t[-1:]])), dtype=np.float64)
+
+
+def spline_length(points: FloatArray) -> float:
+    """Of the spline that ``spline_points`` draws, in units of the (m, d) points: its speed integrated between them."""
+    given, t = _knots(points)
+    if len(given) < 3:
+        return float(np.linalg.norm(np.diff(given, axis=0), axis=1).sum())
+    speed = _through(given, t).derivative()
+    nodes, weights = np.polynomial.legendre.leggauss(8)
+    ends = np.unique(np.concatenate([np.linspace(a, b, 17) for a, b in zip(t, t[1:], strict=False)]))
+    half = np.diff(ends)[:, None] / 2.0
+    at = ends[:-1, None] + half * (nodes[None, :] + 1.0)
+    return float((np.linalg.norm(speed(at), axis=-1) * weights * half).sum())
 
 
 def arc_length_curve(points_mm: Sequence[Point3], step_mm: float) -> Curve:
@@ -75,15 +98,10 @@ def arc_length_curve(points_mm: Sequence[Point3], step_mm: float) -> Curve:
     given = np.asarray(points_mm, dtype=np.float64).reshape(-1, 3)
     if step_mm <= 0:
         raise ValueError('"step_mm" must be above zero')
-    keep = (
-        np.concatenate([[True], np.linalg.norm(np.diff(given, axis=0), axis=1) > 1e-6]) if len(given) else np.array([], bool)
-    )
-    given = given[keep]
+    given, t = _knots(given)
     if len(given) < 2:
         raise ValueError("a curve needs at least two different points")
-    # Parameter by the square root of the chord (centripetal): no loops where points lie close together.
-    t = np.concatenate([[0.0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(given, axis=0), axis=1)))])
-    spline = CubicSpline(t, given, bc_type="not-a-knot" if len(given) >= 4 else "natural")  # natural ends would be straight
+    spline = _through(given, t)
     fine_t = np.unique(
         np.concatenate([np.linspace(a, b, _FINE, endpoint=False) for a, b in zip(t, t[1:], strict=False)] + [t[-1:]])
     )

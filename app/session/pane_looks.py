@@ -19,7 +19,7 @@ from app.session.panes import PaneState
 from app.session.saved_objects import SavedObjects
 from app.session.views import Changes, Notice
 from app.viewer.hanging_protocols import HangingProtocol
-from app.viewer.layers import ImageLayer, OverMode
+from app.viewer.layers import ImageLayer
 from app.viewer.linking import (
     LinkedPane,
     frame_of_reference,
@@ -61,6 +61,7 @@ class PaneLooks(PaneBoard):
         """Shows the active pane's frames less their mask, or as they were taken."""
         chosen = self.display_set(self._panes[self.active])
         if chosen is not None and self.content.angio.can_subtract(chosen):
+            self._remember()
             self.content.angio.toggle(chosen)
             self._announce(Changes(view=True, layout=True))
 
@@ -171,7 +172,7 @@ class PaneLooks(PaneBoard):
     def preset(self, name: str) -> None:
         found = next((p for p in self.presets() if p.name == name), None)
         if found is not None:
-            self.set_window(found.window)
+            self.set_window(found.window, found.name)
 
     def presets(self) -> tuple[WindowPreset, ...]:
         layer = self.image_layer(self._panes[self.active]) if self.active in self._panes else None
@@ -200,10 +201,6 @@ class PaneLooks(PaneBoard):
             plane=pane.view.plane,
             frame_index=pane.view.frame_index,
             point_mm=pane.view.point_mm,
-        )
-        window = hung.window if hung is not None and hung.display_set_id == pane.display_set_id else None
-        self._panes[self.active] = replace(pane, view=view, appearance=replace(pane.appearance, window=window))
-        self._announce(Changes(view=True))
             oblique_row=pane.view.oblique_row,
             oblique_column=pane.view.oblique_column,
         )
@@ -211,9 +208,12 @@ class PaneLooks(PaneBoard):
         look = replace(pane.appearance, window=window)
         self._panes[self.active] = replace(
             pane, view=view, appearance=look, preset=hung.preset if hung is not None and same else ""
+        )
+        self._announce(Changes(view=True))
 
     def toggle(self, name: str) -> None:
         """corner_texts, linked or crosshair."""
+        self._remember()
         setattr(self, name, not getattr(self, name))
         self._announce(Changes(view=True, layout=True))
 

@@ -66,6 +66,7 @@ class PictureRequest:
     cache: SampleCache
     marks: tuple[ShownMark, ...] = ()
     probe: tuple[Point2, tuple[Measurement, ...]] | None = None
+    probe_doubted: bool = False
     cross_references: tuple[PlaneGeometry, ...] = ()
     point_mm: Point3 | None = None
     band: tuple[Point2, Point2] | None = None
@@ -118,7 +119,8 @@ class PictureRequest:
         for mark in self.marks:
             shown.extend(finding_primitives(mark.finding, base, resolved, self.texts, mark.look, self.style))
         if self.probe is not None:
-            shown.extend(probe_primitives(self.probe[0], self.probe[1], self.texts, resolved, self.style))
+            at, told = self.probe
+            shown.extend(probe_primitives(at, told, self.texts, resolved, self.style, self.probe_doubted))
         shown.extend(gesture_primitives(self.band, self.lens, self.starred, self.size, self.style))
         heat = next(
             (h for h in self.layers if isinstance(h, HeatmapLayer) and h.legend and h.appearance.visible),

@@ -157,6 +157,7 @@ class ReadingRoom(PaneLooks):
             cache=cache,
             marks=self._marks_on(pane, overlay),
             probe=probe,
+            probe_doubted=self.extras.probe_doubted,
             point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
             lens=self.extras.lens_in(pane_id),
@@ -306,6 +307,12 @@ class ReadingRoom(PaneLooks):
                 looked = True
         if looked or changed_marks:
             self._announce(Changes(view=looked, findings=changed_marks))
+
+    def doubt_probe(self, doubted: bool) -> None:
+        """Whether the value under the pointer is another one when computed again."""
+        if doubted != self.extras.probe_doubted:
+            self.extras.probe_doubted = doubted
+            self._announce(Changes(view=True))
 
     @staticmethod
     def _marks_on(pane: PaneState, overlay: Overlay) -> tuple[ShownMark, ...]:

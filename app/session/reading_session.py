@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,7 @@ class ReadingSession:
         room.extras.drawn = rechecks.check
         desk.before_marks = lambda: self.undoing.note("marks")
         desk.before_verdicts = lambda: self.undoing.note("verdicts")
+        room.extras.probed = partial(rechecks.probe, doubt=room.doubt_probe)
         self.on_layout: Callable[[], None] = lambda: None
         """Called when the panes are about to change: the layout is kept for a restart."""
         room.on_remember = lambda: self.undoing.note("panes")

@@ -11,7 +11,18 @@ from app.domain.problem import fail
 from app.domain.study import DisplaySet
 from app.session.panes import PaneState
 from app.session.picture import Drawer
-from app.viewer.edits import AskText, BrushMask, Edit, GrowMask, OpenCurve, PutAnnotation, ShowBand, ShowLens
+from app.viewer.edits import (
+    AskText,
+    BrushMask,
+    Edit,
+    GrowMask,
+    HideProbe,
+    OpenCurve,
+    PutAnnotation,
+    ShowBand,
+    ShowLens,
+    ShowProbe,
+)
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ResolvedView
 from app.viewer.vocabulary import spoken
@@ -44,6 +55,9 @@ class RoomTools:
         self.given_up: Callable[[], None] = lambda: None
         """What a gesture showed of a growth is not wanted."""
         self.drawn: Callable[[Annotation, ToolContext], None] = lambda annotation, context: None
+        self.probed: Callable[[ShowProbe | None, ToolContext | None], None] = lambda shown, context: None
+        self.probe_doubted = False
+        """The value under the pointer is another one when computed again."""
 
     def draw_also(self, source: Callable[[PaneState], tuple[Drawer, ...]]) -> None:
         """One more that draws over panes."""
@@ -68,6 +82,10 @@ class RoomTools:
         else:
             if isinstance(edit, PutAnnotation) and not edit.provisional and context is not None:
                 self.drawn(edit.annotation, context)
+            elif isinstance(edit, ShowProbe):
+                self.probed(edit, context)
+            elif isinstance(edit, HideProbe):
+                self.probed(None, None)
             return False
         return True
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape
+from app.viewer.crossed_axes import with_moved_end
 from app.viewer.edits import Edits, PutAnnotation, SelectAnnotation
 from app.viewer.placement import annotation_of, points_on
 from app.viewer.tool_api import PointerEvent, ToolContext
+from app.viewer.view_state import ImageGeometry
 
 HANDLE_PANE_PX = 9.0
 BODY_PANE_PX = 6.0
@@ -68,12 +70,35 @@ def hit(at: Point2, context: ToolContext) -> Hit | None:
     return best[1] if best else None
 
 
-def _moved_points(shape: MarkShape, points: tuple[Point2, ...], handle: int | None, by: Point2) -> list[Point2]:
-    del shape
+def _moved_points(
+    shape: MarkShape, points: tuple[Point2, ...], handle: int | None, by: Point2, geometry: ImageGeometry
+) -> list[Point2]:
+    if shape is MarkShape.BIDIRECTIONAL and handle is not None:
+        return _within(points, handle, by, geometry)
     return [
         (p[0] + by[0], p[1] + by[1]) if handle is None or handle == n else p
         for n, p in enumerate(points)
     ]  # fmt: skip
+
+
+def _within(points: tuple[Point2, ...], handle: int, by: Point2, geometry: ImageGeometry) -> list[Point2]:
+    """Crossed axes with one end moved as far as all four ends stay on the image."""
+
+    def at(share: float) -> list[Point2]:
+        to = (points[handle][0] + share * by[0], points[handle][1] + share * by[1])
+        return with_moved_end(points, handle, to, geometry)
+
+    def fits(found: list[Point2]) -> bool:
+        return all(-1e-9 <= x <= geometry.columns + 1e-9 and -1e-9 <= y <= geometry.rows + 1e-9 for x, y in found)
+
+    whole = at(1.0)
+    if fits(whole):
+        return whole
+    low, high = 0.0, 1.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(at(middle)) else (low, middle)
+    return at(low) if low > 0 else list(points)
 
 
 class EditGesture:
@@ -97,7 +122,7 @@ class EditGesture:
             min(max(by[0], -min(p[0] for p in moving)), limits[0] - max(p[0] for p in moving)),
             min(max(by[1], -min(p[1] for p in moving)), limits[1] - max(p[1] for p in moving)),
         )
-        points = _moved_points(self.annotation.shape, self._points, self._handle, by)
+        points = _moved_points(self.annotation.shape, self._points, self._handle, by, g)
         return annotation_of(self.annotation.annotation_id, self.annotation.shape, points, context, self.annotation.text)
 
     def drag(self, event: PointerEvent, context: ToolContext) -> Edits:

@@ -298,11 +298,19 @@ def finding_primitives(
 
 
 def probe_primitives(
-    pane: Point2, measurements: Sequence[Measurement], texts: Texts, resolved: ResolvedView, style: Style | None = None
+    pane: Point2,
+    measurements: Sequence[Measurement],
+    texts: Texts,
+    resolved: ResolvedView,
+    style: Style | None = None,
+    doubted: bool = False,
 ) -> tuple[Primitive, ...]:
-    """The value under the pointer, beside it."""
+    """The value under the pointer, beside it; ``doubted``: another one was found when it was computed again."""
     style = style or Style()
-    return tuple(_label([pane], "", measurement_lines(texts, measurements), Role.TEXT, MarkLook(), resolved, style))
+    lines, role = measurement_lines(texts, measurements), Role.TEXT
+    if doubted:
+        lines, role = (*lines, say(texts, "viewer.measure.mismatch")), Role.WARNING
+    return tuple(_label([pane], "", lines, role, MarkLook(), resolved, style))
 
 
 def placement_on_pane(placement: Placement, layer: ImageLayer, resolved: ResolvedView) -> tuple[Point2, ...] | None:

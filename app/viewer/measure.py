@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point2
 from app.domain.measurement import MarkShape, Measurement, Quantity
-from app.imaging.curved import spline_points
+from app.imaging.curved import spline_length
 from app.viewer.regions import region_of, spans, value_in
 from app.viewer.view_state import ImageGeometry
 
@@ -63,9 +63,16 @@ def angle_deg(arm: Point2, vertex: Point2, other: Point2, geometry: ImageGeometr
 
 
 def cobb_deg(points: Sequence[Point2], geometry: ImageGeometry) -> Measurement:
-    """Between two end plates, each a line; both are read from the image's left to its right, so that 0 is parallel."""
+    """Between two end plates, each a line: 0 is parallel, and more than 90 is possible.
+
+    Both are read in one direction across the spine, whose axis is the line joining their middles: how the image lies and
+    from which end a plate was drawn say nothing. Plates with one middle have no axis: the smaller angle then.
+    """
     p, _, calibrated = _scaled(points, geometry)
-    u, v = (d if d[0] >= 0 else -d for d in (p[1] - p[0], p[3] - p[2]))
+    u, v = p[1] - p[0], p[3] - p[2]
+    axis = (p[2] + p[3] - p[0] - p[1]) / 2.0
+    across = np.array([-axis[1], axis[0]]) if float(axis @ axis) > 0 else u
+    u, v = (d if float(d @ across) >= 0 else -d for d in (u, v))
     angle = math.degrees(math.atan2(abs(float(u[0] * v[1] - u[1] * v[0])), float(u @ v)))
     return Measurement(Quantity.ANGLE, angle, "deg", calibrated)
 
@@ -98,9 +105,7 @@ def pair_of_lengths(points: Sequence[Point2], geometry: ImageGeometry) -> tuple[
 def curve_length(points: Sequence[Point2], geometry: ImageGeometry) -> Measurement:
     """Along the spline through the points, which is what the reformat follows."""
     p, unit, calibrated = _scaled(points, geometry)
-    along = spline_points(p)
-    value = float(np.linalg.norm(np.diff(along, axis=0), axis=1).sum())
-    return Measurement(Quantity.LENGTH, value, unit, calibrated)
+    return Measurement(Quantity.LENGTH, spline_length(p), unit, calibrated)
 
 
 _WORDLESS = frozenset(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement, Quantity
+from app.viewer.recheck_places import curve_value, pixel_value, region_at, spans_again, spline_length_again
 from app.viewer.view_state import ImageGeometry
 
 Vectors = Sequence[tuple[float, ...]]
@@ -40,11 +41,9 @@ def _true_points(placement: Placement, geometry: ImageGeometry | None) -> Vector
         return None
     x, y = geometry.column_spacing, geometry.row_spacing
     unit = 1.0 if geometry.calibrated else min(x, y)
-    for region in sorted(geometry.regions, key=lambda r: (r.low_priority, (r.x1 - r.x0) * (r.y1 - r.y0))):
-        if all(region.holds(p) for p in placement.points_px):
-            if region.mm_per_px is not None:
-                (x, y), unit = region.mm_per_px, 1.0
-            break
+    region = region_at(placement.points_px, geometry.regions)
+    if region is not None and region.mm_per_px is not None:
+        (x, y), unit = region.mm_per_px, 1.0
     return tuple((px * x / unit, py * y / unit) for px, py in placement.points_px)
 
 
@@ -76,6 +75,24 @@ def _triangles(points: Vectors) -> float:
         u, v = [*_minus(a, points[0]), 0.0][:3], [*_minus(b, points[0]), 0.0][:3]
         normals.append([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]])
     return _size([math.fsum(n[axis] for n in normals) for axis in range(3)]) / 2.0
+
+
+def _cobb(points: Vectors) -> float:
+    """Between two plates by how far each tilts against the line across the joined middles; either end of a plate will do."""
+    plates = [_minus(points[1], points[0]), _minus(points[3], points[2])]
+    axis = [(c + d - a - b) / 2 for a, b, c, d in zip(*points[:4], strict=True)]
+    along = _size(axis)
+    if along == 0:
+        angle = _between(*plates)
+        return min(angle, 180.0 - angle)
+    axis = [a / along for a in axis]
+    rests = [_minus(p, [_dot(p, axis) * a for a in axis]) for p in plates]
+    across = max(rests, key=_size)
+    if _size(across) == 0:
+        return 0.0  # both lie along the axis
+    tilts = [math.atan2(_dot(p, axis) * _size(across), _dot(p, across)) for p in plates]
+    tilts = [t - math.pi * round(t / math.pi) for t in tilts]
+    return abs(math.degrees(tilts[0] - tilts[1]))
 
 
 def _box_area(points: Vectors, placement: Placement, geometry: ImageGeometry | None) -> float | None:
@@ -131,7 +148,7 @@ def _spans(shape: MarkShape, points: Sequence[Point2], y: float) -> list[tuple[f
     return spans + list(zip(crossings[0::2], crossings[1::2], strict=True))
 
 
-def _scan(
+def scan(
     shape: MarkShape,
     points: Sequence[Point2],
     values: npt.NDArray[np.generic],
@@ -180,7 +197,19 @@ def again(
     out: dict[Quantity, float] = {}
     if points is None:
         return out
-    if shape is MarkShape.LENGTH:
+    px = grid_points or annotation.placement.points_px
+    own = annotation.placement.points_px
+    region = region_at(own, geometry.regions) if geometry is not None and own else None
+    if shape is MarkShape.POINT:
+        if region is not None and (found := curve_value(own[0], region)):
+            return found
+        if values is not None and values.ndim == 2 and px:
+            out = pixel_value(px[0], values, padding)
+    elif shape is MarkShape.LENGTH and region is not None and region.mm_per_px is None:
+        out = spans_again(own[0], own[1], region)
+    elif shape is MarkShape.CURVE:
+        out[Quantity.LENGTH] = spline_length_again(points)
+    elif shape is MarkShape.LENGTH:
         out[Quantity.LENGTH] = _size(_minus(points[1], points[0]))
     elif shape is MarkShape.BIDIRECTIONAL:
         axes = sorted((_size(_minus(points[1], points[0])), _size(_minus(points[3], points[2]))), reverse=True)
@@ -188,11 +217,7 @@ def again(
     elif shape is MarkShape.ANGLE:
         out[Quantity.ANGLE] = _between(_minus(points[0], points[1]), _minus(points[2], points[1]))
     elif shape is MarkShape.COBB:
-        angle = _between(_minus(points[1], points[0]), _minus(points[3], points[2]))
-        px = grid_points or annotation.placement.points_px
-        if px and (px[1][0] - px[0][0] < 0) != (px[3][0] - px[2][0] < 0):
-            angle = 180.0 - angle  # one plate was drawn from the right to the left
-        out[Quantity.ANGLE] = angle
+        out[Quantity.ANGLE] = _cobb(points)
     elif shape is MarkShape.CARDIOTHORACIC:
         thorax = _minus(points[3], points[2])
         heart = _minus(points[1], points[0])
@@ -211,20 +236,22 @@ def again(
             out[Quantity.AREA] = _triangles(points)
         elif (box := _box_area(points, annotation.placement, geometry)) is not None:
             out[Quantity.AREA] = box * (math.pi / 4 if shape is MarkShape.ELLIPSE else 1.0)
-        px = grid_points or annotation.placement.points_px
         if values is not None and values.ndim == 2 and px:
-            out |= _scan(shape, px, values, padding)
+            out |= scan(shape, px, values, padding)
     return out
 
 
-def _equal(a: float, b: float) -> bool:
-    return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE * 10)
-
-
-def mismatches(measurements: Sequence[Measurement], found: Mapping[Quantity, float]) -> tuple[Mismatch, ...]:
-    """Those that both paths know and that differ by more than rounding."""
+def mismatches(
+    measurements: Sequence[Measurement], found: Mapping[Quantity, float], absolute: float = ABSOLUTE * 10
+) -> tuple[Mismatch, ...]:
+    """Those that both paths know and that differ by more than rounding (``absolute``: what is rounding near zero)."""
     return tuple(
         Mismatch(m.quantity, m.value, found[m.quantity])
         for m in measurements
-        if m.quantity in found and not _equal(m.value, found[m.quantity])
+        if m.quantity in found and not math.isclose(m.value, found[m.quantity], rel_tol=RELATIVE, abs_tol=absolute)
     )
+
+
+def unknown(measurements: Sequence[Measurement], found: Mapping[Quantity, float]) -> tuple[Quantity, ...]:
+    """What stands beside a drawing and the second path says nothing of: nobody has checked it."""
+    return tuple(m.quantity for m in measurements if m.quantity not in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from app.dicom.scanner import scan
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement, Quantity
 from app.viewer.image_geometry import image_geometry
 from app.viewer.measure import measure
-from app.viewer.recheck import again, mismatches
+from app.viewer.recheck import again, mismatches, unknown
 from app.viewer.regions import region_of, regions_of
 from app.viewer.view_state import ImageGeometry
 from tests.dicom.builders import image, save
@@ -104,12 +105,28 @@ def test_areas_and_angles_use_the_region(geometry: ImageGeometry) -> None:
 
 
 @pytest.mark.parametrize(
-    "points", [((50, 50), (80, 90)), ((12, 12), (22, 20)), ((100, 150), (200, 150)), ((200, 20), (250, 60))]
+    ("shape", "points"),
+    [
+        (MarkShape.LENGTH, ((50, 50), (80, 90))),
+        (MarkShape.LENGTH, ((12, 12), (22, 20))),
+        (MarkShape.LENGTH, ((100, 150), (200, 150))),
+        (MarkShape.LENGTH, ((200, 20), (250, 60))),
+        (MarkShape.LENGTH, ((200, 120.5), (225, 160.5))),
+        (MarkShape.POINT, ((200, 120.5),)),
+        (MarkShape.RECTANGLE, ((50, 50), (60, 70))),
+        (MarkShape.CURVE, ((50, 50), (60, 70), (90, 80), (95, 60))),
+    ],
 )
-def test_the_second_path_agrees(geometry: ImageGeometry, points: tuple[tuple[float, float], ...]) -> None:
-    shown = measure(MarkShape.LENGTH, points, geometry)
-    drawn = Annotation("a", MarkShape.LENGTH, Placement("2.25.1", 0, points), shown)
-    assert mismatches(shown, again(drawn, geometry)) == ()
+def test_the_second_path_agrees(geometry: ImageGeometry, shape: MarkShape, points: tuple[tuple[float, float], ...]) -> None:
+    shown = measure(shape, points, geometry)
+    drawn = Annotation("a", shape, Placement("2.25.1", 0, points), shown)
+    found = again(drawn, geometry)
+    assert shown
+    assert unknown(shown, found) == (), "every quantity is known to both"
+    assert mismatches(shown, found) == ()
+    for n in range(len(shown)):
+        wrong = tuple(replace(m, value=m.value * 1.0001) if i == n else m for i, m in enumerate(shown))
+        assert [m.quantity for m in mismatches(wrong, found)] == [shown[n].quantity]
 
 
 def test_no_region_holds_what_lies_beside_them(geometry: ImageGeometry) -> None:

@@ -68,6 +68,37 @@ def test_every_stored_value_equals_the_formula(values: np.ndarray, window: VoiWi
     assert np.array_equal(to_grey(values.reshape(256, 256), window, invert).ravel(), expected)
 
 
+def _by_the_standard(x: np.ndarray, window: VoiWindow) -> np.ndarray:
+    """Output 0..255 in float64, transcribed from PS3.3 C.11.2.1.2.1, C.11.2.1.3.1 and C.11.2.1.3.2; no line of the product.
+
+    The sigmoid is written by the hyperbolic tangent: 1 / (1 + exp(-4 t)) = (1 + tanh(2 t)) / 2.
+    """
+    c, w, y_min, y_max = window.center, window.width, 0.0, 255.0
+    if window.function is VoiFunction.SIGMOID:
+        return y_min + (y_max - y_min) * (1.0 + np.tanh(2.0 * (x - c) / w)) / 2.0
+    y = np.empty(x.shape)
+    shift, span = (0.5, w - 1.0) if window.function is VoiFunction.LINEAR else (0.0, w)
+    below, above = x <= c - shift - span / 2.0, x > c - shift + span / 2.0
+    between = ~below & ~above
+    y[below], y[above] = y_min, y_max
+    if between.any():
+        y[between] = ((x[between] - (c - shift)) / span + 0.5) * (y_max - y_min) + y_min
+    return y
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("values", [EVERY_SIGNED, EVERY_UNSIGNED], ids=["int16", "uint16"])
+def test_every_stored_value_has_the_grey_level_of_the_standard(values: np.ndarray, window: VoiWindow) -> None:
+    y = _by_the_standard(values.astype(np.float64), window)
+    # Two roads in doubles may part at an exact half only: there either neighbour is right, everywhere else one is.
+    low, high = np.floor(y + 0.5 - 1e-9), np.floor(y + 0.5 + 1e-9)
+    assert np.count_nonzero(low != high) < 600
+    for invert in (False, True):
+        got = to_grey(values, window, invert).astype(np.int64)
+        shown = 255 - got if invert else got
+        assert np.array_equal(np.clip(shown, low, high), shown)
+
+
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("values", [EVERY_SIGNED, EVERY_UNSIGNED], ids=["int16", "uint16"])
 @pytest.mark.parametrize("invert", [False, True])

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from app.domain.geometry import Point2
 from app.domain.measurement import MarkShape
+from app.viewer.crossed_axes import across
 from app.viewer.tool_api import ToolContext, ToolSpec
-from app.viewer.tools.drawing import TwoStrokeTool, across, clamped
+from app.viewer.tools.drawing import TwoStrokeTool
 
 
 class BidirectionalTool(TwoStrokeTool):
@@ -17,7 +18,7 @@ class BidirectionalTool(TwoStrokeTool):
         self, first: tuple[Point2, Point2], pressed: Point2, at: Point2, context: ToolContext
     ) -> Sequence[Point2]:
         c, d = across(first[0], first[1], pressed, at, context.resolved.geometry)
-        return (first[0], first[1], c, clamped(d, context))
+        return (first[0], first[1], c, d)
 
 
 TOOL = ToolSpec("bidirectional", "measure", "bidirectional", BidirectionalTool, order=60, draws=True)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import numpy as np
-
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape
 from app.viewer.edits import Edits, PutAnnotation, RemoveAnnotation, SelectAnnotation
 from app.viewer.handles import EditGesture, grab
 from app.viewer.placement import annotation_of
 from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext
-from app.viewer.view_state import ImageGeometry
 
 MIN_DRAG_PANE_PX = 3.0
 """A shorter drag is a slip of the hand and leaves nothing."""
@@ -27,16 +24,6 @@ def clamped(point: Point2, context: ToolContext) -> Point2:
 
 def short_drag(a: PointerEvent, b: PointerEvent) -> bool:
     return abs(a.x - b.x) + abs(a.y - b.y) < MIN_DRAG_PANE_PX
-
-
-def across(long_a: Point2, long_b: Point2, through: Point2, to: Point2, geometry: ImageGeometry) -> tuple[Point2, Point2]:
-    """A line from ``through`` at right angles to the long axis (in true proportions), as far as ``to`` reaches."""
-    steps = np.array([geometry.column_spacing, geometry.row_spacing])
-    axis = (np.asarray(long_b) - np.asarray(long_a)) * steps
-    normal = np.array([-axis[1], axis[0]]) / max(float(np.linalg.norm(axis)), 1e-12)
-    start = np.asarray(through) * steps
-    end = (start + normal * float((np.asarray(to) * steps - start) @ normal)) / steps
-    return through, (float(end[0]), float(end[1]))
 
 
 class TwoPointTool(QuietTool):
