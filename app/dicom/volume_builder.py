@@ -90,6 +90,18 @@ def build_volume(
     return Volume(voxels, geometry, unit, uids, interpolated, tuple(remarks))
 
 
+def refusal(study: Study, display_set: DisplaySet, source: ByteSource) -> Problem | None:
+    """Why no volume can be built, as far as the headers say it; None when they allow one. Reads no pixels."""
+    try:
+        slices = _slices(study, display_set)
+        check = check_stack([s.plane for s in slices])
+        if not check.duplicates:
+            _judged(slices, check, source)
+    except ProblemError as error:
+        return error.problem
+    return None
+
+
 def _slices(study: Study, display_set: DisplaySet) -> list[_Slice]:
     if display_set.kind is not DisplaySetKind.STACK:
         raise fail("volume.not_a_stack")

@@ -159,16 +159,26 @@ def curved_reformat(
     return CurvedImage(np.asarray(values, dtype=np.float32), curve, direction, first)
 
 
-def cross_section_axes(curve: Curve, column: int, down: Point3 = (0.0, 0.0, -1.0)) -> tuple[Point3, Point3, Point3]:
-    """(point, right, down) of the plane across the curve at a column: an OBLIQUE view shows it on the ordinary path."""
+def cross_section_at(curve: Curve, along_mm: float, down: Point3 = (0.0, 0.0, -1.0)) -> tuple[Point3, Point3, Point3]:
+    """(point, right, down) of the plane across the curve ``along_mm`` from its first point: an OBLIQUE view shows it.
+
+    Between the curve's own points by straight lines; beyond its ends the end. Raises ``ValueError`` where the curve runs
+    along ``down``.
+    """
     direction = np.asarray(down, dtype=np.float64)
     direction = direction / np.linalg.norm(direction)
-    right = _across(curve, direction)[column]
-    true_down = np.cross(curve.tangents[column], right)
+    at = min(max(along_mm / curve.step_mm, 0.0), len(curve.points_mm) - 1.0)
+    low = min(int(at), len(curve.points_mm) - 2)
+    part = at - low
+    point = curve.points_mm[low] * (1.0 - part) + curve.points_mm[low + 1] * part
+    tangent = curve.tangents[low] * (1.0 - part) + curve.tangents[low + 1] * part
+    tangent = tangent / np.linalg.norm(tangent)
+    right = _across(Curve(point[None], tangent[None], curve.step_mm), direction)[0]
+    true_down = np.cross(tangent, right)
     if float(true_down @ direction) < 0:
         true_down = -true_down
 
-    def point(v: FloatArray) -> Point3:
+    def as_point(v: FloatArray) -> Point3:
         return (float(v[0]), float(v[1]), float(v[2]))
 
-    return point(curve.points_mm[column]), point(right), point(true_down / np.linalg.norm(true_down))
+    return as_point(point), as_point(right), as_point(true_down / np.linalg.norm(true_down))

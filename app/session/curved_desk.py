@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.domain.finding import Finding
-from app.domain.geometry import Point3
+from app.domain.geometry import Point3, VolumeGeometry
 from app.domain.measurement import MarkShape
 from app.domain.pixels import FramePixels, VoiWindow
-from app.domain.problem import Problem
+from app.domain.problem import Problem, Severity
 from app.domain.volume import Volume
-from app.imaging.curved import CurvedImage, cross_section_axes, curved_reformat
+from app.imaging.curved import Curve, CurvedImage, arc_length_curve, cross_section_at, curved_reformat
+from app.session import cross_sections
+from app.session.cross_sections import HEIGHT_MM, Section, height_of
 from app.session.images import Images
 from app.session.panes import PaneState
 from app.session.picture import Drawer
 from app.session.views import Changes, Notice
 from app.viewer.decorations import Style
 from app.viewer.layers import ImageLayer
-from app.viewer.primitives import Line, Primitive, Role
+from app.viewer.primitives import Anchor, Line, Primitive, Role, Text
+from app.viewer.slice_sampler import mpr_geometry
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView, SlabMode, ViewState
 
-HEIGHT_MM = 70.0
-THICKNESS_MM = 8.0
 FINEST_MM = 0.2
 _MODES = {SlabMode.MEAN: "mean", SlabMode.MAXIMUM: "max", SlabMode.MINIMUM: "min"}
+ROW_ASPECT = 0.5
+"""Width to height of what a section of a row shows: the panes of a row are narrow."""
+TICK_MM = 7.0
+"""Half of a tick's length across the curve."""
+_CROWDED = 22.0
+"""Logical pixels between ticks below which only the ends of a row are numbered."""
+_LEANS = 0.5
+"""Planes that look along the curve's own plane less than this show no ticks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +46,18 @@ class _Curved:
     points: tuple[Point3, ...]
     thickness_mm: float
     mode: SlabMode
+    height_mm: float
     image: CurvedImage
     frame: FramePixels
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """A curve with the direction that its pictures run down."""
+
+    points: tuple[Point3, ...]
+    curve: Curve
+    down: Point3
 
 
 def _down(points: tuple[Point3, ...]) -> Point3:
@@ -50,19 +70,21 @@ def _down(points: tuple[Point3, ...]) -> Point3:
     return (float(normal[0]), float(normal[1]), float(normal[2]))
 
 
-def reformatted(volume: Volume, points: tuple[Point3, ...], thickness_mm: float, mode: SlabMode) -> _Curved:
+def reformatted(
+    volume: Volume, points: tuple[Point3, ...], thickness_mm: float, mode: SlabMode, height_mm: float = HEIGHT_MM
+) -> _Curved:
     """Pure; slow. Raises ``ValueError`` for a curve that is none."""
     step = max(FINEST_MM, min(volume.geometry.spacing_mm))
     ends = np.array([[-0.5, n - 0.5] for n in volume.geometry.shape])
     corners = volume.geometry.to_patient_many(np.array(np.meshgrid(*ends)).reshape(3, -1).T)
     down = _down(points)
     along = corners @ np.asarray(down)
-    height = min(HEIGHT_MM, float(along.max() - along.min()))
+    height = min(height_mm, float(along.max() - along.min()))
     image = curved_reformat(volume, points, height, step, down, thickness_mm, _MODES[mode])
     values = image.values
     outside = ~np.isfinite(values)
     values = np.where(outside, np.float32(volume.voxels.min()), values).astype(np.float32)
-    return _Curved(points, thickness_mm, mode, image, FramePixels(values, volume.unit, padding=outside))
+    return _Curved(points, thickness_mm, mode, height_mm, image, FramePixels(values, volume.unit, padding=outside))
 
 
 class CurvedDesk:
@@ -79,8 +101,8 @@ class CurvedDesk:
         self._mark = mark
         self._announce, self._notice = announce, notice
         self._made: dict[str, _Curved] = {}
+        self._courses: dict[str, _Course] = {}
         self._working: set[str] = set()
-        self._column: dict[str, int] = {}
         self.noted: Callable[[PaneState], tuple[str, ...]] = lambda pane: ()
         """Message ids for a pane's corner: where a curve comes from."""
 
@@ -97,9 +119,10 @@ class CurvedDesk:
         if len(points) < 3 or volume is None:
             return None
         made = self._made.get(pane.curve)
-        v = pane.view
-        if made is None or (made.points, made.thickness_mm, made.mode) != (points, v.slab_mm, v.slab_mode):
-            self._make(pane.curve, volume, points, v.slab_mm, v.slab_mode)
+        v, height = pane.view, height_of(pane)
+        wanted = (points, v.slab_mm, v.slab_mode, height)
+        if made is None or (made.points, made.thickness_mm, made.mode, made.height_mm) != wanted:
+            self._make(pane.curve, volume, points, v.slab_mm, v.slab_mode, height)
         if made is None:
             return None
         rows, columns = made.frame.values.shape
@@ -109,14 +132,16 @@ class CurvedDesk:
         look = replace(pane.appearance, window=window if volume.unit == "HU" else pane.appearance.window)
         return ImageLayer(look, frame=made.frame, geometry=flat)
 
-    def _make(self, curve_id: str, volume: Volume, points: tuple[Point3, ...], mm: float, mode: SlabMode) -> None:
+    def _make(
+        self, curve_id: str, volume: Volume, points: tuple[Point3, ...], mm: float, mode: SlabMode, height: float
+    ) -> None:
         if curve_id in self._working:
             return
         self._working.add(curve_id)
 
         def work() -> tuple[_Curved | None]:
             try:
-                return (reformatted(volume, points, mm, mode),)
+                return (reformatted(volume, points, mm, mode, height),)
             except ValueError:
                 return (None,)
 
@@ -130,40 +155,149 @@ class CurvedDesk:
 
         self._images.beside(work, came, slow=True)
 
-    def drawers(self, pane: PaneState) -> tuple[Drawer, ...]:
-        """Where the cross-section lies, as a line down a curved pane."""
-        at = self.column(pane.curve) if pane.view.plane is Plane.CURVED else None
-        if at is None:
-            return ()
-
-        def line(resolved: ResolvedView, style: Style) -> tuple[Primitive, ...]:
-            rows = resolved.geometry.rows
-            (x0, y0), (x1, y1) = resolved.px_to_pane(at + 0.5, 0.0), resolved.px_to_pane(at + 0.5, float(rows))
-            return (Line(x0, y0, x1, y1, Role.SECONDARY, style.scale, True, "cross_section"),)
-
-        return (line,)
-
     # -- cross-sections --------------------------------------------------------------------------------------------
 
-    def column(self, curve_id: str) -> int | None:
-        """Where the cross-section lies, as a column of the reformat."""
-        made = self._made.get(curve_id)
-        if made is None:
+    def _course(self, curve_id: str) -> _Course | None:
+        points = self.points_of(curve_id)
+        known = self._courses.get(curve_id)
+        if known is not None and known.points == points:
+            return known
+        if len(points) < 3:
             return None
-        last = len(made.image.curve.points_mm) - 1
-        return min(max(self._column.get(curve_id, last // 2), 0), last)
+        try:
+            made = _Course(points, arc_length_curve(points, FINEST_MM), _down(points))
+        except ValueError:
+            return None
+        self._courses[curve_id] = made
+        return made
 
-    def step(self, curve_id: str, steps: int) -> None:
-        """The cross-section a millimetre on along the curve for every step."""
-        made, at = self._made.get(curve_id), self.column(curve_id)
-        if made is not None and at is not None:
-            self._column[curve_id] = at + round(steps * max(1.0, 1.0 / made.image.curve.step_mm))
+    def length_mm(self, curve_id: str) -> float:
+        """Of the curve as it is drawn now; 0 for none."""
+        course = self._course(curve_id)
+        return course.curve.length_mm if course is not None else 0.0
 
-    def cross_section(self, curve_id: str, view: ViewState) -> ViewState:
-        """``view`` across the curve at the column; unchanged while there is no reformat."""
-        made, at = self._made.get(curve_id), self.column(curve_id)
-        if made is None or at is None:
-            return view
-        d = made.image.down
-        point, right, down = cross_section_axes(made.image.curve, at, (float(d[0]), float(d[1]), float(d[2])))
-        return replace(view, plane=Plane.OBLIQUE, point_mm=point, oblique_row=right, oblique_column=down)
+    def sections(self, panes: Sequence[PaneState], curve_id: str) -> tuple[Section, ...]:
+        return cross_sections.sections(panes, curve_id, self.length_mm(curve_id))
+
+    def along_mm(self, curve_id: str, at_px: float) -> float | None:
+        """How far along the curve a column (image px) of its reformat lies; None while there is none."""
+        made = self._made.get(curve_id)
+        return None if made is None else (at_px - 0.5) * made.image.curve.step_mm
+
+    def cross_section(self, pane: PaneState, geometry: VolumeGeometry | None) -> ViewState:
+        """The pane's view across its curve, all of a row at one scale; unchanged where there is no curve."""
+        course = self._course(pane.curve)
+        if course is None:
+            return pane.view
+        try:
+            along = cross_sections.along_of(pane, course.curve.length_mm)
+            point, right, down = cross_section_at(course.curve, along, course.down)
+        except ValueError:
+            return pane.view
+        view = replace(pane.view, plane=Plane.OBLIQUE, point_mm=point, oblique_row=right, oblique_column=down)
+        return view if geometry is None else replace(view, fit_box=self._box(pane, view, geometry, point))
+
+    @staticmethod
+    def _box(pane: PaneState, view: ViewState, geometry: VolumeGeometry, point: Point3) -> tuple[float, float, float, float]:
+        """What zoom 1 fits: the height that was asked for about the curve, not the whole volume."""
+        flat = mpr_geometry(geometry, view)
+        x, y, _ = flat.patient_to_px(point) or (flat.columns / 2, flat.rows / 2, 0.0)
+        height = height_of(pane)
+        width = height * (ROW_ASPECT if pane.section_every_mm > 0 else 1.0)
+        half_w, half_h = width / 2 / flat.column_spacing, height / 2 / flat.row_spacing
+        return (x - half_w, y - half_h, x + half_w, y + half_h)
+
+    def remarks(self, pane: PaneState) -> tuple[Problem, ...]:
+        """Where a section lies, and how high the reformat is."""
+        if not pane.curve:
+            return ()
+        if pane.view.plane is Plane.CURVED:
+            return (Problem("curve.height", {"height": round(height_of(pane))}, Severity.NOTE),)
+        (section, *_) = self.sections((pane,), pane.curve) or (None,)
+        if section is None:
+            return ()
+        if section.every_mm > 0:
+            told: dict[str, str | int | float] = {"number": section.number, "every": _short(section.every_mm)}
+            return (Problem("curve.section", told, Severity.NOTE),)
+        return (Problem("curve.section_at", {"along": round(section.along_mm, 1)}, Severity.NOTE),)
+
+    # -- what is drawn ---------------------------------------------------------------------------------------------
+
+    def drawers(self, pane: PaneState, panes: Sequence[PaneState], active: str) -> tuple[Drawer, ...]:
+        """Where the cross-sections lie: on the reformat along the curve, and on planes that look at it from above."""
+        if pane.view.plane is Plane.CURVED:
+            made, shown = self._made.get(pane.curve), self.sections(panes, pane.curve)
+            if made is None or not shown:
+                return ()
+            step = made.image.curve.step_mm
+            return (lambda resolved, style: _on_reformat(resolved, style, shown, step, active),)
+        if pane.curve or pane.view.plane is Plane.RENDERED:
+            return ()
+        curves = {p.curve for p in panes if p.curve and p.display_set_id == pane.display_set_id}
+        found = [(self._course(c), self.sections(panes, c)) for c in sorted(curves)]
+        return tuple(
+            lambda resolved, style, course=course, shown=shown: _from_above(resolved, style, course, shown)
+            for course, shown in found
+            if course is not None and shown
+        )
+
+
+def _short(mm: float) -> int | float:
+    return int(mm) if mm == int(mm) else mm
+
+
+def _numbered(shown: Sequence[Section], apart_px: float, style: Style) -> frozenset[str]:
+    """Panes whose ticks have room for their number: all, or the first and the last of the row."""
+    row = [s for s in shown if s.every_mm > 0]
+    named = row if apart_px >= _CROWDED * style.scale else [*row[:1], *row[-1:]]
+    return frozenset(s.pane_id for s in named)
+
+
+def _on_reformat(
+    resolved: ResolvedView, style: Style, shown: Sequence[Section], step_mm: float, active: str
+) -> tuple[Primitive, ...]:
+    out: list[Primitive] = []
+    rows, tick = float(resolved.geometry.rows), 10.0 * style.scale
+    scale = math.dist(resolved.px_to_pane(0.0, 0.0), resolved.px_to_pane(1.0, 0.0)) / step_mm
+    named = _numbered(shown, shown[0].every_mm * scale, style)
+    for section in shown:
+        x = section.along_mm / step_mm + 0.5
+        (x0, y0), (x1, y1) = resolved.px_to_pane(x, 0.0), resolved.px_to_pane(x, rows)
+        y0, y1 = max(y0, 0.0), min(y1, float(resolved.size[1]))
+        if section.every_mm <= 0 or section.pane_id == active:
+            out.append(Line(x0, y0, x1, y1, Role.SECONDARY, style.scale, True, "cross_section"))
+        if section.every_mm > 0:
+            out.append(Line(x0, y0, x0, y0 + tick, Role.TEXT, style.scale, key="section_tick"))
+            out.append(Line(x1, y1 - tick, x1, y1, Role.TEXT, style.scale, key="section_tick"))
+        if section.pane_id in named:
+            out.append(_number(section, (x1, y1 - tick - 2 * style.scale), Anchor.BOTTOM, style))
+    return tuple(out)
+
+
+def _from_above(resolved: ResolvedView, style: Style, course: _Course, shown: Sequence[Section]) -> tuple[Primitive, ...]:
+    plane = resolved.geometry.plane
+    if plane is None or abs(float(np.dot(plane.normal, course.down))) < _LEANS:
+        return ()
+    out: list[Primitive] = []
+    mm = resolved.mm_per_pane_px or 1.0
+    named = _numbered(shown, shown[0].every_mm / mm, style)
+    middle = np.mean(course.curve.points_mm, axis=0)
+    for section in shown:
+        point, right, _ = cross_section_at(course.curve, section.along_mm, course.down)
+        outwards = 1.0 if float((np.asarray(point) - middle) @ np.asarray(right)) >= 0 else -1.0
+        reach = TICK_MM + 8.0 * style.scale * mm
+        ends = [resolved.patient_to_pane(_moved(point, right, by * outwards)) for by in (-TICK_MM, TICK_MM, reach)]
+        a, b, beyond = (e or (0.0, 0.0, 0.0) for e in ends)
+        key = "section_tick" if section.every_mm > 0 else "cross_section"
+        out.append(Line(a[0], a[1], b[0], b[1], Role.TEXT, style.scale, key=key))
+        if section.pane_id in named:
+            out.append(_number(section, (beyond[0], beyond[1]), Anchor.CENTRE, style))
+    return tuple(out)
+
+
+def _moved(point: Point3, along: Point3, mm: float) -> Point3:
+    return (point[0] + mm * along[0], point[1] + mm * along[1], point[2] + mm * along[2])
+
+
+def _number(section: Section, at: tuple[float, float], anchor: Anchor, style: Style) -> Text:
+    return Text(at[0], at[1], str(section.number), anchor, Role.TEXT, style.font, True, True, key="section_number")

@@ -11,6 +11,7 @@ from typing import TypeVar
 from app.dicom.frame_decoder import release_videos
 from app.dicom.frame_pixels import frame_pixels
 from app.dicom.memory_budget import MemoryBudget, shared_budget
+from app.dicom.volume_builder import refusal
 from app.domain.pixels import FramePixels
 from app.domain.ports import ByteSource, MainLoop
 from app.domain.problem import Problem, ProblemError
@@ -107,6 +108,14 @@ class Images:
 
     def volume_problem(self, display_set_id: str) -> Problem | None:
         return self._volume_feed.problem(display_set_id)
+
+    def volume_refusal(self, display_set: DisplaySet) -> Problem | None:
+        """Why a set cannot be a volume, as far as its headers tell; what was found while one was built goes before."""
+        known = self._volume_feed.problem(display_set.display_set_id)
+        if known is not None or self._volume_feed.if_here(display_set.display_set_id) is not None:
+            return known
+        study = self._studies[display_set.study_instance_uid].study
+        return refusal(study, display_set, self._source)
 
     def volume_fraction(self, display_set_id: str) -> float:
         return self._volume_feed.fraction(display_set_id)

@@ -234,6 +234,15 @@ class PaneBoard:
     def _remember(self) -> None:
         self.on_remember()
 
+    def change_panes(self, panes: Sequence[PaneState]) -> None:
+        """Panes in the places that their names say, as a step that can be undone."""
+        self._remember()
+        self._put_panes(panes)
+
+    def take_panes(self, panes: Sequence[PaneState]) -> None:
+        """The same within a gesture, which was remembered when it began."""
+        self._panes.update({p.pane_id: p for p in panes})
+
     def _put_panes(self, panes: Sequence[PaneState]) -> None:
         self._panes.update({p.pane_id: p for p in panes})
         self._announce(Changes(view=True, layout=True))

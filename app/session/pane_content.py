@@ -22,6 +22,7 @@ from app.viewer.linking import LinkedPane, parallel, point_of
 from app.viewer.pane_info import PaneInfo, pane_info
 from app.viewer.presets import is_suv_preset
 from app.viewer.suv import window_from_suv
+from app.viewer.triad import plane_name
 from app.viewer.view_state import Appearance, Plane
 
 _AXES = {Plane.SAGITTAL: (0, "L"), Plane.CORONAL: (1, "P"), Plane.AXIAL: (2, "H")}
@@ -189,11 +190,12 @@ class PaneContent:
                 info = replace(info, remarks=(*info.remarks, *layer.volume.remarks))
             # A volume without a place in the patient has sections, but no axial one and no side.
             placed = layer is None or layer.volume is None or layer.volume.geometry.in_patient
-            axis = _AXES.get(pane.view.plane) if placed else None
+            shown = plane_name(pane.view)
+            axis = _AXES.get(shown) if placed else None
             point = pane.view.point_mm or point_mm
             info = replace(
                 info,
-                plane=f"viewer.plane.{pane.view.plane.value}" if placed else "viewer.plane.of_volume",
+                plane=f"viewer.plane.{shown.value}" if placed else "viewer.plane.of_volume",
                 position=None,
                 count=None,
                 thickness_mm=None,

@@ -154,6 +154,9 @@ class PaneLooks(PaneBoard):
         panes = tuple(self._linked(p) for p in self._panes.values())
         reference = next((r for p in panes if not self._panes[p.pane_id].prior and (r := frame_of_reference(p))), "")
         self._take(linked_point(source_pane, point_mm, reference, panes))
+        source = self._panes.get(source_pane)
+        if source is not None and source.view.plane in REFORMATS and not source.curve:
+            self._panes[source_pane] = replace(source, view=replace(source.view, point_mm=point_mm))
         self._announce(Changes(view=True))
 
     def change_view(self, **fields: object) -> None:

@@ -73,6 +73,12 @@ class PaneState:
     """The view is to fit the exposed field as soon as the picture is there."""
     true_size: bool = False
     """A millimetre of the patient was asked to be one of the screen; gone with the next zoom."""
+    section_mm: float | None = None
+    """Across a curve: how far along it from its first point; None: in its middle."""
+    section_every_mm: float = 0.0
+    """Across a curve: the distance to the next section of the row that it belongs to; 0: it stands alone."""
+    height_mm: float = 0.0
+    """Along or across a curve: how much of it is shown; 0: as much as usual."""
 
 
 def moved(place: PaneState, film: PaneState | None) -> PaneState:

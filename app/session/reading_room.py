@@ -12,14 +12,16 @@ from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem
 from app.session import rendered_panes
 from app.session.cine import Cine
-from app.session.curved_desk import THICKNESS_MM, CurvedDesk
+from app.session.cross_sections import opened, stepped
+from app.session.curved_desk import CurvedDesk
 from app.session.first_sight import at_first_sight
 from app.session.images import Images
 from app.session.moments import moved_to
 from app.session.open_study import OpenStudy
 from app.session.pane_looks import PaneLooks
-from app.session.panes import PaneState, boxes
+from app.session.panes import PaneState
 from app.session.picture import Drawer, PictureRequest, ShownMark
+from app.session.reformats import fellows
 from app.session.room_sides import Labels, MarkOwner, Overlay
 from app.session.room_tools import RoomTools
 from app.session.second_images import Beside
@@ -35,6 +37,7 @@ from app.viewer.edits import (
     SetAppearance,
     SetPoint,
     SetView,
+    SetViews,
     ShowProbe,
 )
 from app.viewer.hanging_protocols import HangingProtocol
@@ -44,7 +47,8 @@ from app.viewer.primitives import TextWidth, estimated_width
 from app.viewer.tool_api import Button, PointerEvent, Tool, ToolContext, ToolSpec
 from app.viewer.tools.registry import discover
 from app.viewer.tools.scroll import scrolled
-from app.viewer.view_state import Plane, Size, SlabMode, ViewState, one_to_one, resolve, true_size
+from app.viewer.triad import Fellow, triad_primitives
+from app.viewer.view_state import Plane, Size, ViewState, one_to_one, resolve, true_size
 from app.viewer.words import Texts
 
 DEFAULT_TOOL = "window"
@@ -88,7 +92,7 @@ class ReadingRoom(PaneLooks):
 
     def _view_ready(self, pane: PaneState, layer: ImageLayer) -> ViewState:
         if pane.curve and pane.view.plane is Plane.OBLIQUE:
-            return self.curved.cross_section(pane.curve, pane.view)
+            return self.curved.cross_section(pane, layer.volume.geometry if layer.volume is not None else None)
         self._panes[pane.pane_id] = at_first_sight(pane, layer, self.point_mm)
         return self._panes[pane.pane_id].view
 
@@ -99,6 +103,7 @@ class ReadingRoom(PaneLooks):
         info = self.content.info(pane, layer, self.point_mm)
         looks = self.saved.remarks(pane, layer) if self.saved is not None else ()
         info = replace(info, remarks=(*info.remarks, *self.second.remarks(pane), *looks, *self.moments.remark(pane)))
+        info = replace(info, remarks=(*info.remarks, *self.curved.remarks(pane)))
         noted = (*self.curved.noted(pane), *self.second.states(pane, layer))
         states = (*info.states, *noted, *(("viewer.registered_poorly",) if poorly else ()))
         return replace(
@@ -163,7 +168,8 @@ class ReadingRoom(PaneLooks):
             lens=self.extras.lens_in(pane_id),
             drawers=(
                 *drawers,
-                *self.curved.drawers(pane),
+                *self.curved.drawers(pane, self.panes(), self.active),
+                *self._plane_lines(pane, layer),
                 *self.extras.pane_drawers(pane),
                 *self.solid.drawers(pane, layer),
             ),
@@ -177,9 +183,23 @@ class ReadingRoom(PaneLooks):
             problem=problem,
         )
 
+    def _fellows(self, pane: PaneState) -> tuple[Fellow, ...]:
+        """Other reformats of a pane's volume, as far as panes are linked."""
+        return fellows(pane, self.panes()) if self.linked else ()
+
+    def _plane_lines(self, pane: PaneState, layer: ImageLayer | None) -> tuple[Drawer, ...]:
+        """The planes of the fellows, to be taken by the hand while the crosshair is in it."""
+        others, hands = self._fellows(pane), self._tool_name == "crosshair"
+        if not others or layer is None or layer.volume is None or not self.crosshair:
+            return ()
+        geometry, texts = layer.volume.geometry, self.texts
+        return (lambda resolved, style: triad_primitives(resolved, geometry, others, style, texts, hands),)
+
     def _cross_references(self, pane: PaneState) -> tuple[PlaneGeometry, ...]:
-        """The active pane's plane on the others."""
+        """The active pane's plane on the others; fellows have their lines already."""
         active = self._panes.get(self.active)
+        if any(f.pane_id == self.active for f in self._fellows(pane)):
+            return ()
         if active is None or active.pane_id == pane.pane_id or active.prior != pane.prior or not self.crosshair:
             return ()
         if rendered_panes.is_rendered(active) or rendered_panes.is_rendered(pane):
@@ -224,6 +244,7 @@ class ReadingRoom(PaneLooks):
             self._owner.annotations(),
             self._owner.selected_id(),
             self._beside(pane, layer),
+            fellows=self._fellows(pane),
         )
 
     def _beside(self, pane: PaneState, layer: ImageLayer) -> Beside:
@@ -244,9 +265,8 @@ class ReadingRoom(PaneLooks):
             self.activate(pane_id)
         if kind in ("press", "wheel"):
             self.cine.stop(pane_id)
-        if kind == "wheel" and self._panes[pane_id].curve and tool != "zoom":
-            self.curved.step(self._panes[pane_id].curve, -round(event.wheel) or -1)
-            self._announce(Changes(view=True))
+        if kind == "wheel" and self._panes[pane_id].curve and not tool:
+            self._step_sections(pane_id, -round(event.wheel) or -1)
             return
         if kind == "wheel" and event.alt and self.step_moment(-round(event.wheel) or -1, pane_id):
             return
@@ -305,6 +325,9 @@ class ReadingRoom(PaneLooks):
             elif isinstance(edit, SetPoint):
                 self.show_point(edit.point_mm, pane_id)
                 looked = True
+            elif isinstance(edit, SetViews):
+                self._take({i: v for i, v in edit.views.items() if i in self._panes})
+                looked = True
         if looked or changed_marks:
             self._announce(Changes(view=looked, findings=changed_marks))
 
@@ -330,25 +353,24 @@ class ReadingRoom(PaneLooks):
         if any(p.curve == curve_id for p in self._panes.values()):
             return
         self._remember()
-        places = boxes("1+2")
-        look = drawn.appearance
-        along = ViewState(drawn.display_set_id, Plane.CURVED, slab_mm=THICKNESS_MM, slab_mode=SlabMode.MEAN)
-        across = ViewState(drawn.display_set_id, Plane.OBLIQUE)
-        states = (
-            PaneState(places[0].pane_id, drawn.display_set_id, along, look, curve=curve_id),
-            replace(drawn, pane_id=places[1].pane_id),
-            PaneState(places[2].pane_id, drawn.display_set_id, across, look, curve=curve_id),
-        )
-        self._panes = {s.pane_id: s for s in states}
-        self._layout, self.active = "1+2", places[1].pane_id
-        self._caches.clear()
-        self._announce(Changes(layout=True, view=True))
+        in_row = self.hanging.protocol.split("_own")[0] == "cbct"
+        layout, states, active = opened(drawn, curve_id, self.curved.length_mm(curve_id), in_row)
+        self.put_back(layout, self.stage, active, states)
 
     def plain_overlay(self) -> Overlay:
         """Nothing over the image: for pictures that bring their own marks."""
         return Overlay()
 
+    def _step_sections(self, pane_id: str, steps: int) -> None:
+        """The cross-sections of a pane's curve so many steps on."""
+        curve = self._panes[pane_id].curve
+        self.take_panes(stepped(self.panes(), curve, steps, self.curved.length_mm(curve)))
+        self._announce(Changes(view=True))
+
     def scroll(self, steps: int) -> None:
+        if self._panes[self.active].curve:
+            self._step_sections(self.active, steps)
+            return
         context = self.context(self.active)
         if context is not None:
             self._set_view(self.active, scrolled(context.view, context, steps))

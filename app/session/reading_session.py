@@ -40,6 +40,7 @@ from app.session.print_desk import PrintDesk
 from app.session.quadrant_walk import QuadrantWalk
 from app.session.reading_room import ReadingRoom
 from app.session.recheck_desk import Rechecks
+from app.session.reformats import Reformats
 from app.session.report_desk import ReportDesk
 from app.session.room_tools import Asked
 from app.session.saved_desk import SavedDesk
@@ -127,6 +128,7 @@ class ReadingSession:
         """Films changing places; set by whoever opens the study."""
         self.quadrants = QuadrantWalk(room, announce)
         self.jaw = JawSuggestion(room, images, desk.put_annotation, announce, notice)
+        self.reformats = Reformats(room, images, notice)
         self.time_curves = TimeCurves(room, desk.mark, desk.selected_id)
         rechecks = Rechecks(images, desk.doubt)
         self._masks = OwnMasks(
@@ -280,8 +282,6 @@ class ReadingSession:
             "toggle_key_image": self._toggle_key_image,
             "link_by_hand": room.link_by_hand,
             "change_view": self._next_change,
-            "volume_view": lambda: self._say_if(room.volume_view()),
-            "crop_box": room.toggle_crop_box,
             "save_arrangement": lambda: self.hangings.save() if self.hangings is not None else None,
             "fuse_more": lambda: room.fuse(0.1),
             "fuse_less": lambda: room.fuse(-0.1),
@@ -311,6 +311,7 @@ class ReadingSession:
             "cancel_gesture": room.cancel_gesture,
             "next_stage": self.next_stage,
             "suggest_curve": self.jaw.suggest,
+            **self.reformats.verbs(),
             "next_quadrant": self.quadrants.next,
             "previous_quadrant": self.quadrants.previous,
             "previous_stage": self.previous_stage,

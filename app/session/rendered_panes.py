@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.session.saved_objects import SavedObjects
 
 TOOLS = frozenset({"turn", "zoom", "pan"})
-LOOKS = frozenset({"zoom", "pan", "window", "probe", "magnifier", "zoom_region", "scroll"})
+LOOKS = frozenset({"zoom", "pan", "window", "probe", "magnifier", "zoom_region", "scroll", "crosshair", "slab"})
 """What a picture laid flat along a curve allows: it has no place in the patient for a mark."""
 CROPS: Mapping[str, Crop] = {
     "whole": WHOLE,

@@ -22,6 +22,8 @@ from app.viewer.edits import (
     ShowBand,
     ShowLens,
     ShowProbe,
+    ShowSection,
+    StepSlab,
 )
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ResolvedView
@@ -49,6 +51,8 @@ class RoomTools:
         self.lens: tuple[str, Point2] | None = None
         self.asked: Asked | None = None
         self.curve_drawn: Callable[[str, str], None] = lambda pane_id, annotation_id: None
+        self.slab_stepped: Callable[[str, int], None] = lambda pane_id, steps: None
+        self.section_wanted: Callable[[str, float], None] = lambda pane_id, at_px: None
         self.painted: Paint = lambda edit, chosen, resolved: None
         self.pane_drawers: Callable[[PaneState], tuple[Drawer, ...]] = lambda pane: ()
         """What else lies over a pane (the quadrant walk's map)."""
@@ -74,6 +78,10 @@ class RoomTools:
             self.asked = Asked(pane_id, edit.annotation, edit.at, edit.suggestion)
         elif isinstance(edit, OpenCurve):
             self.curve_drawn(pane_id, edit.annotation_id)
+        elif isinstance(edit, StepSlab):
+            self.slab_stepped(pane_id, edit.steps)
+        elif isinstance(edit, ShowSection):
+            self.section_wanted(pane_id, edit.at_px)
         elif isinstance(edit, GrowMask) and edit.spreads <= 0:
             self.given_up()
         elif isinstance(edit, GrowMask | BrushMask):

@@ -44,6 +44,9 @@ class _Line(QWidget):
         self._waiting = waiting
         self.update()
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()  # the sheet behind takes presses for steps back
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._context:
             self.setFocus()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from app.domain.geometry import Point2, Point3
 from app.domain.measurement import Annotation, Measurement
@@ -115,8 +116,30 @@ class BrushMask:
     """The button was let go: measured and saved now."""
 
 
+@dataclass(frozen=True)
+class SetViews:
+    """Of other panes, by their ids: planes that were carried along."""
+
+    views: Mapping[str, ViewState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepSlab:
+    """So many steps thicker (or thinner, below zero)."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class ShowSection:
+    """The cross-section at this column (image px) of a picture laid flat along a curve."""
+
+    at_px: float
+
+
 Edit = (
     SetView | SetAppearance | PutAnnotation | RemoveAnnotation | SelectAnnotation | ShowProbe | HideProbe | SetPoint
     | ShowBand | ShowLens | AskText | GrowMask | BrushMask | OpenCurve
+    | SetViews | StepSlab | ShowSection
 )  # fmt: skip
 Edits = tuple[Edit, ...]

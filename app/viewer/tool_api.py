@@ -17,6 +17,7 @@ from app.domain.pixels import VoiWindow
 from app.viewer.edits import Edits
 from app.viewer.layers import ImageLayer
 from app.viewer.plane_values import plane_values, without
+from app.viewer.triad import Fellow
 from app.viewer.view_state import Appearance, ResolvedView, ViewState
 
 
@@ -60,6 +61,8 @@ class ToolContext:
     beside: Callable[[Point3 | None, Point2], Sequence[Measurement]] = lambda point_mm, px: ()
     """What else is known of a place (in the patient, on the image): the dose of a plan, the values of a map over it."""
     new_id: Callable[[], str] = new_uid
+    fellows: tuple[Fellow, ...] = ()
+    """Other reformats of the same volume that move and turn with this one."""
 
     @property
     def view(self) -> ViewState:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
 
 from app.demo import Demo
 from app.domain.geometry import Point3, VolumeGeometry
@@ -18,9 +19,13 @@ from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
 from app.samples.catalogue import write_samples
 from app.session.picture import PanePicture
+from app.session.reformats import fellows
+from app.ui.reading.mpr_menu import mpr_menu
 from app.ui.reading.viewport import Viewport
+from app.viewer.triad import cross_lines, handles, meeting_px
 from app.viewer.view_state import Plane
 from tests import phantoms
+from tests.flows.by_keys import Keyboard
 from tests.flows.conftest import OpenDesk
 
 # -- four views with their prior
@@ -207,26 +212,35 @@ def test_reformats_of_two_orientations_meet_at_the_landmarks(open_desk: OpenDesk
     reading.set_layout("2x2")
     sets = [c.display_set_id for c in reading.series_cards() if c.images > 2]
     assert len(sets) == 2
-    wanted = ((sets[0], Plane.AXIAL), (sets[0], Plane.SAGITTAL), (sets[1], Plane.CORONAL), (sets[1], Plane.AXIAL))
-    for n, (display_set, plane) in enumerate(wanted):
+    keys = Keyboard(demo)
+    wanted = (
+        (sets[0], Plane.AXIAL, "Alt+A"),
+        (sets[0], Plane.SAGITTAL, "Alt+S"),
+        (sets[1], Plane.CORONAL, "Alt+C"),
+        (sets[1], Plane.AXIAL, "Alt+A"),
+    )
+    for n, (display_set, plane, key) in enumerate(wanted):
         reading.put_in_pane(f"pane-{n}", display_set)
         reading.activate(f"pane-{n}")
-        room.change_view(plane=plane, point_mm=CENTRE)
+        keys.press(key)
+        assert room.pane(f"pane-{n}").view.plane is plane
     demo.settle()
     for n in range(4):
         reading.activate(f"pane-{n}")
         room.set_window(VoiWindow(-300.0, 900.0))
     demo.settle()
     for ball in BALLS:
-        # The crosshair is dropped on the ball in the first pane; every other pane, of either series, goes there.
+        # By keys to the ball's slice; the crosshair is dropped on it, every other pane, of either series, goes there.
         reading.activate("pane-0")
-        room.change_view(point_mm=ball)
+        keys.press("Home", *["Down"] * round(axial.to_index(ball)[0]))
         demo.settle()
         context = room.context("pane-0")
         assert context is not None
-        x, y, _ = context.resolved.patient_to_pane(ball)  # type: ignore[misc]
+        x, y, away = context.resolved.patient_to_pane(ball)  # type: ignore[misc]
+        assert abs(away) < HALF_SLICE_MM
         view = shown(demo)["pane-0"]
-        reading.set_tool("crosshair")
+        keys.press(";")
+        assert reading.active_tool == "crosshair"
         at = QPoint(round(x / view.devicePixelRatioF()), round(y / view.devicePixelRatioF()))
         QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
         demo.settle()
@@ -243,3 +257,94 @@ def test_reformats_of_two_orientations_meet_at_the_landmarks(open_desk: OpenDesk
             assert math.hypot(found[0] - px, found[1] - py) * mm < 0.8, pane_id
             # And back: the place on the screen is the place in the patient.
             assert math.dist(resolved.pane_to_patient(px, py), ball) < HALF_SLICE_MM
+
+
+def _dragged(view: Viewport, demo: Demo, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """With the left button, as a hand does it."""
+    ratio = view.devicePixelRatioF()
+    a, b = (QPoint(round(x / ratio), round(y / ratio)) for x, y in (start, end))
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, a)
+    for part in (0.25, 0.5, 0.75, 1.0):
+        QTest.mouseMove(view, a + (b - a) * part)
+        demo.pump(0.02)
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, b)
+    demo.settle()
+
+
+def _chosen(menu: QMenu, words: str) -> None:
+    """An entry of a menu or of one below it, as a click chooses it."""
+    below = [a for m in (menu, *(a.menu() for a in menu.actions() if a.menu() is not None)) for a in m.actions()]
+    next(a for a in below if a.text().split("\t")[0] == words and a.isEnabled()).trigger()
+
+
+def test_three_planes_by_key_are_turned_by_their_lines_and_made_slabs_from_the_menu(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    balls = [phantoms.Sphere(c, RADIUS, 200.0) for c in BALLS]
+    phantoms.write_ct(tmp_path / "dicom", phantoms.spheres_volume(balls, _turned()), key="three")
+    demo = open_desk(tmp_path / "home", None)
+    demo.window.import_paths([tmp_path / "dicom"])
+    demo.until(lambda: not demo.workstation.tasks(), 60, "import")
+    demo.pump(0.1)
+    demo.window.open_study(uid_for("phantom", "three", phantoms.ALIYA.patient_id))
+    demo.settle()
+    reading, keys = demo.workstation.reading, Keyboard(demo)
+    assert reading is not None
+    room, before = reading.room, reading.layout().name
+    keys.press("Alt+M")
+    demo.settle()
+    assert reading.layout().name == "1+2"
+    assert {p.view.plane for p in room.panes()} == {Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL}
+    reading.activate("pane-0")
+    room.set_window(VoiWindow(-300.0, 900.0))
+    demo.settle()
+
+    def pane_of(plane: Plane) -> str:
+        return next(p.pane_id for p in room.panes() if p.view.plane is plane)
+
+    def on_the_ball(ball: Point3) -> None:
+        for pane_id, view in shown(demo).items():
+            picture = view.picture
+            assert "interpolated" in told(view)["zoom"]
+            assert not picture.draft
+            px, py, away = picture.resolved.patient_to_pane(ball)
+            assert abs(away) < HALF_SLICE_MM, pane_id
+            mm = picture.resolved.mm_per_pane_px
+            found = _brightest(picture, (px, py), 1.5 * RADIUS / mm)
+            assert math.hypot(found[0] - px, found[1] - py) * mm < 0.8, pane_id
+
+    # The meeting point is taken to the ball on one plane, then on another: all three stand on it.
+    axial, coronal = pane_of(Plane.AXIAL), pane_of(Plane.CORONAL)
+    for name in (axial, coronal):
+        view = shown(demo)[name]
+        resolved = view.picture.resolved
+        geometry = room.image_layer(room.pane(name)).volume.geometry  # type: ignore[union-attr]
+        start = meeting_px(resolved, geometry, fellows(room.pane(name), room.panes()))
+        x, y, _ = resolved.patient_to_pane(BALLS[0])
+        assert start is not None
+        _dragged(view, demo, start, (x, y))
+    on_the_ball(BALLS[0])
+    # Its handle turns the two planes that stand upon the axial one; everything stays on the ball and at right angles.
+    view = shown(demo)[axial]
+    resolved = view.picture.resolved
+    context = room.context(axial)
+    assert context is not None
+    line = cross_lines(resolved, context.layer.volume.geometry, context.fellows)[0]  # type: ignore[union-attr]
+    start, centre = handles(line, resolved)[1], line.at
+    a = math.atan2(start[1] - centre[1], start[0] - centre[0]) + math.radians(25.0)
+    reach = math.dist(start, centre)
+    _dragged(view, demo, start, (centre[0] + reach * math.cos(a), centre[1] + reach * math.sin(a)))
+    assert [p.view.plane for p in room.panes()].count(Plane.OBLIQUE) == 2
+    assert reading.reformats.is_triad()
+    on_the_ball(BALLS[0])
+    # A slab from the menu, thicker by Shift and the wheel, named in the corner.
+    row = demo.window.screen_widget("reading").tools
+    assert row.mpr.isVisible()
+    _chosen(mpr_menu(row, reading), "Slab: highest values (MIP)")
+    _chosen(mpr_menu(row, reading), "5 mm")
+    demo.settle()
+    assert told(shown(demo)[axial])["slab"] == "MIP 5.0 mm"
+    keys.press("Alt+Up", "Ctrl+Z", "Ctrl+Z", "Ctrl+Z", "Ctrl+Z")
+    assert {p.view.plane for p in room.panes()} == {Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL}
+    keys.press("Alt+M")
+    assert reading.layout().name == before

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.geometry import VolumeGeometry
 from app.domain.volume import Volume
-from app.imaging.curved import arc_length_curve, cross_section_axes, curved_reformat
+from app.imaging.curved import arc_length_curve, cross_section_at, curved_reformat
 from tests import phantoms
 
 CENTRE = np.array([-120.0, 70.0, -1180.0])
@@ -58,7 +58,7 @@ def test_panoramic_distances_are_right_to_a_tenth_of_a_millimetre(thickness: flo
 def test_cross_sections_stand_across_the_arch() -> None:
     curve = arc_length_curve([_on_arch(a) for a in ANGLES], 0.25)
     column = len(curve.points_mm) // 2
-    point, right, down = cross_section_axes(curve, column)
+    point, right, down = cross_section_at(curve, column * curve.step_mm)
     assert np.linalg.norm(np.asarray(point) - np.asarray(_on_arch(0.0))) < 0.2
     assert abs(right[1]) == pytest.approx(1.0, abs=1e-3)
     assert down == pytest.approx((0.0, 0.0, -1.0), abs=1e-6)

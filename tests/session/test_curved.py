@@ -11,6 +11,7 @@ import pytest
 
 from app.domain.geometry import Point3, VolumeGeometry
 from app.domain.measurement import MarkShape, Quantity
+from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
 from app.session.curved_desk import reformatted
 from app.session.reading_session import ReadingSession
@@ -19,6 +20,7 @@ from app.viewer.view_state import Plane, SlabMode, ViewState
 from tests import phantoms
 from tests.flows import stage
 from tests.flows.stage import Stage
+from tests.viewer.scenes import centroid
 
 RADIUS = 30.0
 GEOMETRY = VolumeGeometry.axial((60, 180, 200), (0.5, 0.4, 0.4), (-40.0, -51.0, -333.0), "1.2.3")
@@ -112,6 +114,98 @@ def test_a_drawn_curve_opens_its_reformat_and_a_cross_section_beside(desk: Stage
     along = np.subtract(after.point_mm, before.point_mm)
     normal = np.cross(after.oblique_row, after.oblique_column)
     assert abs(float(along @ normal)) > 0.9 * moved, "the section lies across the curve"
+
+
+def test_a_row_of_sections_lies_where_its_numbers_and_ticks_say_to_a_tenth_of_a_millimetre(desk: Stage) -> None:
+    reading = drawn(desk)
+    room = reading.room
+    reading.command("section_row")
+    assert reading.layout().name == "2+6"
+    row = [p for p in room.panes() if p.section_every_mm > 0]
+    assert [p.section_every_mm for p in row] == [2.0] * 6
+    start, every = ANGLES[0], 2.0
+    desk.until(lambda: bool(reading.picture_request("pane-0", 900, 400).layers), 30)
+    flat, above = (reading.picture_request(p, 900, 500)() for p in ("pane-0", "pane-1"))
+    assert flat.resolved is not None
+    assert above.resolved is not None
+    ticks = sorted({p.x0 for p in flat.decorations if getattr(p, "key", "") == "section_tick"})
+    across = [p for p in above.decorations if getattr(p, "key", "") == "section_tick"]
+    assert len(ticks) == len(across) == 6
+    numbers = sorted(int(p.text) for p in flat.decorations if getattr(p, "key", "") == "section_number")
+    for n, pane in enumerate(row):
+        picture = reading.picture_request(pane.pane_id, 200, 400)()
+        view, along = picture.resolved.view, pane.section_mm  # type: ignore[union-attr]
+        truth = on_arch(start + math.degrees(along / RADIUS))
+        assert math.dist(view.point_mm, truth) < 0.1
+        radial = np.subtract(truth, CENTRE) / RADIUS
+        assert abs(float(np.asarray(view.oblique_row) @ radial)) > math.cos(math.radians(1.0)), "it does not lie across"
+        said = [p.text for p in picture.decorations if getattr(p, "key", "").startswith("remark")]
+        number = round(along / every) + 1
+        assert f"Section {number} · every 2 mm" in said
+        x, _ = flat.resolved.pane_to_px(ticks[n], 0.0)
+        assert abs((x - 0.5) * flat.resolved.geometry.column_spacing - along) < 0.1
+        ends = [above.resolved.pane_to_patient(*xy) for xy in ((across[n].x0, across[n].y0), (across[n].x1, across[n].y1))]
+        assert math.dist(np.mean(ends, axis=0), truth) < 0.1
+    assert numbers[0] == round(row[0].section_mm / every) + 1
+    # The bead in the arch's middle is on the section through it, in the middle of its picture.
+    reading.command("section_row")
+    assert reading.layout().name == "1+2"
+    reading.picture_request("pane-0", 900, 400)()
+    reading.set_tool("crosshair")
+    context = room.context("pane-0")
+    assert context is not None
+    bead = math.radians(90.0 - start) * RADIUS
+    x, y = context.resolved.px_to_pane(bead / context.resolved.geometry.column_spacing + 0.5, 10.0)
+    for kind in ("press", "release"):
+        reading.pointer("pane-0", kind, PointerEvent(x, y))
+    room.set_window(VoiWindow(800.0, 2000.0))
+    room.activate("pane-2")
+    room.set_window(VoiWindow(800.0, 2000.0))
+    picture = reading.picture_request("pane-2", 600, 600)()
+    assert math.dist(picture.resolved.view.point_mm, on_arch(90.0)) < 0.1  # type: ignore[union-attr]
+    found = centroid(picture.pixels)
+    x, y, _ = picture.resolved.patient_to_pane(on_arch(90.0))  # type: ignore[union-attr, misc]
+    assert math.hypot(found[0] - x, found[1] - y) * picture.resolved.mm_per_pane_px < 0.1  # type: ignore[union-attr, operator]
+
+
+def test_thickness_height_and_distance_follow_the_reader_and_undo(desk: Stage) -> None:
+    reading = drawn(desk)
+    room = reading.room
+    reading.command("section_row")
+    room.activate("pane-0")
+    desk.until(lambda: bool(reading.picture_request("pane-0", 900, 400).layers), 30)
+    step = reading.picture_request("pane-0", 900, 400).layers[0].geometry.row_spacing  # type: ignore[union-attr]
+    for _ in range(5):
+        reading.command("curve_lower")
+    assert {p.height_mm for p in room.panes() if p.curve} == {20.0}
+
+    def rows() -> int:
+        return reading.picture_request("pane-0", 900, 400).layers[0].geometry.rows  # type: ignore[union-attr]
+
+    desk.until(lambda: abs(rows() * step - 20.0) < step, 30)
+    assert "Height 20 mm" in [getattr(p, "text", "") for p in reading.picture_request("pane-0", 900, 400)().decorations]
+    reading.command("slab_thicker")
+    assert room.pane("pane-0").view.slab_mm == 10.0
+    reading.command("slab_mip")
+    assert room.pane("pane-0").view.slab_mode is SlabMode.MAXIMUM
+    room.activate("pane-4")
+    reading.command("slab_thicker")
+    assert [room.pane(f"pane-{n}").view.slab_mm for n in range(2, 8)] == [1.0] * 6, "the row is of one thickness"
+    reading.command("sections_apart")
+    every = [room.pane(f"pane-{n}").section_every_mm for n in range(2, 8)]
+    assert every == [3.0] * 6
+    assert np.allclose(np.diff([room.pane(f"pane-{n}").section_mm for n in range(2, 8)]), 3.0)
+    before = [p.section_mm for p in room.panes()]
+    reading.command("last_image")
+    ends = [p.section_mm for p in room.panes() if p.section_every_mm > 0]
+    length = room.curved.length_mm(room.pane("pane-0").curve)
+    assert length - 3.0 < ends[-1] <= length
+    assert np.allclose(np.diff(ends), 3.0)
+    reading.command("sections_closer")
+    reading.undo()
+    reading.undo()
+    assert [p.section_every_mm for p in room.panes() if p.section_every_mm > 0] == [2.0] * 6
+    assert before != ends
 
 
 def test_nothing_is_drawn_on_a_picture_without_a_place(desk: Stage) -> None:

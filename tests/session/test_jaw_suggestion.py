@@ -31,7 +31,8 @@ def test_the_arch_is_offered_as_a_suggestion_and_is_the_reader_s_once_moved(tmp_
         away = [np.linalg.norm(true_arch(26.0, 44.0, beyond=-4.0) - p[:2], axis=1).min() for p in mark.placement.points_mm]
         assert max(away) <= 1.0
         assert mark.comment
-        assert [p.view.plane for p in reading.room.panes()] == [Plane.CURVED, Plane.AXIAL, Plane.OBLIQUE]
+        assert reading.layout().name == "2+6"
+        assert [p.view.plane for p in reading.room.panes()] == [Plane.CURVED, Plane.AXIAL, *[Plane.OBLIQUE] * 6]
 
         def said(pane_id: str) -> bool:
             return "viewer.curve_suggested" in reading.picture_request(pane_id, 300, 300).info.states

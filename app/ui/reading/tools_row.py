@@ -13,6 +13,7 @@ from app.ui.i18n import tr
 from app.ui.icons import has_icon, icon
 from app.ui.reading.cine_buttons import CineButtons
 from app.ui.reading.hanging_menu import add_hanging_actions
+from app.ui.reading.mpr_menu import mpr_menu
 from app.ui.reading.quadrant_buttons import QuadrantButtons
 from app.ui.reading.volume_menu import add_volume_actions
 from app.ui.shortcuts import key_of
@@ -110,6 +111,9 @@ class ToolsRow(Surface):
         self._linking = self._toggle("link-simple-horizontal", "toggle_linking", Words("ui.reading.linking"))
         lay.addWidget(self._crosshair)
         lay.addWidget(self._linking)
+        self.mpr = Button("", QUIET, "mpr", caret=True, tip=Words("ui.mpr.tip"))
+        self.mpr.clicked.connect(lambda: show_menu(self.mpr, mpr_menu(self, workstation.reading)))
+        lay.addWidget(self.mpr)
         self._layout_button = Button("", QUIET, "layout", caret=True, tip=Words("ui.reading.layout"))
         self._layout_button.clicked.connect(lambda: show_menu(self._layout_button, self._layout_menu()))
         lay.addWidget(self._layout_button)

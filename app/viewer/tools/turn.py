@@ -1,4 +1,7 @@
-"""Turn: a drag turns the 3D view or moves a side of its crop box, or tilts a reformat about its crosshair (then oblique)."""
+"""Turn: a drag turns the 3D view or moves a side of its crop box, or tilts a reformat about its crosshair (then oblique).
+
+The other reformats of the volume are carried along: planes at right angles stay so.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,13 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point3
 from app.viewer.crop_box import dragged, hit
-from app.viewer.edits import Edits, SetView
+from app.viewer.edits import Edits, SetView, SetViews
 from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
+from app.viewer.triad import REFORMATS, Fellow, carried, meeting_point, rotation, rotation_between
 from app.viewer.view_state import Plane, ViewState, plane_axes, volume_centre
 
 PER_PANE_DEG = 180.0
 """A drag across the whole pane."""
-
-
-def _about(axis: npt.NDArray[np.float64], degrees: float) -> npt.NDArray[np.float64]:
-    """Rotation matrix by Rodrigues' formula."""
-    a = math.radians(degrees)
-    x, y, z = axis / np.linalg.norm(axis)
-    k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.asarray(np.eye(3) + math.sin(a) * k + (1.0 - math.cos(a)) * (k @ k))
 
 
 def _unit(v: npt.NDArray[np.float64]) -> Point3:
@@ -34,7 +30,7 @@ def _unit(v: npt.NDArray[np.float64]) -> Point3:
 def turned(view: ViewState, right_deg: float, down_deg: float, centre: Point3 | None) -> ViewState:
     """The view after a drag to the right and down: what is in front follows the hand. Axes stay at right angles."""
     row, column = (np.asarray(v, dtype=np.float64) for v in plane_axes(view))
-    spin = _about(column, right_deg) @ _about(row, -down_deg)
+    spin = rotation(column, math.radians(right_deg)) @ rotation(row, -math.radians(down_deg))
     row, column = spin @ row, spin @ column
     column = column - row * float(row @ column) / float(row @ row)
     plane = view.plane if view.plane is Plane.RENDERED else Plane.OBLIQUE
@@ -44,11 +40,13 @@ def turned(view: ViewState, right_deg: float, down_deg: float, centre: Point3 | 
 class TurnTool(QuietTool):
     def __init__(self) -> None:
         self._start: tuple[PointerEvent, ViewState] | None = None
+        self._fellows: tuple[Fellow, ...] = ()
         self._side: int | None = None
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         reformat = context.layer.volume is not None and context.view.plane is not Plane.STACK
         self._start = (event, context.view) if reformat else None
+        self._fellows = context.fellows
         self._side = None
         if context.layer.volume is not None and context.view.plane is Plane.RENDERED and context.view.crop_box:
             geometry, resolved = context.layer.volume.geometry, context.resolved
@@ -64,9 +62,16 @@ class TurnTool(QuietTool):
             crop = dragged(context.resolved, context.layer.volume.geometry, view.crop, self._side, by)
             return (SetView(replace(view, crop=crop)),)
         w, h = context.resolved.size
-        centre = volume_centre(context.layer.volume.geometry)
+        geometry = context.layer.volume.geometry
         right, down = (event.x - pressed.x) / w * PER_PANE_DEG, (event.y - pressed.y) / h * PER_PANE_DEG
-        return (SetView(turned(view, right, down, centre)),)
+        after = turned(view, right, down, volume_centre(geometry))
+        if view.plane not in REFORMATS:
+            return (SetView(after),)
+        if (right, down) == (0.0, 0.0):
+            return ()
+        turn, centre = rotation_between(view, after), meeting_point(geometry, view, self._fellows)
+        own = SetView(carried(geometry, view, turn, centre))
+        return (own, SetViews({f.pane_id: carried(geometry, f.view, turn, centre) for f in self._fellows}))
 
     def release(self, event: PointerEvent, context: ToolContext) -> Edits:
         edits = self.drag(event, context)
