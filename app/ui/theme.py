@@ -199,6 +199,8 @@ def wear(name: str) -> None:
 
 
 def _sheet(application: QApplication) -> None:
+    # Taken off and put on: Qt goes through every widget three times as long to change one sheet into another.
+    application.setStyleSheet("")
     application.setStyleSheet(style_sheet())
     # A new sheet gives every widget the palette back that it had under the one before: labels lose their colour by it.
     _roles_again(application)

@@ -137,10 +137,10 @@ class RowList(QListView):
                 return True
         return False
 
-    def select_first(self) -> None:
+    def select_first(self, *, announce: bool = True) -> None:
         rows = self.rows()
         if rows:
-            self.select_key(rows[0].key)
+            self.select_key(rows[0].key, announce=announce)
 
     def _announce(self, now: QModelIndex, _before: QModelIndex) -> None:
         key = self.current_key() if now.isValid() else ""

@@ -157,7 +157,7 @@ class WorklistScreen(QWidget):
         shown = view.matches if text else len(view.rows)
         self._shown.say(tr("ui.worklist.shown", n=shown, total=view.total))
         if not self.table.list.current_key() or text:
-            self.table.list.select_first()
+            self.table.list.select_first(announce=False)
         self._show_preview(self.table.list.current_key())
 
     def _show_preview(self, study_instance_uid: str) -> None:
