@@ -1,8 +1,13 @@
-"""Rigid registration of two volumes of one patient (SimpleITK, imported when used): for registered scroll and comparison."""
+"""Rigid registration of two volumes of one patient (SimpleITK, imported when used): for scroll, comparison and fusion.
+
+One modality is judged by correlation. Different ones (PET on CT, MR on CT) have no common scale of values: there the measure
+is the mutual information, told as the correlation that two normal variables with that information would have.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +20,17 @@ from app.domain.volume import Volume
 from app.imaging.loading import map_quietly
 from app.imaging.resample import isotropic_geometry, resample_to
 
+POOR = 0.4
+"""A likeness below this is a poor registration."""
+ASIDE_MM = 12.0
+_SETTLED = 0.01
+"""By how much the likeness must fall on every side."""
+_LEAST_OVERLAP = 0.25
+"""Part of the smaller volume that must lie in the other, so that a start in a corner does not win."""
+_BINS = 24
+_NONSENSE = 0.1
+"""Below this likeness there is nothing in common."""
+
 
 @dataclass(frozen=True, eq=False)
 class RigidTransform:
@@ -23,7 +39,14 @@ class RigidTransform:
     rotation: npt.NDArray[np.float64]
     translation_mm: npt.NDArray[np.float64]
     similarity: float = 0.0
-    """Correlation of the two volumes where they overlap after registration, -1 to 1; to be shown, not trusted blindly."""
+    """How alike the two volumes are where they overlap after registration, -1 to 1; to be shown, not trusted blindly."""
+    settled: bool = True
+    """Moved by ``ASIDE_MM`` in any direction the volumes are less alike: something in them holds them in their place."""
+
+    @property
+    def poor(self) -> bool:
+        """To be said wherever the place is used."""
+        return self.similarity < POOR or not self.settled
 
     def apply(self, point_mm: Point3) -> Point3:
         v = self.rotation @ np.asarray(point_mm, dtype=np.float64) + self.translation_mm
@@ -31,7 +54,7 @@ class RigidTransform:
 
     def inverse(self) -> RigidTransform:
         back = self.rotation.T
-        return RigidTransform(back, -back @ self.translation_mm, self.similarity)
+        return RigidTransform(back, -back @ self.translation_mm, self.similarity, self.settled)
 
     def angle_deg(self) -> float:
         return float(np.degrees(np.arccos(np.clip((np.trace(self.rotation) - 1.0) / 2.0, -1.0, 1.0))))
@@ -55,22 +78,64 @@ def _working(volume: Volume, spacing_mm: float) -> Volume:
     return resample_to(volume, isotropic_geometry(volume.geometry, spacing_mm), 1, float(volume.voxels.min()))
 
 
-def _correlation(fixed: Volume, moving: Volume, transform: RigidTransform) -> float:
+Pair = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+def _overlap(fixed: Volume, moving: Volume, transform: RigidTransform) -> tuple[Pair, float]:
+    """((values of the fixed, of the moving volume) at the same places, part of the smaller one's points that overlap)."""
     grid = fixed.geometry
-    points = grid.to_patient_many(_grid_points(grid.shape, 4))
-    moved = points @ transform.rotation.T + transform.translation_mm
-    index = moving.geometry.to_index_many(moved)
-    nearest = np.rint(index).astype(int)
+    points = _grid_points(grid.shape, 3)
+    moved = grid.to_patient_many(points) @ transform.rotation.T + transform.translation_mm
+    nearest = np.rint(moving.geometry.to_index_many(moved)).astype(int)
     inside = ((nearest >= 0) & (nearest < np.asarray(moving.geometry.shape))).all(axis=1)
-    if int(inside.sum()) < 100:
-        return 0.0
-    at = _grid_points(grid.shape, 4)[inside].astype(int)
+    at, n = points[inside].astype(int), nearest[inside]
     a = fixed.voxels[at[:, 0], at[:, 1], at[:, 2]].astype(np.float64)
-    n = nearest[inside]
     b = moving.voxels[n[:, 0], n[:, 1], n[:, 2]].astype(np.float64)
-    if a.std() == 0 or b.std() == 0:
+    smaller = min(1.0, float(np.prod(moving.geometry.shape)) / float(np.prod(grid.shape)))
+    return (a, b), float(inside.mean()) / smaller
+
+
+def correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    """Pearson's; 0 where either is constant."""
+    if a.size < 100 or a.std() == 0 or b.std() == 0:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def information(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    """Mutual information as a correlation: sqrt(1 - exp(-2 I)) (Linfoot 1957), less the bias of counting few values."""
+    if a.size < 100 or a.std() == 0 or b.std() == 0:
+        return 0.0
+    joint = np.histogram2d(_clipped(a), _clipped(b), bins=_BINS)[0]
+    n = joint.sum()
+    p = joint / n
+    rows, columns = p.sum(axis=1), p.sum(axis=0)
+    full = p > 0
+    mutual = float((p[full] * np.log(p[full] / np.outer(rows, columns)[full])).sum())
+    cells = int(full.sum()) - int((rows > 0).sum()) - int((columns > 0).sum()) + 1
+    return float(np.sqrt(1.0 - np.exp(-2.0 * max(0.0, mutual - cells / (2.0 * n)))))
+
+
+def _clipped(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Without the last half per cent on either side: a full bladder must not take all the steps for itself."""
+    low, high = np.percentile(values, (0.5, 99.5))
+    return np.asarray(np.clip(values, low, high)) if high > low else values
+
+
+Likeness = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
+
+
+def _judged(fixed: Volume, moving: Volume, found: RigidTransform, likeness: Likeness) -> RigidTransform:
+    """``found`` with its likeness, and whether it is less on every side."""
+    (a, b), _ = _overlap(fixed, moving, found)
+    similarity = likeness(a, b)
+    settled = True
+    for axis in range(3):
+        for sign in (-1.0, 1.0):
+            aside = replace(found, translation_mm=found.translation_mm + sign * ASIDE_MM * np.eye(3)[axis])
+            (c, d), _ = _overlap(fixed, moving, aside)
+            settled = settled and likeness(c, d) < similarity - _SETTLED
+    return replace(found, similarity=similarity, settled=settled)
 
 
 def _grid_points(shape: tuple[int, int, int], step: int) -> npt.NDArray[np.float64]:
@@ -79,23 +144,27 @@ def _grid_points(shape: tuple[int, int, int], step: int) -> npt.NDArray[np.float
 
 
 def register_rigid(
-    fixed: Volume, moving: Volume, progress: Progress | None = None, spacing_mm: float = 3.0
+    fixed: Volume,
+    moving: Volume,
+    progress: Progress | None = None,
+    spacing_mm: float = 3.0,
+    same_modality: bool = True,
 ) -> RigidTransform:
-    """Finds where the fixed volume's anatomy lies in the moving one. For one patient and one modality.
+    """Finds where the fixed volume's anatomy lies in the moving one, for one patient.
 
-    Deterministic (regular sampling, one thread of randomness excluded). Raises ``Cancelled``, or ``ProblemError``
-    imaging.registration_failed when no overlap makes sense.
+    ``same_modality``: values mean the same in both; else only their joint distribution counts. Deterministic (regular
+    sampling, one thread of randomness excluded). Raises ``Cancelled``, or ``ProblemError`` imaging.registration_failed when
+    no overlap makes sense.
     """
     map_quietly("SimpleITK")
     import SimpleITK as sitk  # noqa: N813 - the field's own short name
 
     watch = progress or SilentProgress()
+    likeness = correlation if same_modality else information
     coarse_fixed, coarse_moving = _working(fixed, spacing_mm), _working(moving, spacing_mm)
+    if not same_modality:
+        coarse_fixed, coarse_moving = (replace(v, voxels=_clipped(v.voxels)) for v in (coarse_fixed, coarse_moving))
     a, b = _sitk_image(coarse_fixed), _sitk_image(coarse_moving)
-    start = sitk.CenteredTransformInitializer(
-        a, b, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS if _has_mass(fixed, moving)
-        else sitk.CenteredTransformInitializerFilter.GEOMETRY,
-    )  # fmt: skip
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(40)
     method.SetMetricSamplingStrategy(method.REGULAR)
@@ -105,7 +174,7 @@ def register_rigid(
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([3, 2, 1])
     method.SetSmoothingSigmasPerLevel([2, 1, 0])
-    method.SetInitialTransform(start, inPlace=False)
+    method.SetInitialTransform(_start(coarse_fixed, coarse_moving, likeness), inPlace=False)
 
     def step() -> None:
         if watch.cancelled():
@@ -122,17 +191,45 @@ def register_rigid(
         raise fail("imaging.registration_failed", next_step="imaging.registration_by_hand") from error
     if watch.cancelled():
         raise Cancelled
-    transform = _matrix_of(found)
-    similarity = _correlation(coarse_fixed, coarse_moving, transform)
-    if similarity < 0.1:
+    answer = _judged(coarse_fixed, coarse_moving, _matrix_of(found), likeness)
+    if answer.similarity < _NONSENSE:
         raise fail("imaging.registration_failed", next_step="imaging.registration_by_hand")
     watch.report(1.0, "imaging.registering")
-    return RigidTransform(transform.rotation, transform.translation_mm, similarity)
+    return answer
 
 
-def _has_mass(fixed: Volume, moving: Volume) -> bool:
-    """Moments need values above zero in sum; HU of air are far below it, so moments would be drawn to the corners."""
-    return bool(fixed.voxels.min() >= 0 and moving.voxels.min() >= 0 and fixed.voxels.max() > 0 and moving.voxels.max() > 0)
+def _start(fixed: Volume, moving: Volume, likeness: Likeness) -> Any:
+    """Where the search begins: middle on middle, body on body, or the place that both name (one scanner); the likest."""
+    import SimpleITK as sitk  # noqa: N813 - the field's own short name
+
+    middles = [_middle(v) for v in (fixed, moving)]
+    bodies = [_body_centre(v) for v in (fixed, moving)]
+    shifts = [middles[1] - middles[0], bodies[1] - bodies[0], np.zeros(3)]
+
+    def worth(shift: npt.NDArray[np.float64]) -> float:
+        (a, b), part = _overlap(fixed, moving, RigidTransform(np.eye(3), shift))
+        return likeness(a, b) if part >= _LEAST_OVERLAP else -2.0
+
+    best = max(shifts, key=worth)  # the first of equals
+    start = sitk.Euler3DTransform()
+    start.SetCenter(tuple(float(v) for v in bodies[0]))
+    start.SetTranslation(tuple(float(v) for v in best))
+    return start
+
+
+def _middle(volume: Volume) -> npt.NDArray[np.float64]:
+    k, j, i = ((n - 1) / 2 for n in volume.geometry.shape)
+    return np.asarray(volume.geometry.to_patient((k, j, i)))
+
+
+def _body_centre(volume: Volume) -> npt.NDArray[np.float64]:
+    """Middle (LPS mm) of what is brighter than half way between the darkest and the mean of the brighter part."""
+    values = volume.voxels.astype(np.float32, copy=False)
+    low, mean = float(values.min()), float(values.mean())
+    bright = values[values >= mean]
+    at = np.argwhere(values >= (low + float(bright.mean() if bright.size else mean)) / 2)
+    middle = at.mean(axis=0) if at.size else (np.asarray(values.shape) - 1) / 2
+    return np.asarray(volume.geometry.to_patient((float(middle[0]), float(middle[1]), float(middle[2]))))
 
 
 def _matrix_of(transform: Any) -> RigidTransform:

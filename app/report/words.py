@@ -65,7 +65,8 @@ def more_values(language: str, finding: Finding) -> str:
 
 def quantity_words(language: str, measurement: Measurement) -> str:
     """``объём 1128 мм³``."""
-    return translate(language, f"report.quantity.{measurement.quantity}", {"value": amount(language, measurement)})
+    told = f"{measurement.of} {amount(language, measurement)}" if measurement.of else amount(language, measurement)
+    return translate(language, f"report.quantity.{measurement.quantity}", {"value": told})
 
 
 def kind_words(language: str, finding: Finding) -> str:

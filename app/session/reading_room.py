@@ -15,6 +15,7 @@ from app.session.cine import Cine
 from app.session.cross_sections import opened, stepped
 from app.session.curved_desk import CurvedDesk
 from app.session.first_sight import at_first_sight
+from app.session.fusion_desk import FusionDesk
 from app.session.images import Images
 from app.session.moments import moved_to
 from app.session.open_study import OpenStudy
@@ -35,6 +36,7 @@ from app.viewer.edits import (
     RemoveAnnotation,
     SelectAnnotation,
     SetAppearance,
+    SetOverWindow,
     SetPoint,
     SetView,
     SetViews,
@@ -76,6 +78,7 @@ class ReadingRoom(PaneLooks):
         self.cine.show_moment = lambda pane_id, moment: self._panes.update({pane_id: moved_to(self._panes[pane_id], moment)})
         self.curved = CurvedDesk(images, owner.mark, announce, notice)
         self.content.curved = self.curved.layer
+        self.fusion = FusionDesk(self, images, self._put_panes, notice)
         self._tools = discover()
         self._tool_name = ""
         """What the reader took into the hand; until then the stage says."""
@@ -244,14 +247,15 @@ class ReadingRoom(PaneLooks):
             self._owner.annotations(),
             self._owner.selected_id(),
             self._beside(pane, layer),
+            over=self.second.measured(pane, layer),
             fellows=self._fellows(pane),
         )
 
     def _beside(self, pane: PaneState, layer: ImageLayer) -> Beside:
-        """The dose of a plan and the values of maps at a place, for the probe."""
-        dose = self.second.dose(pane, layer)
+        """The values of what lies over the image at a place, for the probe."""
+        upper = self.second.beside(pane, layer)
         maps = self.saved.beside(layer) if self.saved is not None else None
-        return dose if maps is None else lambda point_mm, px: (*dose(point_mm, px), *maps(point_mm, px))
+        return upper if maps is None else lambda point_mm, px: (*upper(point_mm, px), *maps(point_mm, px))
 
     def _tool_for(self, pane_id: str, name: str) -> Tool:
         key = f"{pane_id}/{name}"
@@ -306,6 +310,9 @@ class ReadingRoom(PaneLooks):
                 looked = True
             elif isinstance(edit, SetAppearance):
                 self._set_appearance(pane_id, edit.appearance)
+                looked = True
+            elif isinstance(edit, SetOverWindow):
+                self.fusion.windowed(pane_id, edit.window)
                 looked = True
             elif isinstance(edit, PutAnnotation):
                 self._owner.put_annotation(edit.annotation, edit.provisional)

@@ -15,10 +15,6 @@ from app.imaging.registration import RigidTransform, moved_geometry, register_ri
 from app.session.images import Images
 from app.session.views import Changes, Notice
 
-POOR = 0.4
-"""A correlation below this is said beside the word "registered"."""
-
-
 _FAILED = Problem("imaging.registration_failed", next_step="imaging.registration_by_hand")
 
 
@@ -46,6 +42,8 @@ class Registrations:
     def __init__(self, images: Images, announce: Callable[[Changes], None], notice: Callable[[Notice], None]) -> None:
         self._images = images
         self._announce, self._notice = announce, notice
+        self.same_modality: Callable[[str, str], bool] = lambda fixed, moving: True
+        """Whether values mean the same in two display sets; set by whoever knows them."""
         self._pairs: dict[tuple[str, str], RigidTransform | Problem | Running] = {}
         self._started: set[tuple[str, str]] = set()
         self._stop = _Stop()
@@ -77,10 +75,11 @@ class Registrations:
         if key in self._started:
             return None
         self._started.add(key)
+        same = self.same_modality(fixed, moving)
 
         def work() -> tuple[RigidTransform | Problem]:
             try:
-                return (register_rigid(a, b, self._stop),)
+                return (register_rigid(a, b, self._stop, same_modality=same),)
             except ProblemError as error:
                 return (error.problem,)
             except Cancelled:

@@ -1,4 +1,4 @@
-"""A second set of images on a pane: PET over CT, a prior subtracted or flickering, registered scroll."""
+"""A second set of images on a pane: one series fused over another, a prior subtracted or flickering, registered scroll."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from dataclasses import replace
 
 from app.domain.geometry import Point2, Point3
 from app.domain.measurement import Measurement, Quantity
-from app.domain.pixels import VoiFunction, VoiWindow
+from app.domain.pixels import VoiWindow
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet
 from app.domain.volume import Volume
 from app.session.change_view import ChangeView
 from app.session.images import Images
+from app.session.over_looks import ends, factor_of, is_dose, looked, named, short_name, told_unit
 from app.session.pane_content import PaneContent
 from app.session.panes import Over, PaneState
 from app.session.picture import Drawer
-from app.session.registrations import POOR, Registrations, matrix_to_fixed
+from app.session.registrations import Registrations, matrix_to_fixed
 from app.viewer.anatomy import Match
 from app.viewer.dose_levels import Isodose, isodoses
+from app.viewer.fusion import window_of
 from app.viewer.grid_value import grid_value
 from app.viewer.isodose import dose_unit, isodose_legend
 from app.viewer.layers import FilmLayer, FusionLayer, ImageLayer, OverMode
 from app.viewer.linking import LinkedPane, frame_of_reference, parallel
+from app.viewer.over_legend import over_legend
+from app.viewer.over_values import OverValues
 from app.viewer.presets import preset
 from app.viewer.priors import goes_with
 from app.viewer.view_state import Appearance
+from app.viewer.voi_lut import auto_window
 from app.viewer.words import Texts
 
 Beside = Callable[[Point3 | None, Point2], Sequence[Measurement]]
@@ -41,7 +46,9 @@ class SecondImages:
         self.registrations = registrations
         self.change = ChangeView(content, images)
         """Comparison with an earlier study."""
+        registrations.same_modality = lambda a, b: _alike(content.set_by_id(a), content.set_by_id(b))
         self._tops: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
+        self._autos: weakref.WeakKeyDictionary[Volume, VoiWindow] = weakref.WeakKeyDictionary()
         self.flicker_on = True
 
     # -- fusion and change -----------------------------------------------------------------------------------------
@@ -60,33 +67,49 @@ class SecondImages:
         mine = self._reference(pane, base)
         if mine and volume.geometry.frame_of_reference_uid == mine:
             lines = self._isodoses(over, volume)
-            return FusionLayer(volume, volume.geometry, self._look(over, volume), over.mode, isodoses=lines, gain=gain)
+            return FusionLayer(volume, volume.geometry, self.look(over, volume), over.mode, isodoses=lines, gain=gain)
         placed = self.registrations.placed(pane.display_set_id, over.display_set_id, volume.geometry, mine)
         return (
-            FusionLayer(volume, placed, self._look(over, volume), over.mode, registered=True, gain=gain)
+            FusionLayer(volume, placed, self.look(over, volume), over.mode, registered=True, gain=gain)
             if placed is not None
             else None
         )
 
-    def _look(self, over: Over, volume: Volume) -> Appearance:
-        """SUV windows in the values that are stored; a dose from nothing to its highest value."""
-        chosen = self._content.set_by_id(over.display_set_id)
-        if chosen.modality == "RTDOSE" and over.mode is OverMode.BLEND:
-            top = self._highest(volume)
-            window = VoiWindow(top / 2, top, VoiFunction.LINEAR_EXACT, "dose") if top > 0 else None
-            return replace(over.appearance, window=window, lut="inferno", opacity=0.5 * over.appearance.opacity)
-        return self._content.in_stored_values(over.appearance, chosen)
+    def look(self, over: Over, volume: Volume) -> Appearance:
+        """With its window in the values that are stored; one of their own where none is meant."""
+        found = looked(self._content, over, self._content.set_by_id(over.display_set_id), lambda: self.highest(volume))
+        if found.window is not None or over.mode is not OverMode.BLEND:
+            return found
+        known = self._autos.get(volume)
+        if known is None:
+            known = self._autos[volume] = volume_window(volume)
+        return replace(found, window=known)
 
     def _is_dose(self, over: Over) -> bool:
-        return self._content.set_by_id(over.display_set_id).modality == "RTDOSE" and over.mode is OverMode.BLEND
+        return is_dose(self._content.set_by_id(over.display_set_id), over.mode)
 
     def _isodoses(self, over: Over, volume: Volume) -> tuple[Isodose, ...]:
-        return isodoses(self._highest(volume)) if self._is_dose(over) else ()
+        return isodoses(self.highest(volume)) if self._is_dose(over) else ()
 
-    def dose(self, pane: PaneState, base: ImageLayer) -> Beside:
-        """What the probe says of a place: the dose there, in the unit of the plan; nothing outside of the grid."""
+    def measured(self, pane: PaneState, base: ImageLayer) -> OverValues | None:
+        """What lies over the pane's own images, as it is measured and windowed; None for a dose, and while it comes."""
         over = pane.over
-        layer = self.layer(pane, base) if over is not None and self._is_dose(over) else None
+        layer = self.layer(pane, base) if over is not None and not self._is_dose(over) else None
+        if over is None or layer is None:
+            return None
+        chosen = self._content.set_by_id(over.display_set_id)
+        of = short_name(chosen, self._content.display_set(pane), self._content.series_of(chosen))
+        return OverValues(layer, of, factor_of(self._content, chosen)[0])
+
+    def beside(self, pane: PaneState, base: ImageLayer) -> Beside:
+        """What the probe says of a place besides: the value of what lies over it, or the dose in the unit of the plan."""
+        over = pane.over
+        if over is None:
+            return lambda point_mm, px: ()
+        if not self._is_dose(over):
+            upper = self.measured(pane, base)
+            return lambda point_mm, px: upper.at(point_mm) if upper is not None else ()
+        layer = self.layer(pane, base)
         if layer is None:
             return lambda point_mm, px: ()
         unit, factor = dose_unit(layer.volume.unit)
@@ -98,27 +121,53 @@ class SecondImages:
         return told
 
     def drawers(self, pane: PaneState, base: ImageLayer, texts: Texts) -> tuple[Drawer, ...]:
-        """The legend of the isodose lines."""
-        layer = self.layer(pane, base) if pane.over is not None else None
-        if layer is None or not layer.isodoses:
+        """The legend of the isodose lines, or the scale of the colours."""
+        over = pane.over
+        layer = self.layer(pane, base) if over is not None and over.mode is OverMode.BLEND else None
+        if over is None or layer is None:
             return ()
-        return (lambda resolved, style: isodose_legend(layer.isodoses, layer.volume.unit, resolved, texts, style),)
+        if layer.isodoses:
+            return (lambda resolved, style: isodose_legend(layer.isodoses, layer.volume.unit, resolved, texts, style),)
+        window = window_of(layer)
+        factor, name = factor_of(self._content, self._content.set_by_id(over.display_set_id))
+        unit, scale = told_unit(layer.volume.unit, name)
+        scale *= factor or 1.0
+        low, high = (window.center - window.width / 2) * scale, (window.center + window.width / 2) * scale
+        return (lambda resolved, style: over_legend(layer.appearance.lut, low, high, unit, resolved, texts, style),)
 
-    def _highest(self, volume: Volume) -> float:
+    def highest(self, volume: Volume) -> float:
+        """Its highest value, looked for once."""
         found = self._tops.get(volume)
         if found is None:
             found = self._tops[volume] = float(volume.voxels.max())
         return found
 
     def remarks(self, pane: PaneState) -> tuple[Problem, ...]:
-        """What must be known of the second images: up to which dose the colours go."""
+        """What must be known of the second images: which they are, and up to which value the colours go."""
         over = pane.over
         chosen = self._content.display_set(replace(pane, display_set_id=over.display_set_id)) if over is not None else None
         volume = self._images.volume_if_here(over.display_set_id) if over is not None else None
-        if chosen is None or volume is None or chosen.modality != "RTDOSE":
+        if over is None or chosen is None or volume is None:
             return ()
+        if not self._is_dose(over):
+            return self._said(over, chosen, volume)
         unit, scale = dose_unit(volume.unit)
-        return (Problem("viewer.dose_scale", {"top": round(self._highest(volume) * scale, 1), "unit": unit}, Severity.NOTE),)
+        return (Problem("viewer.dose_scale", {"top": round(self.highest(volume) * scale, 1), "unit": unit}, Severity.NOTE),)
+
+    def _said(self, over: Over, chosen: DisplaySet, volume: Volume) -> tuple[Problem, ...]:
+        if over.mode is not OverMode.BLEND:
+            return ()
+        window = window_of(FusionLayer(volume, volume.geometry, self.look(over, volume)))
+        factor, name = factor_of(self._content, chosen)
+        unit, scale = told_unit(volume.unit, name)
+        scale *= factor or 1.0
+        low, high = ends((window.center - window.width / 2) * scale, (window.center + window.width / 2) * scale)
+        told: dict[str, str | int | float] = {
+            "name": named(chosen, self._content.series_of(chosen)),
+            "low": low,
+            "high": high,
+        }
+        return (Problem("fusion.over", {**told, "unit": unit or ""}, Severity.NOTE),)
 
     def _reference(self, pane: PaneState, base: ImageLayer) -> str:
         if base.volume is not None:
@@ -143,7 +192,17 @@ class SecondImages:
                 out.append("viewer.over.prior" if self.flicker_on else "viewer.over.current")
             else:
                 out.append("viewer.over.blend")
+            out += self._placed_how(pane, base)
         return tuple(out)
+
+    def _placed_how(self, pane: PaneState, base: ImageLayer) -> tuple[str, ...]:
+        """That the place of the second images was searched for, and when the search did not end well."""
+        over = pane.over
+        layer = self.layer(replace(pane, over=replace(over, flicker=False)), base) if over is not None else None
+        if over is None or layer is None or not layer.registered:
+            return ()
+        found = self.registrations.found(pane.display_set_id, over.display_set_id)
+        return ("viewer.registered_poorly",) if found is not None and found.poor else ("viewer.over.registered",)
 
     def film(self, pane: PaneState, base: ImageLayer) -> FilmLayer | None:
         """The prior's film while it is its turn; None else."""
@@ -197,7 +256,7 @@ class SecondImages:
         if fixed is None:
             return False, False
         transform = self.registrations.want(fixed.display_set_id, pane.display_set_id)
-        return transform is not None, transform is not None and transform.similarity < POOR
+        return transform is not None, transform is not None and transform.poor
 
 
 def _alike(a: DisplaySet, b: DisplaySet) -> bool:
@@ -210,8 +269,8 @@ def hung_over(
     """What a hanging protocol lays over a pane: PET in its own preset, in the colours that are asked for; or a change."""
     if not display_set_id:
         return None
+    if mode is not OverMode.BLEND:
+        return Over(display_set_id, mode, Appearance(), flicker)
     chosen = preset("pet")
     lut, opacity = look if look[0] else ("hot_iron", 0.6)
     return Over(display_set_id, appearance=Appearance(chosen.window if chosen else None, lut, opacity))
-    if mode is not OverMode.BLEND:
-        return Over(display_set_id, mode, Appearance(), flicker)

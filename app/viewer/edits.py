@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from app.domain.geometry import Point2, Point3
 from app.domain.measurement import Annotation, Measurement
+from app.domain.pixels import VoiWindow
 from app.viewer.view_state import Appearance, ViewState
 
 
@@ -20,6 +21,13 @@ class SetAppearance:
     """Of the pane's image layer."""
 
     appearance: Appearance
+
+
+@dataclass(frozen=True)
+class SetOverWindow:
+    """Of the images that lie over the pane's own, in the values that they store."""
+
+    window: VoiWindow
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ class ShowSection:
 
 Edit = (
     SetView | SetAppearance | PutAnnotation | RemoveAnnotation | SelectAnnotation | ShowProbe | HideProbe | SetPoint
-    | ShowBand | ShowLens | AskText | GrowMask | BrushMask | OpenCurve
+    | SetOverWindow | ShowBand | ShowLens | AskText | GrowMask | BrushMask | OpenCurve
     | SetViews | StepSlab | ShowSection
 )  # fmt: skip
 Edits = tuple[Edit, ...]

@@ -97,6 +97,8 @@ def annotation_of(
         return measure(shape, points, geometry, own, chosen.unit, context.padding())
 
     measurements = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps, again)
+    if inside and context.over is not None:
+        measurements = (*measurements, *context.over.measured(shape, points, geometry))
     return Annotation(annotation_id, shape, place(points, context.layer, geometry, context.view.slab_mm), measurements, text)
 
 

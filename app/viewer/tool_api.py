@@ -16,7 +16,8 @@ from app.domain.measurement import Annotation, Measurement
 from app.domain.pixels import VoiWindow
 from app.viewer.edits import Edits
 from app.viewer.layers import ImageLayer
-from app.viewer.plane_values import plane_values, without
+from app.viewer.over_values import OverValues
+from app.viewer.plane_values import plane_padding, plane_values, without
 from app.viewer.triad import Fellow
 from app.viewer.view_state import Appearance, ResolvedView, ViewState
 
@@ -63,6 +64,8 @@ class ToolContext:
     new_id: Callable[[], str] = new_uid
     fellows: tuple[Fellow, ...] = ()
     """Other reformats of the same volume that move and turn with this one."""
+    over: OverValues | None = None
+    """Other images over the image, as they are measured and windowed."""
 
     @property
     def view(self) -> ViewState:
@@ -84,9 +87,8 @@ class ToolContext:
         return plane_values(self.layer, self.resolved)
 
     def padding(self) -> npt.NDArray[np.bool_] | None:
-        """What is left out of statistics: Pixel Padding, and what a display shutter covers."""
-        padding = self.layer.frame.padding if self.layer.frame is not None else None
-        return without(padding, self.layer.covered)
+        """What is left out of statistics: Pixel Padding, what a correction put around a volume, what a display shutter covers."""
+        return without(plane_padding(self.layer, self.resolved), self.layer.covered)
 
 
 class Tool(Protocol):

@@ -53,6 +53,8 @@ def unit_text(texts: Texts, unit: str) -> str:
 
 def value_text(texts: Texts, m: Measurement) -> str:
     """``11.6 mm``, ``12.4 px``, ``90.0 deg`` with the unit always there."""
+    if math.isnan(m.value):
+        return say(texts, "viewer.no_value")
     if m.quantity is Quantity.COUNT:
         return number(texts, m.value, 0)
     large = abs(m.value) >= 1000 or (m.unit.endswith("2") and abs(m.value) >= 100)
@@ -63,8 +65,14 @@ def value_text(texts: Texts, m: Measurement) -> str:
 
 
 _SMALL = frozenset(
-    {Quantity.OVERLAY_VALUE, Quantity.VALUE, Quantity.MEAN, Quantity.STANDARD_DEVIATION, Quantity.MINIMUM, Quantity.MAXIMUM}
+    {Quantity.OVERLAY_VALUE, Quantity.VALUE, Quantity.MEAN, Quantity.STANDARD_DEVIATION, Quantity.MINIMUM, Quantity.MAXIMUM,
+     Quantity.OVERLAY_MEAN, Quantity.OVERLAY_STANDARD_DEVIATION, Quantity.OVERLAY_MINIMUM, Quantity.OVERLAY_MAXIMUM}
+)  # fmt: skip
+_SPREADS = (
+    (Quantity.MEAN, Quantity.STANDARD_DEVIATION, Quantity.MINIMUM, Quantity.MAXIMUM),
+    (Quantity.OVERLAY_MEAN, Quantity.OVERLAY_STANDARD_DEVIATION, Quantity.OVERLAY_MINIMUM, Quantity.OVERLAY_MAXIMUM),
 )
+"""What is told of a region: of the image, then of what lies over it."""
 
 
 def _digits_of_small(m: Measurement) -> int:
@@ -80,6 +88,11 @@ def measurement_lines(texts: Texts, measurements: Sequence[Measurement]) -> tupl
     return (*_lines(texts, stored), *_lines(texts, beside))
 
 
+def _of(m: Measurement) -> str:
+    """Whose value it is, where it is not the image's own."""
+    return f"{m.of} " if m.of else ""
+
+
 def _lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]:
     by = {m.quantity: m for m in measurements}
     if Quantity.LONG_AXIS in by and Quantity.SHORT_AXIS in by:
@@ -89,15 +102,16 @@ def _lines(texts: Texts, measurements: Sequence[Measurement]) -> tuple[str, ...]
     for quantity in (Quantity.LENGTH, Quantity.ANGLE, Quantity.AREA, Quantity.VOLUME, Quantity.VALUE):
         if quantity in by:
             lines.append(value_text(texts, by[quantity]))
-    lines += [value_text(texts, m) for m in measurements if m.quantity in (Quantity.DOSE, Quantity.OVERLAY_VALUE)]
-    if Quantity.MEAN in by and Quantity.STANDARD_DEVIATION in by:
-        mean, deviation = by[Quantity.MEAN], by[Quantity.STANDARD_DEVIATION]
-        digits = max(2 if mean.unit == SUV_UNIT else 1, _digits_of_small(mean))
-        lines.append(f"\u2300 {number(texts, mean.value, digits)} \u00b1 {value_text(texts, deviation)}")
-    if Quantity.MINIMUM in by and Quantity.MAXIMUM in by:
-        low, high = by[Quantity.MINIMUM], by[Quantity.MAXIMUM]
-        digits = max(2 if low.unit == SUV_UNIT else 0, _digits_of_small(low))
-        lines.append(f"{number(texts, low.value, digits)} \u2026 {value_text(texts, high)}")
+    lines += [_of(m) + value_text(texts, m) for m in measurements if m.quantity in (Quantity.DOSE, Quantity.OVERLAY_VALUE)]
+    for a, b, c, d in _SPREADS:
+        if a in by and b in by:
+            mean, deviation = by[a], by[b]
+            digits = max(2 if mean.unit == SUV_UNIT else 1, _digits_of_small(mean))
+            lines.append(f"{_of(mean)}\u2300 {number(texts, mean.value, digits)} \u00b1 {value_text(texts, deviation)}")
+        if c in by and d in by:
+            low, high = by[c], by[d]
+            digits = max(2 if low.unit == SUV_UNIT else 0, _digits_of_small(low))
+            lines.append(f"{_of(low)}{number(texts, low.value, digits)} \u2026 {value_text(texts, high)}")
     if Quantity.RATIO in by:
         lines.append(f"CTR {number(texts, by[Quantity.RATIO].value, 1)}\u202f%")
     if Quantity.HEART_WIDTH in by and Quantity.THORAX_WIDTH in by:

@@ -12,6 +12,7 @@ from app.session.views import NOTHING, Words
 from app.ui.i18n import tr
 from app.ui.icons import has_icon, icon
 from app.ui.reading.cine_buttons import CineButtons
+from app.ui.reading.fusion_menu import fusion_menu
 from app.ui.reading.hanging_menu import add_hanging_actions
 from app.ui.reading.mpr_menu import mpr_menu
 from app.ui.reading.quadrant_buttons import QuadrantButtons
@@ -102,6 +103,12 @@ class ToolsRow(Surface):
         self._arch.clicked.connect(lambda: self._command("suggest_curve"))
         self._arch.hide()
         lay.addWidget(self._arch)
+        self.fusion = Button(
+            NOTHING, TOOL, "fusion", tip=Words("ui.fusion"), key=key_of("reading", "fuse_next"), checkable=True
+        )
+        self.fusion.clicked.connect(self._open_fusion)
+        self.fusion.hide()
+        lay.addWidget(self.fusion)
         self.quadrants = QuadrantButtons(workstation)
         lay.addWidget(self.quadrants)
         lay.addSpacing(6)
@@ -188,6 +195,8 @@ class ToolsRow(Surface):
         self.cine.refresh()
         self.quadrants.refresh()
         self._arch.setVisible(reading.jaw.possible())
+        self.fusion.setVisible(reading.room.fusion.possible())
+        self.fusion.setChecked(reading.room.fusion.is_on())
         self._preset.say(self._preset_words())
         presets = reading.window_presets()
         self._preset.setEnabled(bool(presets) or bool(reading.room.volume_looks()))
@@ -241,6 +250,12 @@ class ToolsRow(Surface):
         reading = self._workstation.reading
         if reading is not None:
             (reading.next_stage if by > 0 else reading.previous_stage)()
+
+    def _open_fusion(self) -> None:
+        reading = self._workstation.reading
+        if reading is not None:
+            show_menu(self.fusion, fusion_menu(reading.room.fusion, self))
+            self.refresh()
 
     def _preset_menu(self) -> QMenu:
         menu = QMenu(self)

@@ -1,4 +1,7 @@
-"""Window by dragging: right widens, down lowers the centre's brightness; steps follow the window's own width."""
+"""Window by dragging: right widens, down lowers the centre's brightness; steps follow the window's own width.
+
+With Shift it is the window of what lies over the image.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import replace
 
 from app.domain.pixels import VoiFunction, VoiWindow
 from app.viewer.compositor import voi_of
-from app.viewer.edits import Edits, SetAppearance
+from app.viewer.edits import Edits, SetAppearance, SetOverWindow
 from app.viewer.tool_api import PointerEvent, QuietTool, ToolContext, ToolSpec
 from app.viewer.voi_lut import window_equivalent
 
@@ -27,10 +30,14 @@ def dragged(window: VoiWindow, dx: float, dy: float) -> VoiWindow:
 class WindowTool(QuietTool):
     def __init__(self) -> None:
         self._start: tuple[PointerEvent, VoiWindow] | None = None
+        self._upper = False
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         self._start = None
-        if context.window is not None:
+        self._upper = event.shift and context.over is not None and context.over.windowed
+        if self._upper and context.over is not None:
+            self._start = (event, context.over.window)
+        elif context.window is not None:
             self._start = (event, context.window)
         elif context.layer.frame is None or not context.layer.frame.is_colour:
             # A VOI LUT is shown: the drag starts from a window of its span.
@@ -43,7 +50,7 @@ class WindowTool(QuietTool):
         pressed, window = self._start
         w, h = context.resolved.size
         moved = dragged(window, (event.x - pressed.x) / w, (event.y - pressed.y) / h)
-        return (SetAppearance(replace(context.appearance, window=moved)),)
+        return (SetOverWindow(moved),) if self._upper else (SetAppearance(replace(context.appearance, window=moved)),)
 
     def release(self, event: PointerEvent, context: ToolContext) -> Edits:
         edits = self.drag(event, context)
