@@ -82,7 +82,7 @@ class SecondImages:
             return found
         known = self._autos.get(volume)
         if known is None:
-            known = self._autos[volume] = volume_window(volume)
+            known = self._autos[volume] = auto_window(volume.voxels[volume.voxels.shape[0] // 2])
         return replace(found, window=known)
 
     def _is_dose(self, over: Over) -> bool:
