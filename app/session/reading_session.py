@@ -129,7 +129,7 @@ class ReadingSession:
         self.quadrants = QuadrantWalk(room, announce)
         self.jaw = JawSuggestion(room, images, desk.put_annotation, announce, notice)
         self.reformats = Reformats(room, images, notice)
-        self.time_curves = TimeCurves(room, desk.mark, desk.selected_id)
+        self.time_curves = TimeCurves(room, lambda: desk.marks, desk.selected_id)
         rechecks = Rechecks(images, desk.doubt)
         self._masks = OwnMasks(
             images, desk.mark, desk.keep, desk.select, desk.selected_id, desk.doubt, announce, notice, role_rgb(Role.MINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.geometry import Point2
 from app.viewer.decorations import Style
@@ -21,6 +21,8 @@ class TimeCurve:
     times_s: tuple[float, ...] = ()
     shown: int = 0
     """Moment in the pane, from 0."""
+    unit: str = "1"
+    """UCUM."""
 
     @property
     def along(self) -> tuple[float, ...]:
@@ -34,15 +36,24 @@ class TimeCurve:
             return None
         return (max(known) / known[0] - 1.0) * 100.0
 
+    def in_percent(self) -> TimeCurve:
+        """Per cent of the first value; nothing where that is not known or not above zero."""
+        first = self.values[0] if self.values else None
+        if first is None or first <= 0:
+            return replace(self, values=(None,) * len(self.values), unit="%")
+        return replace(self, values=tuple(None if v is None else 100.0 * v / first for v in self.values), unit="%")
+
 
 def curve_primitives(curve: TimeCurve, size: tuple[int, int], texts: Texts, style: Style) -> list[Primitive]:
-    """At the right edge above the corner's lines; nothing in a pane without that room."""
+    """At the right edge above the corner's lines; in a pane without that room the words that there is a curve."""
     s = style.scale
     w, h = WIDTH * s, HEIGHT * s
     left, top = size[0] - style.margin - w, size[1] - style.margin - 4 * style.line - h
     known = [(t, v) for t, v in zip(curve.along, curve.values, strict=True) if v is not None]
-    if left < size[0] * 0.3 or top < size[1] * 0.35 or not known:
+    if not known:
         return []
+    if left < size[0] * 0.3 or top < size[1] * 0.35:
+        return _hidden(size, texts, style)
     x0, x1 = left + 52 * s, left + w - 12 * s
     y0, y1 = top + h - 22 * s, top + 26 * s
     low, high = min(v for _, v in known), max(v for _, v in known)
@@ -81,6 +92,24 @@ def curve_primitives(curve: TimeCurve, size: tuple[int, int], texts: Texts, styl
             box = ((x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r))
             out.append(Polyline(box, Role.MINE, s, closed=True, filled=True, key="time_curve_dot"))
     return out
+
+
+def _hidden(size: tuple[int, int], texts: Texts, style: Style) -> list[Primitive]:
+    """Said on as many lines as the pane needs, above the corner's own."""
+    lines: list[str] = []
+    for word in say(texts, "time_curve.hidden").split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and style.text_width(longer, style.font, False) <= size[0] - 2 * style.margin:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    x, bottom = size[0] - style.margin, size[1] - style.margin - 4 * style.line
+    return [
+        Text(
+            x, bottom - n * style.line, line, Anchor.BOTTOM_RIGHT, Role.TEXT, style.font, plate=True, key="time_curve_hidden"
+        )
+        for n, line in enumerate(reversed(lines))
+    ]
 
 
 def rises(times: Sequence[float | None]) -> tuple[float, ...]:

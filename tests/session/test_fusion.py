@@ -15,9 +15,9 @@ from app.domain.geometry import VolumeGeometry
 from app.domain.measurement import MarkShape, Quantity
 from app.domain.volume import Volume
 from app.imaging.registration import RigidTransform
-from app.session.layout_recovery import restore
 from app.session.over_looks import PERCENTS
-from app.session.panes import Over
+from app.session.panes import Over, PaneState
+from app.store.codec import decode, encode
 from app.viewer.layers import FusionLayer, OverMode
 from app.viewer.tool_api import Button, PointerEvent
 from app.viewer.view_state import Appearance, Plane
@@ -135,10 +135,10 @@ def test_pet_is_laid_over_ct_by_hand_and_looks_as_the_hand_says(pet_ct: Stage) -
     reading.redo()
     assert fused(reading).appearance.opacity == 0.9
 
-    kept = reading.state_to_keep()
+    kept = decode(PaneState, encode(reading.room.pane("pane-0"), compact=True))
     desk.off()
     assert fused(reading) is None
-    assert restore(reading.room, reading.desk, kept)
+    reading.room.put_back("1x1", 0, "pane-0", [kept])
     again = fused(reading).appearance
     assert (again.lut, again.opacity, again.window.width) == ("viridis", 0.9, pytest.approx(highest / 2))
     reading.command("fuse_off")

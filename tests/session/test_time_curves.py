@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +15,13 @@ import pytest
 from app.dicom.display_sets import display_sets
 from app.dicom.scanner import scan
 from app.domain.volume import Volume
+from app.session.time_curves import Course, as_csv
 from app.viewer.decorations import Style
 from app.viewer.primitives import Polyline, Text
+from app.viewer.time_chart import chart_primitives, ticks
 from app.viewer.time_curve import TimeCurve, curve_primitives, rises
 from app.viewer.tool_api import Button, PointerEvent
+from app.viewer.view_state import Plane
 from tests import phantoms
 from tests.flows.stage import stage
 
@@ -120,6 +126,96 @@ def test_the_curve_of_a_region_is_its_mean_in_every_pass(tmp_path: Path) -> None
         assert reading.time_curves.of(reading.room.pane("pane-0")) is None
 
 
+def test_several_regions_are_one_chart_and_one_file_of_numbers(tmp_path: Path) -> None:
+    write_passes(tmp_path / "dicom")
+    with stage(tmp_path / "home", None) as s:
+        s.bring(tmp_path / "dicom")
+        reading = s.ws.open_study(s.row().study_instance_uid)
+        reading.set_layout("1x1")
+        room = reading.room
+        assert reading.time_curves.why_not(room.pane("pane-0")).code == "time_curve.no_region"
+        room.put_in_pane("pane-0", next(d for d in room.content.sets() if d.moment.number == 1).display_set_id)
+        reading.picture_request("pane-0", 900, 800)
+        s.until(lambda: not s.ws.images_busy())
+        _ellipse(reading, (900, 800))
+        context = room.context("pane-0")
+        reading.set_tool("rectangle")
+        for kind, px in (("press", (34, 28)), ("drag", (40, 34)), ("release", (40, 34))):
+            reading.pointer("pane-0", kind, PointerEvent(*context.resolved.px_to_pane(*px), Button.LEFT))
+
+        def courses() -> tuple[Course, ...]:
+            return reading.time_curves.all(room.pane("pane-0"))
+
+        s.until(lambda: len(courses()) == 2 and all(None not in c.curve.values for c in courses()))
+        block, around = courses()
+        assert block.curve.values == pytest.approx(PASSES)
+        assert around.curve.values == pytest.approx((50.0,) * 4)
+        assert (block.number, around.number, around.chosen) == (1, 2, True)
+        assert block.curve.unit == "[hnsf'U]"
+        assert reading.time_curves.why_not(room.pane("pane-0")) is None
+        lines = list(csv.DictReader(io.StringIO(as_csv(courses()))))
+        assert len(lines) == 8
+        assert [(r["region"], r["moment"], r["time_s"], r["mean"], r["unit"]) for r in lines[:2]] == [
+            ("1", "1", "0.000", "100", "[hnsf'U]"), ("1", "2", "40.000", "180", "[hnsf'U]"),
+        ]  # fmt: skip
+        assert lines[4]["minimum"] == lines[4]["maximum"] == "50"
+        assert int(lines[0]["pixels"]) > 50
+        for word in (phantoms.ALIYA.patient_id, phantoms.ALIYA.name.alphabetic.split("^")[0]):
+            assert word not in as_csv(courses()), "numbers only"
+        room.change_view(frame_index=room.pane("pane-0").view.frame_index + 3)
+        reading.picture_request("pane-0", 900, 800)
+        s.until(lambda: not s.ws.images_busy())
+        assert courses() == ()
+        assert reading.time_curves.why_not(room.pane("pane-0")).code == "time_curve.elsewhere"
+        room.volume_view()
+        assert reading.time_curves.why_not(room.pane("pane-0")).code == "time_curve.no_place"
+
+
+def test_a_region_on_a_reformat_has_its_course_too(tmp_path: Path) -> None:
+    write_passes(tmp_path / "dicom")
+    with stage(tmp_path / "home", None) as s:
+        s.bring(tmp_path / "dicom")
+        reading = s.ws.open_study(s.row().study_instance_uid)
+        reading.set_layout("1x1")
+        room = reading.room
+        room.put_in_pane("pane-0", next(d for d in room.content.sets() if d.moment.number == 1).display_set_id)
+        grid = phantoms.geometry()
+        room.change_view(plane=Plane.CORONAL, point_mm=grid.to_patient((6.0, 16.0, 20.0)))
+        reading.picture_request("pane-0", 900, 800)
+        s.until(lambda: not s.ws.images_busy())
+        context = room.context("pane-0")
+        reading.set_tool("rectangle")
+        ends = [context.resolved.patient_to_pane(grid.to_patient(at)) for at in ((3.0, 16.0, 13.0), (9.0, 16.0, 27.0))]
+        for kind, at in (("press", ends[0]), ("drag", ends[1]), ("release", ends[1])):
+            reading.pointer("pane-0", kind, PointerEvent(at[0], at[1], Button.LEFT))
+
+        def curve() -> TimeCurve | None:
+            reading.picture_request("pane-0", 900, 800)
+            return reading.time_curves.of(room.pane("pane-0"))
+
+        s.until(lambda: (c := curve()) is not None and None not in c.values)
+        assert curve().values == pytest.approx(PASSES)
+        assert curve().times_s == (0.0, 40.0, 80.0, 120.0)
+
+
+def test_axes_have_round_numbers_and_units() -> None:
+    assert ticks(0.0, 120.0, 5) == (0.0, 50.0, 100.0)
+    assert ticks(-3.0, 7.0, 6) == (-2.0, 0.0, 2.0, 4.0, 6.0)
+    assert ticks(5.0, 5.0, 4) == (5.0,)
+    curve = TimeCurve((100.0, None, 300.0, 200.0), (0.0, 5.0, 15.0, 20.0), 2, "[hnsf'U]")
+    texts = {"time_curve.axis.value": "Mean", "time_curve.axis.seconds": "Time, s", "time_curve.axis.relative": "% of first"}
+    out = chart_primitives([curve, replace(curve, values=(10.0, 20.0, 30.0, 40.0))], (800, 500), texts, Style())
+    assert {t.text for t in out if isinstance(t, Text) and t.key == "chart_axis_name"} == {"Mean, HU", "Time, s"}
+    lines = [p for p in out if isinstance(p, Polyline) and p.key == "chart_line"]
+    assert [len(p.points) for p in lines] == [2, 4], "a gap is not joined"
+    assert len({p.rgb for p in lines}) == 2
+    relative = chart_primitives([curve], (800, 500), texts, Style(), relative=True)
+    assert "% of first" in {t.text for t in relative if isinstance(t, Text)}
+    assert curve.in_percent().values == (100.0, None, 300.0, 200.0)
+    assert replace(curve, values=(0.0, 1.0, 2.0, 3.0)).in_percent().values == (None,) * 4
+    assert chart_primitives([], (800, 500), texts, Style()) == []
+
+
 def test_the_chart_says_nothing_that_is_not_measured() -> None:
     texts = {"time_curve.title": "{n}", "time_curve.seconds": "{value} s", "time_curve.moment": "no. {value}"}
     waiting = TimeCurve((10.0, None, 30.0), (0.0, 5.0, 15.0), 2)
@@ -132,7 +228,11 @@ def test_the_chart_says_nothing_that_is_not_measured() -> None:
     box = [p for p in out if getattr(p, "key", "") == "time_curve_dot"]
     assert len(box) == 2
     assert x[1] > x[0]
-    assert curve_primitives(waiting, (300, 250), texts, Style()) == []
+    hidden = curve_primitives(waiting, (300, 250), {"time_curve.hidden": "Curve: enlarge"}, Style())
+    assert [(t.key, t.text) for t in hidden] == [("time_curve_hidden", "Curve: enlarge")], "a pane without room says so"
+    narrow = curve_primitives(waiting, (90, 250), {"time_curve.hidden": "Curve: enlarge"}, Style())
+    assert [t.text for t in narrow] == ["enlarge", "Curve:"], "word by word where it must"
+    assert curve_primitives(TimeCurve((None, None)), (900, 800), texts, Style()) == []
     assert rises((1.0, None)) == ()
     assert rises((5.0, 4.0)) == ()
     assert rises((5.0, 7.5)) == (0.0, 2.5)

@@ -18,6 +18,7 @@ from app.ui.reading.findings_panel import FindingsPanel
 from app.ui.reading.paint_primitives import text_width
 from app.ui.reading.pane_grid import PaneGrid
 from app.ui.reading.strip import Strip
+from app.ui.reading.time_curve_sheet import show_time_curves
 from app.ui.reading.tools_row import ToolsRow
 from app.ui.widgets.boxes import column, row
 
@@ -174,6 +175,8 @@ class ReadingScreen(QWidget):
             return False
         elif name == "print_images":
             self.show_print()
+        elif name == "time_curve":
+            show_time_curves(self._workstation, self.window())
         elif name in image_out.COMMANDS:
             self._image_out(name)
         else:

@@ -54,6 +54,7 @@ _OUT = {
     "copy_image": "copy",
     "save_image": "floppy-disk",
     "print_images": "printer",
+    "time_curve": "time_curve",
     "patient_window": "user",
     "spread_panes": "columns",
     "display_check": "monitor",
