@@ -12,6 +12,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 
 from app.domain.resources import resource_path
 from app.session.key_table import merged
+from app.ui.physical_keys import SHIFTED, physical_sign
 
 _CYRILLIC = dict(zip("ЙЦУКЕНГШЩЗХЪФЫВАПРОЛДЖЭЯЧСМИТЬБЮ", "QWERTYUIOP[]ASDFGHJKL;'ZXCVBNM,.", strict=True))
 _KAZAKH = dict(zip("ӘІҢҒҮҰҚӨҺ", "2345890-=", strict=True))
@@ -70,9 +71,17 @@ def key_name(event: QKeyEvent) -> str:
     name = QKeySequence(key).toString()
     if key == Qt.Key.Key_Enter:
         name = "Return"
-    if len(name) == 1:
-        name = _CYRILLIC.get(name.upper(), _KAZAKH.get(name.upper(), name.upper()))
     parts = [label for flag, label in _MODIFIERS if event.modifiers() & flag]
+    latin = _CYRILLIC.get(name.upper()) or _KAZAKH.get(name.upper()) if len(name) == 1 else None
+    if latin is not None:
+        name = latin
+        if "Shift" in parts and latin in SHIFTED:  # Shift+Ю stands where ">" does
+            parts.remove("Shift")
+            name = SHIFTED[latin]
+    elif len(name) == 1:
+        # The Kazakh row of figures has signs too: 6 and 7 are a comma and a point, 1 is a quotation mark.
+        figure = physical_sign(event) if "Shift" not in parts else ""
+        name = figure if figure.isdigit() else name.upper()
     if "Shift" in parts and text and not text.isalpha() and text.isprintable() and len(name) == 1:
         parts.remove("Shift")  # the sign itself already says it: "?" and not Shift+"?"
     return "+".join([*parts, name])
@@ -81,7 +90,16 @@ def key_name(event: QKeyEvent) -> str:
 def command_for(context: str, event: QKeyEvent) -> str:
     """The command of a key press in a context, else everywhere's, else empty."""
     name = key_name(event).casefold()
-    return _by_key(context).get(name) or _by_key("everywhere").get(name, "")
+    found = _by_key(context).get(name) or _by_key("everywhere").get(name, "")
+    return found or _by_place(context, event)
+
+
+def _by_place(context: str, event: QKeyEvent) -> str:
+    """A sign that the layout has elsewhere, by the key that it is on: "/" is a point on a Russian keyboard."""
+    sign = physical_sign(event)
+    if not sign or any(event.modifiers() & flag for flag, _ in _MODIFIERS):
+        return ""
+    return _by_key(context).get(sign) or _by_key("everywhere").get(sign, "")
 
 
 def key_of(context: str, command: str) -> str:
