@@ -9,6 +9,7 @@ from datetime import datetime
 
 from app.dicom.coding import finding_kind
 from app.dicom.encapsulated import encapsulate_pdf
+from app.dicom.highdicom_tables import read_ahead
 from app.dicom.key_objects import key_objects
 from app.dicom.object_header import ObjectHeader, ObjectRef
 from app.dicom.parametric_map import heatmap_object
@@ -189,6 +190,7 @@ def verdict_object(packet: PacketInput, ai: Sequence[WrittenObject]) -> WrittenO
 
 def report_objects(packet: PacketInput, pdf: bytes) -> tuple[WrittenObject, ...]:
     """The signed PDF as an encapsulated document, and the key images where there are any."""
+    read_ahead()
     header = packet.header("report_pdf", 1)
     content = encapsulate_pdf(packet.study, pdf, packet.report.title, header)
     out = [_written("report_pdf", ENCAPSULATED_PDF, header, content)]
