@@ -114,7 +114,8 @@ def _ai_header(packet: PacketInput, result: ReadResult, kind: str, number: int, 
 
 
 def ai_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
-    """Findings SR, masks and heatmaps of every second reader that ran."""
+    """Findings SR, masks and heatmaps of every second reader that ran. The first objects of a packet to be made."""
+    read_ahead()
     out: list[WrittenObject] = []
     for result in packet.results:
         header = _ai_header(packet, result, "ai_sr", 1)
@@ -190,7 +191,6 @@ def verdict_object(packet: PacketInput, ai: Sequence[WrittenObject]) -> WrittenO
 
 def report_objects(packet: PacketInput, pdf: bytes) -> tuple[WrittenObject, ...]:
     """The signed PDF as an encapsulated document, and the key images where there are any."""
-    read_ahead()
     header = packet.header("report_pdf", 1)
     content = encapsulate_pdf(packet.study, pdf, packet.report.title, header)
     out = [_written("report_pdf", ENCAPSULATED_PDF, header, content)]
