@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,6 +75,13 @@ class Angiography:
     def toggle(self, chosen: DisplaySet) -> None:
         if self.can_subtract(chosen):
             self._chosen[chosen.display_set_id] = not self.subtracts(chosen)
+
+    def choices(self) -> dict[str, bool]:
+        """Display set to what the reader chose for it."""
+        return dict(self._chosen)
+
+    def put_choices(self, chosen: Mapping[str, bool]) -> None:
+        self._chosen = dict(chosen)
 
     def frame(self, ref: FrameRef, chosen: DisplaySet, instance: Instance) -> FramePixels | None:
         """The difference; None where this frame has no mask, or a mask is still being decoded (``waits`` tells which)."""

@@ -86,6 +86,7 @@ class FindingsDesk:
         self.before_marks: Callable[[], None] = lambda: None
         """Called before the marks change: what is to be undone is noted."""
         self.before_verdicts: Callable[[], None] = lambda: None
+        self.before_heat: Callable[[str], None] = lambda what: None
         if self._opinion is not None:
             self._open_results()
 
@@ -385,6 +386,7 @@ class FindingsDesk:
     # -- what is shown ---------------------------------------------------------------------------------------------
 
     def set_heatmap(self, visible: bool | None = None, opacity: float | None = None, threshold: float | None = None) -> None:
+        self.before_heat("visible" if visible is not None else "opacity" if opacity is not None else "threshold")
         look = self._heat
         self._heat = replace(
             look,
@@ -392,6 +394,16 @@ class FindingsDesk:
             opacity=look.opacity if opacity is None else min(1.0, max(0.0, opacity)),
             threshold=look.threshold if threshold is None else min(1.0, max(0.0, threshold)),
         )
+        self._announce(Changes(view=True, second_read=True))
+
+    @property
+    def heat(self) -> Appearance:
+        """How the second reader's map is shown."""
+        return self._heat
+
+    @heat.setter
+    def heat(self, look: Appearance) -> None:
+        self._heat = look
         self._announce(Changes(view=True, second_read=True))
 
     @property

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+
 from app.session.panes import PaneState
 from app.session.reading_room import ReadingRoom
 from app.store.library import Library
@@ -17,7 +20,8 @@ class MountDesk:
         self._library = library
         self._person = person_id
         self._key = f"mount.{room.studies()[0].study.study_instance_uid}"
-        self._as_kept()
+        self.one_step: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Around what is taken back at once; set by whoever opens the study."""
 
     @property
     def here(self) -> bool:
@@ -28,9 +32,10 @@ class MountDesk:
         ref = self._room.frame_ref(pane) if pane.display_set_id else None
         return f"{ref.sop_instance_uid}/{ref.frame}" if ref is not None else ""
 
-    def _as_kept(self) -> None:
-        kept = self._library.settings.get(self._key, {}) if self.here else {}
-        if not isinstance(kept, dict) or not kept:
+    def lay(self) -> None:
+        """The films as they were kept with the study."""
+        kept = self.kept() if self.here else {}
+        if not kept:
             return
         films = {self._film(p): p for p in self._room.panes() if p.display_set_id}
         places = {place: films.get(str(film)) for place, film in kept.items() if film}
@@ -46,6 +51,16 @@ class MountDesk:
             return
         film: dict[str, PaneState | None] = dict(panes.items())
         film[first], film[second] = panes[second], panes[first]
-        self._room.rearrange(film)
-        order = {p.pane_id: self._film(p) for p in self._room.panes()}
-        self._library.write(lambda tx: self._library.settings.set(tx, self._key, order, self._person))
+        with self.one_step():
+            self._room.rearrange(film)
+            self.keep({p.pane_id: self._film(p) for p in self._room.panes()})
+
+    def kept(self) -> dict[str, str]:
+        """Place to film, as the dentist last laid them; empty when he never did."""
+        found = self._library.settings.get(self._key, {})
+        return {str(place): str(film) for place, film in found.items()} if isinstance(found, dict) else {}
+
+    def keep(self, order: Mapping[str, str]) -> None:
+        """With the study, from now on."""
+        if order != self.kept():
+            self._library.write(lambda tx: self._library.settings.set(tx, self._key, dict(order), self._person))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from app.ai.catalogue import Catalogue
 from app.domain.messages import templates
@@ -36,6 +37,7 @@ from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
 from app.session.teeth_desk import TeethDesk
 from app.session.tooth_numbers import ToothNumbers
+from app.session.undo_aspects import calibration_aspect, mount_aspect
 from app.session.views import Changes, HistoryEntry, Notice
 from app.store.library import Library
 
@@ -135,7 +137,14 @@ class Opening:
             desk,
             self.announce,
             uid,
+            room,
         )
+        mount = reading.mount = MountDesk(room, self.library, self.person.person_id)
+        steps = reading.undoing
+        steps.add("calibration", calibration_aspect(reading.calibration))
+        steps.add("mount", mount_aspect(room, mount))
+        mount.one_step = partial(steps.together, "mount")
+        reading.saved.one_step = partial(steps.together, "panes")
         reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
         teeth = TeethDesk(self.library, current, desk, self.person, self.announce)
         reading.teeth, room.labels = teeth, ToothNumbers(teeth)
@@ -154,9 +163,8 @@ class Opening:
         self.reads.prefer(uid)
         kept = self.library.recovery.load(person)
         if kept is not None and kept.get("study") == uid:
-            restore(room, kept)
+            restore(room, desk, kept)
             reading.undoing.restore(kept.get("journal"))
-        reading.mount = MountDesk(
-            room, self.library, self.person.person_id
-        )  # what the dentist laid goes before a restored layout
+        with steps.aside():
+            mount.lay()  # what the dentist laid goes before a restored layout
         return reading, images

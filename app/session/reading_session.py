@@ -48,8 +48,7 @@ from app.session.teeth_desk import TeethDesk
 from app.session.time_curves import TimeCurves
 from app.session.tracking import earlier
 from app.session.tracking_words import day_of, then_words
-from app.session.undo_aspects import marks_aspect, panes_aspect, teeth_aspect, verdicts_aspect
-from app.session.undoing import Undoing
+from app.session.undo_aspects import out_of_sight, teeth_aspect, undoing_of
 from app.session.views import (
     Changes,
     FindingCard,
@@ -108,10 +107,7 @@ class ReadingSession:
         self._announce = announce
         self._notice = notice
         self._retry = retry
-        self.undoing = Undoing(
-            {"panes": panes_aspect(room), "marks": marks_aspect(desk), "verdicts": verdicts_aspect(desk)},
-            lambda: self.on_layout(),
-        )
+        self.undoing = undoing_of(room, desk, reports, lambda: self.on_layout())
         self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
         self.hangings: HangingVerbs | None = None
         """The reader's own arrangements."""
@@ -138,16 +134,13 @@ class ReadingSession:
         room.extras.painted = self._masks.paint
         room.extras.given_up = self._masks.give_up
         room.extras.drawn = rechecks.check
-        desk.before_marks = lambda: self.undoing.note("marks")
-        desk.before_verdicts = lambda: self.undoing.note("verdicts")
         room.extras.probed = partial(rechecks.probe, doubt=room.doubt_probe)
         self.on_layout: Callable[[], None] = lambda: None
         """Called when the panes are about to change: the layout is kept for a restart."""
-        room.on_remember = lambda: self.undoing.note("panes")
 
     def state_to_keep(self) -> dict[str, object]:
         """For a restart: see ``layout_recovery``."""
-        return {**state_of(self.study.study_instance_uid, self._room), "journal": self.undoing.state()}
+        return {**state_of(self.study.study_instance_uid, self._room, self._desk), "journal": self.undoing.state()}
 
     @property
     def teeth(self) -> TeethDesk | None:
@@ -285,8 +278,8 @@ class ReadingSession:
             "save_arrangement": lambda: self.hangings.save() if self.hangings is not None else None,
             **room.fusion.verbs(),
             "reset": room.reset,
-            "undo": self.undo,
-            "redo": self.redo,
+            "undo": lambda: self._say_if(out_of_sight(self.undo(), "reading")),
+            "redo": lambda: self._say_if(out_of_sight(self.redo(), "reading")),
             "next_image": lambda: room.scroll(1),
             "previous_image": lambda: room.scroll(-1),
             "next_page": lambda: room.scroll(10),
@@ -379,23 +372,26 @@ class ReadingSession:
             self._desk.drop_provisional()
         elif asked.annotation.shape is MarkShape.LENGTH:
             if self.calibration is not None:
-                self.calibration.by_line(asked.annotation, words)
-                self.undoing.forget()
+                with self.undoing.together("calibration"):
+                    self.calibration.by_line(asked.annotation, words)
             self._room.extras.asked = None
             self._desk.drop_provisional()
         else:
             self._desk.put_annotation(self._room.extras.answered(words), False)
         self._announce(Changes(view=True, findings=True))
 
-    def undo(self) -> None:
-        """Takes the last change of panes, marks, verdicts or tooth numbers back."""
-        if self.undoing.undo():
-            self._reports.findings_changed()
+    def undo(self) -> str:
+        """Takes the last change back; returns what it was of (``undo_aspects``), "" when there was none."""
+        return self._followed(self.undoing.undo())
 
-    def redo(self) -> None:
-        """Does again what the last undo took back."""
-        if self.undoing.redo():
+    def redo(self) -> str:
+        """Does again what the last undo took back; returns as ``undo``."""
+        return self._followed(self.undoing.redo())
+
+    def _followed(self, turned: bool) -> str:
+        if turned and self.undoing.turned != "report":
             self._reports.findings_changed()
+        return self.undoing.turned if turned else ""
 
     # -- the second read -------------------------------------------------------------------------------------------
 

@@ -75,6 +75,14 @@ class ReportMarks:
         report.on = not report.on
         self._announce(Changes(view=True, layout=True))
 
+    def switched_on(self) -> tuple[str, ...]:
+        return tuple(uid for uid, report in self._reports.items() if report.on)
+
+    def switch_on(self, uids: frozenset[str]) -> None:
+        """These and no others."""
+        for uid, report in self._reports.items():
+            report.on = uid in uids
+
     def listed(self) -> tuple[SavedObject, ...]:
         """Reports that place something."""
         return tuple(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from app.domain.geometry import Point3
@@ -15,6 +17,8 @@ from app.session.views import SavedObject, SeriesCard
 class SavedDesk:
     def __init__(self, room: ReadingRoom, objects: SavedObjects, documents: Documents) -> None:
         self._room, self._objects, self._documents = room, objects, documents
+        self.one_step: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Around what is taken back at once; set by whoever opens the study."""
 
     @property
     def objects(self) -> SavedObjects:
@@ -35,6 +39,10 @@ class SavedDesk:
         return (*self._objects.listed(), *self._objects.refused())
 
     def toggle(self, sop_instance_uid: str) -> None:
+        with self.one_step():
+            self._toggle(sop_instance_uid)
+
+    def _toggle(self, sop_instance_uid: str) -> None:
         self._objects.toggle(sop_instance_uid)
         place = self._objects.reports.first_place(sop_instance_uid)
         if place is not None and place.points_mm:
@@ -44,6 +52,10 @@ class SavedDesk:
 
     def apply_look(self, display_set_id: str, sop_instance_uid: str) -> None:
         """The active pane shows a series as saved; an empty UID: as acquired."""
+        with self.one_step():
+            self._apply_look(display_set_id, sop_instance_uid)
+
+    def _apply_look(self, display_set_id: str, sop_instance_uid: str) -> None:
         room = self._room
         if room.pane(room.active).display_set_id != display_set_id:
             room.put_in_pane(room.active, display_set_id)

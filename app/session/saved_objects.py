@@ -74,8 +74,11 @@ class _Record:
     on: bool = False
 
 
-@dataclass
-class _Applied:
+@dataclass(frozen=True)
+class AppliedLook:
+    """A presentation state that a pane shows its images by."""
+
+    pane_id: str
     display_set_id: str
     uid: str
     view: ViewState | None = None
@@ -104,7 +107,7 @@ class SavedObjects:
     ) -> None:
         self._content, self._images, self._source, self._announce = content, images, source, announce
         self._records: dict[str, _Record] = {}
-        self._applied: dict[str, _Applied] = {}
+        self._applied: dict[str, AppliedLook] = {}
         self.value_maps = ValueMaps(images)
         self._frames: dict[tuple[int, str, int], tuple[FramePixels, FramePixels]] = {}
         self._palettes: dict[str, npt.NDArray[np.uint8] | None] = {}
@@ -229,7 +232,7 @@ class SavedObjects:
     def apply_state(self, pane: PaneState, sop_instance_uid: str) -> None:
         """Shows a pane as saved; an empty UID: as acquired. The caller resets the view for that."""
         if sop_instance_uid:
-            self._applied[pane.pane_id] = _Applied(pane.display_set_id, sop_instance_uid)
+            self._applied[pane.pane_id] = AppliedLook(pane.pane_id, pane.display_set_id, sop_instance_uid)
         else:
             self._applied.pop(pane.pane_id, None)
         self._announce(Changes(view=True, layout=True))
@@ -243,6 +246,29 @@ class SavedObjects:
         record.on = not record.on
         if record.on:
             self._ask(record)
+        self._announce(Changes(view=True, layout=True))
+
+    def looks(self) -> tuple[AppliedLook, ...]:
+        """Which pane shows its images by which presentation state."""
+        return tuple(self._applied[pane_id] for pane_id in sorted(self._applied))
+
+    def put_looks(self, looks: Sequence[AppliedLook]) -> None:
+        """As they were; the views of the panes are the caller's."""
+        self._applied = {one.pane_id: one for one in looks if one.uid in self._records}
+        self._announce(Changes(view=True, layout=True))
+
+    def switched_on(self) -> tuple[str, ...]:
+        """SOP Instance UIDs of the overlays and reports that are shown."""
+        return (*(uid for uid, r in self._records.items() if r.on), *self.reports.switched_on())
+
+    def switch_on(self, uids: Sequence[str]) -> None:
+        """These and no others."""
+        wanted = frozenset(uids)
+        for uid, record in self._records.items():
+            record.on = uid in wanted
+            if record.on:
+                self._ask(record)
+        self.reports.switch_on(wanted)
         self._announce(Changes(view=True, layout=True))
 
     def state_in(self, pane: PaneState) -> PresentationState | None:
@@ -341,7 +367,7 @@ class SavedObjects:
             view = presented_view(
                 view, state, state.area(uid, number), size, geometry_of(layer, view), self.screen_mm_per_px
             )
-            applied.view = view
+            self._applied[pane.pane_id] = replace(applied, view=view)
         if state.sop_instance_uid not in self._palettes:
             self._palettes[state.sop_instance_uid] = grey_palette(state)
         return view, replace(layer, frame=kept[1], palette=self._palettes[state.sop_instance_uid])

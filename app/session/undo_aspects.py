@@ -1,21 +1,58 @@
-"""The four things of an open study that a step can change: panes, marks, verdicts, tooth numbers."""
+"""What of an open study a step can change: panes and how they are looked at, marks, verdicts, tooth numbers, the words of
+the report, millimetres by hand, the films of a mount."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.domain.finding import Finding
+from app.domain.problem import Problem, Severity
 from app.domain.verdict import Verdict
 from app.session.panes import PaneState
-from app.session.undoing import Aspect
+from app.session.report_desk import ReportWords
+from app.session.shown_state import ShownState, show_again, shown
+from app.session.undoing import Aspect, Undoing
 from app.store.codec import decode, encode
 
 if TYPE_CHECKING:
+    from app.session.calibration_desk import CalibrationDesk
     from app.session.findings_desk import FindingsDesk
+    from app.session.mount_desk import MountDesk
     from app.session.reading_room import ReadingRoom
+    from app.session.report_desk import ReportDesk
     from app.session.teeth_desk import TeethDesk
+
+
+def undoing_of(room: ReadingRoom, desk: FindingsDesk, reports: ReportDesk, changed: Callable[[], None]) -> Undoing:
+    """The journal of an open study; whoever is about to change something notes it there."""
+    undoing = Undoing(
+        {
+            "panes": panes_aspect(room, desk),
+            "marks": marks_aspect(desk),
+            "verdicts": verdicts_aspect(desk),
+            "report": report_aspect(reports),
+        },
+        changed,
+    )
+
+    def leaves_panes() -> None:
+        reports.looks.note()
+        undoing.note("panes")
+
+    room.on_remember = leaves_panes
+    desk.before_marks = lambda: undoing.note("marks")
+    desk.before_verdicts = lambda: undoing.note("verdicts")
+    desk.before_heat = lambda what: undoing.note("panes", f"heat.{what}")
+    reports.before_words = lambda: undoing.note("report")
+    return undoing
+
+
+def out_of_sight(turned: str, screen: str) -> Problem | None:
+    """What to say of a step that went back on the other screen (``reading`` or ``report``)."""
+    where = "report" if turned == "report" else "reading"
+    return Problem(f"undo.elsewhere.{where}", severity=Severity.NOTE) if turned and where != screen else None
 
 
 @dataclass(frozen=True)
@@ -25,15 +62,18 @@ class Arrangement:
     layout: str
     stage: int
     panes: tuple[PaneState, ...]
+    shown: ShownState | None = None
 
 
-def panes_aspect(room: ReadingRoom) -> Aspect:
+def panes_aspect(room: ReadingRoom, desk: FindingsDesk) -> Aspect:
     def take() -> Arrangement:
-        return Arrangement(room.layout().name, room.stage, room.panes())
+        return Arrangement(room.layout().name, room.stage, room.panes(), shown(room, desk))
 
     def put(wanted: Arrangement) -> None:
         if all(not p.display_set_id or room.content.knows(p.display_set_id) for p in wanted.panes):
             room.put_back(wanted.layout, wanted.stage, room.active, wanted.panes)
+            if wanted.shown is not None:
+                show_again(room, desk, wanted.shown)
 
     return Aspect(take, put, lambda state, other: encode(state, compact=True), lambda data: decode(Arrangement, data))
 
@@ -95,3 +135,41 @@ def verdicts_aspect(desk: FindingsDesk) -> Aspect:
 def teeth_aspect(desk: TeethDesk) -> Aspect:
     """Where the dentist put the numbers: plain JSON already."""
     return Aspect(desk.kept, desk.put_back, lambda state, other: state, dict)
+
+
+def report_aspect(reports: ReportDesk) -> Aspect:
+    """The words of the report, its language and template."""
+    return Aspect(
+        reports.words, reports.put_words, lambda state, other: encode(state, compact=True), lambda d: decode(ReportWords, d)
+    )
+
+
+def calibration_aspect(desk: CalibrationDesk) -> Aspect:
+    """Millimetres by hand: (row, column) spacing by SOP Instance UID."""
+
+    def read(data: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+        return {uid: (float(row), float(column)) for uid, (row, column) in data.items()}
+
+    return Aspect(desk.held, desk.put_back, lambda state, other: {uid: list(mm) for uid, mm in state.items()}, read)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A mount: what lies where, and what of it is kept with the study."""
+
+    panes: tuple[PaneState, ...]
+    kept: Mapping[str, str]
+
+
+def mount_aspect(room: ReadingRoom, mount: MountDesk) -> Aspect:
+    def put(wanted: Laid) -> None:
+        if mount.here:
+            room.put_back(room.layout().name, room.stage, room.active, wanted.panes)
+        mount.keep(wanted.kept)
+
+    return Aspect(
+        lambda: Laid(room.panes(), mount.kept()),
+        put,
+        lambda state, other: encode(state, compact=True),
+        lambda data: decode(Laid, data),
+    )

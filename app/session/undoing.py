@@ -1,6 +1,6 @@
 """What the reader did, newest last: each step can be taken back and done again, also after the programme died.
 
-A step is one aspect of the open study before and after: the panes, the marks, the verdicts, the tooth numbers. What it was
+A step is one aspect of the open study before and after (``undo_aspects`` lists them). What it was
 after is looked at when the next step begins, so that a gesture is one step however many events it had, and one that changed
 nothing is none.
 """
@@ -54,7 +54,10 @@ class Undoing:
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
         self._open: tuple[str, Any] | None = None
+        self._open_of = ""
         self._at_it = False
+        self.turned = ""
+        """The aspect of the step that was taken back or done again last."""
 
     def add(self, name: str, aspect: Aspect) -> None:
         self._aspects[name] = aspect
@@ -63,25 +66,31 @@ class Undoing:
     def together(self, aspect: str) -> Iterator[None]:
         """Several changes of one aspect that a person takes for one."""
         self.note(aspect)
+        with self.aside():
+            yield
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Changes that nobody did and that are not taken back."""
         was, self._at_it = self._at_it, True
         try:
             yield
         finally:
             self._at_it = was
 
-    def note(self, aspect: str) -> None:
-        """To be called before a change."""
-        if self._at_it:
+    def note(self, aspect: str, of: str = "") -> None:
+        """To be called before a change. Changes ``of`` one thing that follow each other (a slider's) are one step."""
+        if self._at_it or (of and of == self._open_of):
             return
         self._close()
-        self._open = (aspect, self._aspects[aspect].take())
+        self._open, self._open_of = (aspect, self._aspects[aspect].take()), of
         self._changed()
 
     def _close(self) -> None:
         if self._open is None:
             return
         aspect, before = self._open
-        self._open = None
+        self._open, self._open_of = None, ""
         after = self._aspects[aspect].take()
         if after != before:
             self._done.append(_Step(aspect, before, after))
@@ -90,7 +99,7 @@ class Undoing:
 
     def forget(self) -> None:
         """What was done from now on stands by itself."""
-        self._done, self._undone, self._open = [], [], None
+        self._done, self._undone, self._open, self._open_of = [], [], None, ""
 
     def undo(self) -> bool:
         """Takes the last step back; False when there is none."""
@@ -105,6 +114,7 @@ class Undoing:
             return False
         step = source.pop()
         target.append(step)
+        self.turned = step.aspect
         self._at_it = True
         try:
             self._aspects[step.aspect].put(wanted(step))

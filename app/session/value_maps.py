@@ -18,7 +18,8 @@ class ValueMaps:
     def __init__(self, images: Images) -> None:
         self._images = images
         self._maps: dict[str, tuple[RealWorldMapping, ...]] = {}
-        self._choice = 0
+        self.choice = 0
+        """Which of several maps is told."""
 
     def bring(self, maps: Mapping[str, tuple[RealWorldMapping, ...]]) -> None:
         """SOP Instance UID to the maps of its stored values."""
@@ -32,13 +33,13 @@ class ValueMaps:
             return layer
         transform = instance.frames[layer.frame_number].modality_transform
         own = tuple(m for found in maps if (m := on_modality_values(found, transform)) is not None)
-        return replace(layer, real_world=own, real_world_choice=self._choice)
+        return replace(layer, real_world=own, real_world_choice=self.choice)
 
     def next(self, layer: ImageLayer | None) -> bool:
         """The next map of an image is told; False where there are not several."""
         count = len(self.measured(layer).real_world_maps) if layer is not None else 0
         if count > 1:
-            self._choice = (self._choice + 1) % count
+            self.choice = (self.choice + 1) % count
         return count > 1
 
     def remark(self, layer: ImageLayer) -> tuple[Problem, ...]:
@@ -47,4 +48,4 @@ class ValueMaps:
         if len(maps) < 2:
             return ()
         told: dict[str, str | int | float] = {"label": maps[0].label or "–", "unit": maps[0].unit or "–"}
-        return (Problem("viewer.value_map", {**told, "n": self._choice % len(maps) + 1, "of": len(maps)}, Severity.NOTE),)
+        return (Problem("viewer.value_map", {**told, "n": self.choice % len(maps) + 1, "of": len(maps)}, Severity.NOTE),)

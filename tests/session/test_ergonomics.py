@@ -155,7 +155,7 @@ def test_layout_and_marks_come_back_after_a_death(tmp_path: Path) -> None:
 
 def test_a_state_that_does_not_fit_changes_nothing(desk: Stage) -> None:
     reading = opened(desk)
-    good = state_of("x", reading.room)
+    good = state_of("x", reading.room, reading.desk)
     before = reading.room.panes()
     wrong = [
         None,
@@ -166,9 +166,9 @@ def test_a_state_that_does_not_fit_changes_nothing(desk: Stage) -> None:
         {**good, "panes": [{"view": 3}]},
     ]
     for state in wrong:
-        assert not restore(reading.room, state)
+        assert not restore(reading.room, reading.desk, state)
     assert reading.room.panes() == before
-    assert restore(reading.room, good)
+    assert restore(reading.room, reading.desk, good)
     assert reading.room.panes() == before
     assert math.isfinite(before[0].view.zoom)
     assert isinstance(reading.room.content, PaneContent)

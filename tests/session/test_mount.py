@@ -90,5 +90,24 @@ def test_a_film_dragged_to_another_place_stays_there(desk: Stage) -> None:
     desk.ws.open_study(UID)
     assert [f for f, _ in lying(desk)] == [f for f, _ in wanted]
     desk.ws.reading.mount.exchange("pane-4", "pane-3")
+    exchanged = lying(desk)
     desk.ws.reading.undo()
     assert [f for f, _ in lying(desk)] == [f for f, _ in wanted]
+    desk.ws.close_study()
+    desk.ws.open_study(UID)
+    assert [f for f, _ in lying(desk)] == [f for f, _ in wanted], "what was taken back does not return"
+    assert desk.ws.reading.undo() == "", "laying the films is no step of the reader"
+    desk.ws.reading.mount.exchange("pane-4", "pane-3")
+    desk.ws.reading.undo()
+    desk.ws.reading.redo()
+    desk.ws.close_study()
+    desk.ws.open_study(UID)
+    assert [f for f, _ in lying(desk)] == [f for f, _ in exchanged]
+
+
+def test_the_first_exchange_taken_back_leaves_nothing_kept(desk: Stage) -> None:
+    before = lying(desk)
+    desk.ws.reading.mount.exchange("pane-0", "pane-1")
+    desk.ws.reading.undo()
+    assert lying(desk) == before, "guesses are guesses again"
+    assert desk.ws.reading.mount.kept() == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from app.dicom.saved_overlays import PALETTE
+from app.session.layout_recovery import restore, state_of
 from app.session.picture import PanePicture, PictureRequest
 from app.session.reading_session import ReadingSession
+from app.session.shown_state import shown
 from tests.dicom.builders import image, save
 from tests.dicom.saved_phantom import item, part10, presentation_state
 from tests.flows import stage
@@ -139,6 +142,36 @@ def test_a_pseudo_colour_look_in_true_size(desk: Stage) -> None:
     assert resolved is not None
     m = resolved.pane_from_px
     assert (m[0, 0], m[1, 1]) == (pytest.approx(0.75 / 0.05), pytest.approx(0.5 / 0.05))
+
+
+def test_a_look_and_an_overlay_are_each_taken_back_at_once_and_stand_again_after_a_death(desk: Stage) -> None:
+    reading = opened(desk)
+    room = reading.room
+    card = next(c for c in reading.series_cards() if c.images == 3)
+    desk.until(lambda: reading.series_cards()[0].looks, 20)
+    assert reading.saved is not None
+    room.put_in_pane(room.active, card.display_set_id)
+    drawn(reading)
+    before = shown(room, reading.desk)
+    reading.saved.apply_look(card.display_set_id, "2.25.801")
+    drawn(reading)
+    with_look = shown(room, reading.desk)
+    assert [look.uid for look in with_look.looks] == ["2.25.801"]
+    view = room.pane(room.active).view
+    reading.saved.toggle("2.25.802")
+    with_both = shown(room, reading.desk)
+    assert with_both.overlays == ("2.25.802",)
+    state = json.loads(json.dumps(state_of("x", room, reading.desk)))
+    reading.undo()
+    assert shown(room, reading.desk) == with_look
+    reading.undo()
+    assert shown(room, reading.desk) == before
+    reading.redo()
+    assert [look.uid for look in shown(room, reading.desk).looks] == ["2.25.801"]
+    assert restore(room, reading.desk, state)
+    assert shown(room, reading.desk) == with_both
+    drawn(reading)
+    assert room.pane(room.active).view == view, "the reader's own zoom is not taken over by the look's"
 
 
 def test_the_chosen_value_map_is_told(desk: Stage) -> None:

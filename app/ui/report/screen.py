@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from app.domain.messages import available_languages
 from app.domain.problem import Problem, ProblemError
+from app.session.undo_aspects import out_of_sight
 from app.session.views import Changes, Notice, ReportView, Words
 from app.ui.i18n import NATIVE_NAMES, tr, tr_problem
 from app.ui.report.document import Document, origins_of
@@ -114,9 +115,21 @@ class ReportScreen(QWidget):
             self.right.box.sign()
         elif name == "preview":
             self.save_pdf()
+        elif name in ("undo", "redo"):
+            self._step(name)
         else:
             return False
         return True
+
+    def _step(self, name: str) -> None:
+        """Undo and redo go through everything that was done in the study; what is not seen here is told."""
+        reading = self._workstation.reading
+        if reading is None:
+            return
+        told = out_of_sight(reading.undo() if name == "undo" else reading.redo(), "report")
+        self.refresh()
+        if told is not None:
+            self._workstation.notice.emit(Notice(told))
 
     def _verb(self, name: str, *arguments: object) -> None:
         reading = self._workstation.reading
