@@ -107,7 +107,9 @@ def told_unit(unit: str, factor_unit: str) -> tuple[str, float]:
     return ("Bq/ml" if unit == "BQML" else unit if unit not in ("US", "1") else ""), 1.0
 
 
-def ends(low: float, high: float) -> tuple[float, float]:
+def ends(low: float, high: float) -> tuple[int | float, int | float]:
     """A window's ends with digits that tell them apart."""
-    digits = 0 if high - low >= 50 else 1 if high - low >= 5 else 2
+    if high - low >= 50:
+        return round(low), round(high)
+    digits = 1 if high - low >= 5 else 2
     return round(low, digits), round(high, digits)

@@ -103,7 +103,7 @@ def _hidden(size: tuple[int, int], texts: Texts, style: Style) -> list[Primitive
             lines[-1] = longer
         else:
             lines.append(word)
-    x, bottom = size[0] - style.margin, size[1] - style.margin - 4 * style.line
+    x, bottom = size[0] - style.margin, size[1] - style.margin - 6 * style.line
     return [
         Text(
             x, bottom - n * style.line, line, Anchor.BOTTOM_RIGHT, Role.TEXT, style.font, plate=True, key="time_curve_hidden"

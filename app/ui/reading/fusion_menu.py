@@ -63,8 +63,8 @@ def _add_colours(menu: QMenu, desk: FusionDesk, view: FusionView) -> None:
     colours = menu.addMenu(tr("ui.fusion.colours") + _key("fuse_colours"))
     for name in lut_names():
         word = tr(f"lut.{name}")
-        action = _choice(colours, name if word == f"lut.{name}" else word, False)
-        action.setChecked(name == view.lut)
+        chosen = "\t\u2713" if name == view.lut else ""  # the place of the tick is taken by the colours
+        action = _choice(colours, (name if word == f"lut.{name}" else word) + chosen, False)
         image = lut_image(name).scaled(*_SWATCH, Qt.AspectRatioMode.IgnoreAspectRatio)
         action.setIcon(QIcon(QPixmap.fromImage(image)))
         action.triggered.connect(lambda _=False, n=name: desk.set_lut(n))

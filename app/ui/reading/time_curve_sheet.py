@@ -117,7 +117,7 @@ class TimeCurveSheet(Sheet):
         )
         self.scale.chosen.connect(lambda _: self.refresh())
         foot.addWidget(self.scale)
-        foot.addWidget(note(Words("ui.time_curve.anonymous"), wrap=True), 1)
+        foot.addWidget(note(Words("ui.time_curve.anonymous"), wrap=True), 1, Qt.AlignmentFlag.AlignVCenter)
         self.save_button = Button(Words("ui.time_curve.save"), OUTLINE, "floppy-disk", height=40)
         self.save_button.clicked.connect(self._ask)
         foot.addWidget(self.save_button)
@@ -170,8 +170,8 @@ class TimeCurveSheet(Sheet):
 
     def _figures(self, course: Course) -> list[tuple[str, str]]:
         curve = course.curve
-        texts = self._workstation.reading.room.texts
-        unit = unit_text(texts, curve.unit)
+        reading = self._workstation.reading
+        unit = unit_text(reading.room.texts, curve.unit) if reading is not None else ""
         known = [(t, v) for t, v in zip(curve.along, curve.values, strict=True) if v is not None]
         if not known:
             return []
