@@ -108,8 +108,8 @@ class Placement:
     points_mm: tuple[Point3, ...] = ()
     frame_of_reference_uid: str = ""
     axes_mm: tuple[Point3, ...] = ()
-    """Where no image is named: unit directions of the rows and the columns of the plane that was drawn on (LPS). The
-    sides of a box run along them."""
+    """Drawn on a reformat: unit directions of the rows and the columns of its plane (LPS), along which the sides of a box
+    run. Its values were taken from interpolated pixels. Empty for a drawing on an acquired image."""
 
     def __post_init__(self) -> None:
         if not (self.points_px or self.points_mm):

@@ -16,6 +16,8 @@ from app.report import words
 from app.report.templates import Template, choose_template, templates
 
 IMPRESSION = "impression"
+_DOUBT = "doubt:"
+"""Prefix of the pseudo id of a line that tells of a value which is not confirmed."""
 _STATEMENT = "statement:"
 """Prefix of the pseudo id of a line that states the first opinion, so that it follows a change."""
 
@@ -35,6 +37,7 @@ def compose(
     findings: Sequence[ReportFinding] = (),
     opinion: FirstOpinion | None = None,
     measurements: Sequence[Annotation] = (),
+    doubted: Mapping[str, str] | None = None,
     key_images: Sequence[KeyImage] = (),
     previous: Report | None = None,
     template: str = "",
@@ -47,19 +50,26 @@ def compose(
 
     Lines of ``previous`` that the reader edited or typed stay word for word, in their place; all others are made anew
     from the values. An edited line whose finding is gone stays as plain text, so that nothing typed is lost.
+
+    ``doubted``: finding or annotation to the message id of what an independent computation says against its values; the
+    line says it too, or a line of its own where the words are the reader's.
     ``comparison``: date of the prior (YYYYMMDD), or empty. Raises ``report.template_damaged``.
     """
     chosen = templates().get(template) or choose_template(study)
     shown = {image.finding_id: image.number for image in key_images}
     made: dict[str, list[ReportLine]] = {s.section_id: [] for s in chosen.sections}
+    doubts = _Doubts(language, doubted or {}, previous)
     for item in findings:
         section = chosen.section_for(item.finding.region)
-        made[section.section_id].append(_finding_line(language, item, shown.get(item.finding.finding_id)))
+        line = _finding_line(language, item, shown.get(item.finding.finding_id))
+        made[section.section_id] += doubts.told(line, section.section_id)
     for annotation in measurements:
         if annotation.measurements:
-            made[chosen.sections[0].section_id].append(_measurement_line(language, annotation))
+            first = chosen.sections[0].section_id
+            made[first] += doubts.told(_measurement_line(language, annotation), first)
     if IMPRESSION in made:
-        made[IMPRESSION] += _impression(language, findings, opinion, shown)
+        for line in _impression(language, findings, opinion, shown):
+            made[IMPRESSION] += doubts.told(line, IMPRESSION)
     before = {s.section_id: s.lines for s in previous.sections} if previous is not None else {}
     sections = [
         ReportSection(s.section_id, s.title(language), _merged(made[s.section_id], before.pop(s.section_id, ())))
@@ -189,6 +199,24 @@ def _measurement_line(language: str, annotation: Annotation) -> ReportLine:
         what = f"{annotation.text}, {what}"
     text = translate(language, "report.measurement_line", {"what": what})
     return ReportLine(text, Origin.MINE, (annotation.annotation_id,))
+
+
+class _Doubts:
+    """Which values an independent computation does not confirm, and who says so."""
+
+    def __init__(self, language: str, doubted: Mapping[str, str], previous: Report | None) -> None:
+        self._language, self._doubted = language, doubted
+        sections = previous.sections if previous is not None else ()
+        self._typed = {(s.section_id, line.finding_ids) for s in sections for line in s.lines if line.edited}
+
+    def told(self, line: ReportLine, section_id: str) -> list[ReportLine]:
+        message_id = next((self._doubted[i] for i in line.finding_ids if i in self._doubted), "")
+        if not message_id:
+            return [line]
+        said = translate(self._language, message_id)
+        if (section_id, line.finding_ids) in self._typed:  # the reader's words stay as they are
+            return [line, ReportLine(said, line.origin, tuple(f"{_DOUBT}{i}" for i in line.finding_ids))]
+        return [replace(line, text=f"{line.text} {said}")]
 
 
 def _impression(

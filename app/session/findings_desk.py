@@ -83,6 +83,8 @@ class FindingsDesk:
         """The reader's voxels as layers; set by the session."""
         self.shown_as: Callable[[Finding], Finding] = lambda finding: finding
         """How a second reader's finding is shown: with the tooth number that the dentist has put right."""
+        self.marks_restored: Callable[[Sequence[Finding]], None] = lambda marks: None
+        """Called with marks that an undo has put back: their values are computed again."""
         self.before_marks: Callable[[], None] = lambda: None
         """Called before the marks change: what is to be undone is noted."""
         self.before_verdicts: Callable[[], None] = lambda: None
@@ -122,7 +124,7 @@ class FindingsDesk:
             self.doubts = {k: v for k, v in self.doubts.items() if k != finding_id}
             if message_id:
                 self.doubts[finding_id] = message_id
-            self._announce(Changes(findings=True, view=True))
+            self._announce(Changes(findings=True, view=True, report=True))
 
     def starred(self) -> frozenset[tuple[str, int]]:
         """(SOP instance UID, frame) of the key images."""
@@ -172,6 +174,7 @@ class FindingsDesk:
     def remove(self, finding_id: str) -> None:
         self.before_marks()
         self._marks = tuple(m for m in self._marks if m.finding_id != finding_id)
+        self.doubts = {i: doubt for i, doubt in self.doubts.items() if i != finding_id}
         if self._selected == finding_id:
             self._selected = ""
         self._save(lambda tx: self._library.drafts.remove(tx, self._study, self._person, finding_id))
@@ -184,6 +187,9 @@ class FindingsDesk:
         gone = [i for i in now if i not in then]
         changed = [m for i, m in then.items() if now.get(i) != m]
         self._marks = tuple(wanted)
+        # What was said of other values does not hold for these.
+        self.doubts = {i: doubt for i, doubt in self.doubts.items() if i in then and now.get(i) == then[i]}
+        self.marks_restored(changed)
 
         def work(tx: Any) -> None:
             for finding_id in gone:

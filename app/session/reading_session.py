@@ -40,6 +40,7 @@ from app.session.print_desk import PrintDesk
 from app.session.quadrant_walk import QuadrantWalk
 from app.session.reading_room import ReadingRoom
 from app.session.recheck_desk import Rechecks
+from app.session.recheck_stored import recheck_kept
 from app.session.reformats import Reformats
 from app.session.report_desk import ReportDesk
 from app.session.room_tools import Asked
@@ -130,6 +131,7 @@ class ReadingSession:
         self._masks = OwnMasks(
             images, desk.mark, desk.keep, desk.select, desk.selected_id, desk.doubt, announce, notice, role_rgb(Role.MINE)
         )
+        recheck_kept(images, room, desk, reports, rechecks, announce)
         desk.mask_layers = self._masks.layers
         room.extras.painted = self._masks.paint
         room.extras.given_up = self._masks.give_up

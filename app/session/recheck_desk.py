@@ -75,6 +75,11 @@ class Rechecks:
         self._probe: tuple[ShowProbe, ToolContext] | None = None
         self._kept: _Kept | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Some values are still being computed again."""
+        return bool(self._latest)
+
     def check(self, drawn: Annotation, context: ToolContext) -> None:
         """Asks for the second path of a drawing that was just put; an older question about it is dropped."""
         if not drawn.measurements:
@@ -93,10 +98,12 @@ class Rechecks:
             return differing(drawn, layer, geometry, values, padding, corners), outline
 
         def came(result: tuple[tuple[Mismatch, ...], bool] | None) -> None:
-            if result is None or self._latest.get(drawn.annotation_id) is not drawn:
+            if self._latest.get(drawn.annotation_id) is not drawn:
                 return
             del self._latest[drawn.annotation_id]
-            _tell(result[0])
+            if result is None:
+                return
+            tell(result[0])
             self._doubt(drawn.annotation_id, MISMATCH if result[0] else CROSSED if result[1] else "")
 
         self._images.beside(work, came)
@@ -132,7 +139,7 @@ class Rechecks:
             self._probing = False
             if result is not None:
                 self._kept = result[1]
-                _tell(result[0])
+                tell(result[0])
                 doubt(bool(result[0]))
             self._next_probe(doubt)
 
@@ -164,6 +171,7 @@ def _own(measurements: Sequence[Measurement]) -> tuple[Measurement, ...]:
     return tuple(m for m in measurements if not m.quantity.value.startswith("overlay") and m.quantity.value != "dose")
 
 
-def _tell(found: Sequence[Mismatch]) -> None:
+def tell(found: Sequence[Mismatch]) -> None:
+    """Into the log."""
     for m in found:
         _log.error("a measurement differs when computed again: %s %r, again %r", m.quantity.value, m.shown, m.again)

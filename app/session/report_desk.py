@@ -27,6 +27,7 @@ from app.session import marks as own
 from app.session.agreement import agreements
 from app.session.cards import region_of
 from app.session.clock import local_hms
+from app.session.doubts import remarks, report_words, with_doubt
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
 from app.session.kept_looks import KeptLooks
@@ -128,6 +129,9 @@ class ReportDesk:
         self.before_words: Callable[[], None] = lambda: None
         """Called before the reader changes the report: what is to be undone is noted."""
         self.looks = KeptLooks(room)
+        self.values_unchecked: Callable[[], bool] = lambda: False
+        """True while values beside drawings are still being computed again; set by the session."""
+        self._doubts_told: dict[str, str] = {}
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -150,9 +154,13 @@ class ReportDesk:
         drawn = (own.annotation_of(m) for m in self._desk.marks if not own.is_finding(m))
         return tuple(a for a in drawn if a is not None and a.measurements)
 
+    def _doubts(self) -> dict[str, str]:
+        """What speaks against values of this study's marks."""
+        return {i: doubt for i, doubt in self._desk.doubts.items() if self._desk.mark(i) is not None}
+
     def report(self) -> Report:
         """The report as it should stand now; its key images come when they are made."""
-        if self._report is None or self._stale:
+        if self._report is None or self._stale or self._doubts_told != self._doubts():
             self._recompose()
         assert self._report is not None
         return self._report
@@ -166,6 +174,7 @@ class ReportDesk:
     def _recompose(self, wait: bool = False) -> None:
         """``wait``: with every key image, made now where it is not here yet."""
         self._stale = False
+        self._doubts_told = self._doubts()
         found = self._reported()
         latest = self._library.reports.latest(self._uid)
         version, replaces = (latest.report.version + 1, latest.report.report_id) if latest else (1, "")
@@ -176,6 +185,7 @@ class ReportDesk:
             findings=found,
             opinion=self._desk.opinion,
             measurements=self._measurements(),
+            doubted={mark: report_words(doubt) for mark, doubt in self._doubts_told.items()},
             key_images=self._pictures(found, wait),
             previous=self._report,
             template=self._template,
@@ -283,6 +293,8 @@ class ReportDesk:
             out.append(Problem("report.blocked.no_certificate", next_step="next.choose_certificate"))
         if not self._sync.names():
             out.append(Problem("report.blocked.no_target", next_step="next.configure_target"))
+        if self.values_unchecked():
+            out.append(Problem("report.blocked.rechecking", next_step="next.wait"))
         if self._signing:
             out.append(Problem("report.blocked.signing"))
         elif (latest := self._library.reports.latest(self._uid)) is not None and self._unchanged_since(latest.report):
@@ -314,6 +326,7 @@ class ReportDesk:
             templates=tuple((t.template_id, t.title(self._language)) for t in report_templates().values()),
             template=chosen.template_id,
             storage=self._storage(latest.report.report_id if latest else ""),
+            remarks=remarks(self._doubts()),
         )
 
     def _storage(self, report_id: str) -> tuple[Status, ...]:
@@ -387,7 +400,8 @@ class ReportDesk:
         self._announce(Changes(report=True))
 
     def _ready(self, identity: SigningIdentity) -> Ready:
-        mine = self._desk.own_findings()
+        doubts = self._doubts()
+        mine = tuple(with_doubt(m, doubts.get(m.finding_id, "")) for m in self._desk.own_findings())
         matched = agreements(mine, self._desk.ai_findings())
         packet = PacketInput(
             study=self._current.study,
@@ -402,10 +416,10 @@ class ReportDesk:
             opinion=self._desk.opinion,
             masked=tuple(m for m in self._desk.marks if m.mask is not None),
             stars=tuple(sorted(self._desk.starred())),
-            measured=measured_marks(self._desk.marks, self._current.study),
-            looks=self.looks.states(
-                self._desk.marks, templates(self._language), self._person.display_name, self._desk.doubts
+            measured=tuple(
+                with_doubt(m, doubts.get(m.finding_id, "")) for m in measured_marks(self._desk.marks, self._current.study)
             ),
+            looks=self.looks.states(self._desk.marks, templates(self._language), self._person.display_name, doubts),
         )
         return Ready(packet, identity, self._verdict_rows(), self._readers())
 

@@ -315,6 +315,8 @@ class ReportView:
     template: str
     storage: tuple[Status, ...]
     """Queued, accepted, proven: what happens, or happened, after signing."""
+    remarks: tuple[Problem, ...] = ()
+    """What the signer should know; nothing of it blocks."""
 
 
 @dataclass(frozen=True)

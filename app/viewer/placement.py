@@ -40,9 +40,10 @@ def place(points: Sequence[Point2], layer: ImageLayer, geometry: ImageGeometry, 
     if layer.volume is None:
         return Placement(layer.sop_instance_uid, layer.frame_number, tuple(points), points_mm, frame_of_reference)
     source = _source_slice(layer.volume, points_mm) if slab_mm == 0 else None
+    axes = (geometry.plane.row_cosines, geometry.plane.column_cosines) if geometry.plane is not None else ()
     if source is None:
-        return Placement(points_mm=points_mm, frame_of_reference_uid=frame_of_reference)
-    return Placement(source[0], 0, source[1], points_mm, frame_of_reference)
+        return Placement(points_mm=points_mm, frame_of_reference_uid=frame_of_reference, axes_mm=axes)
+    return Placement(source[0], 0, source[1], points_mm, frame_of_reference, axes)
 
 
 def points_on(placement: Placement, layer: ImageLayer, resolved: ResolvedView) -> tuple[Point2, ...] | None:

@@ -76,6 +76,8 @@ class SignBox(Card):
         self._choose.clicked.connect(self.choose)
         top.addWidget(self._choose)
         lay.addLayout(top)
+        self._remarks = Text("", "small", "medium", "bad", wrap=True)
+        lay.addWidget(self._remarks)
         line = row(gap=12)
         self.pin = PinField()
         self.button = Button(Words("ui.sign.send"), PRIMARY, key=key_of("report", "sign"), height=40)
@@ -93,6 +95,8 @@ class SignBox(Card):
         self._name.say(view.certificate or Words("ui.sign.no_certificate"))
         self._detail.say(view.certificate_detail if view.certificate else Words("ui.sign.pkcs12"))
         blocked = view.blocked_by
+        self._remarks.say("\n".join(tr_problem(p) for p in view.remarks))
+        self._remarks.setVisible(bool(view.remarks))
         self._said.say("\n".join(tr_problem(p) for p in blocked), "secondary")
         if not blocked and not self._said.text():
             self._said.say(Words("ui.sign.ready"))
