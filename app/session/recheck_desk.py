@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from app.domain.study import FrameRef
 from app.session.images import Images
 from app.viewer.edits import ShowProbe
 from app.viewer.layers import ImageLayer
+from app.viewer.over_recheck import over_mismatches
 from app.viewer.plane_values import without
 from app.viewer.recheck import Mismatch, again, crosses_itself, mismatches, unknown
 from app.viewer.recheck_beside import beside_again
@@ -44,7 +45,7 @@ def differing(
     ``corners``: its points in px of ``values`` (rows, columns).
     """
     second = again(drawn, geometry, values, padding, corners)
-    stored, beside = parted(drawn.measurements)
+    stored, beside = parted([m for m in drawn.measurements if not m.of])
     units = {m.unit for m in stored}
     other = beside_again(drawn.shape, second, units, values, padding, corners, layer.suv, layer.real_world_maps)
     nobody = (*unknown(stored, second), *unknown(beside, other))
@@ -95,7 +96,8 @@ class Rechecks:
         def work() -> tuple[tuple[Mismatch, ...], bool]:
             values, padding = source()
             outline = drawn.shape in (MarkShape.FREEHAND, MarkShape.POLYGON) and crosses_itself(corners)
-            return differing(drawn, layer, geometry, values, padding, corners), outline
+            upper = over_mismatches(drawn, context.over, geometry, corners)
+            return (*differing(drawn, layer, geometry, values, padding, corners), *upper), outline
 
         def came(result: tuple[tuple[Mismatch, ...], bool] | None) -> None:
             if self._latest.get(drawn.annotation_id) is not drawn:
@@ -133,7 +135,9 @@ class Rechecks:
             if here is None and ref is not None:
                 here = _Kept(ref, *source())
             values, padding = (here.values, here.padding) if here is not None else source()
-            return differing(drawn, layer, geometry, values, padding, (shown.image_px,)), here
+            told = replace(drawn, measurements=shown.measurements)
+            upper = over_mismatches(told, context.over, geometry, (shown.image_px,))
+            return (*differing(drawn, layer, geometry, values, padding, (shown.image_px,)), *upper), here
 
         def came(result: tuple[tuple[Mismatch, ...], _Kept | None] | None) -> None:
             self._probing = False

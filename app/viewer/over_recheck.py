@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.domain.geometry import Point2
-from app.domain.measurement import MarkShape, Quantity
+from app.domain.measurement import Annotation, MarkShape, Quantity
 from app.viewer.over_values import OverValues
-from app.viewer.recheck import scan
+from app.viewer.recheck import Mismatch, mismatches, scan
 from app.viewer.view_state import ImageGeometry
 
 _OVER = {
@@ -36,3 +36,11 @@ def again_over(
     if shape is None or shape not in _REGIONS:
         return {}
     return {_OVER[q]: v * factor for q, v in scan(shape, points, values, None).items() if q in _OVER}
+
+
+def over_mismatches(
+    drawn: Annotation, over: OverValues | None, geometry: ImageGeometry, points: Sequence[Point2]
+) -> tuple[Mismatch, ...]:
+    """What is told of the upper images beside a drawing and is not what the second path finds. ``points``: its px."""
+    told = [m for m in drawn.measurements if m.of]
+    return mismatches(told, again_over(drawn.shape, points, over, geometry)) if told else ()

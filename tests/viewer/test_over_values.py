@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from app.domain.volume import Volume
 from app.viewer.compositor import geometry_of
 from app.viewer.edits import SetAppearance, SetOverWindow
 from app.viewer.layers import FusionLayer, ImageLayer, OverMode
-from app.viewer.over_recheck import again_over
+from app.viewer.over_recheck import again_over, over_mismatches
 from app.viewer.over_values import OverValues
 from app.viewer.placement import annotation_of
 from app.viewer.tool_api import PointerEvent, ToolContext
@@ -93,6 +94,9 @@ def test_a_region_has_the_values_of_both_images_with_their_units(shape: MarkShap
     second = again_over(shape, points, here.over, here.resolved.geometry)
     assert {q: theirs[q].value for q in second} == pytest.approx(dict(second))
     assert set(second) == set(theirs)
+    assert over_mismatches(drawn, here.over, here.resolved.geometry, points) == ()
+    wrong = replace(drawn, measurements=tuple(replace(m, value=m.value * 1.001) for m in drawn.measurements))
+    assert {m.quantity for m in over_mismatches(wrong, here.over, here.resolved.geometry, points)} == set(theirs)
     lines = measurement_lines({}, drawn.measurements)
     assert [line for line in lines if line.startswith("PT ")] == [
         f"PT \u2300 {values.mean():.2f} \u00b1 {values.std():.2f}\u202fSUVbw",
