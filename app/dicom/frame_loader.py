@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.native_pixels import clean_bits
+from app.dicom.padding import Bits, PaddedVoxels
 from app.domain.pixels import Lut, ModalityTransform, PixelFormat
 from app.domain.ports import ByteSource, Cancelled, FillingSource, Progress
 from app.domain.problem import fail
@@ -45,10 +46,12 @@ def fill_frames(
     threads: int,
     check_range: bool = False,
     shrink: int = 1,
+    padded: PaddedVoxels | None = None,
 ) -> bool:
     """Modality values of every job into ``out[k]``; False when ``check_range`` found a value that does not fit.
 
-    ``shrink``: averages of so many rows and columns, the cut cells at the end of what they have.
+    ``shrink``: averages of so many rows and columns, the cut cells at the end of what they have. ``padded`` takes where
+    Pixel Padding was; without it padding values are values.
 
     Raises ``ProblemError`` of the first frame that cannot be read, and ``Cancelled``.
     """
@@ -61,9 +64,11 @@ def fill_frames(
             if progress.cancelled():
                 raise Cancelled
             if shrink == 1:
-                _one(out[job.k], job, source, check_range)
+                mask = _one(out[job.k], job, source, check_range, padded)
             else:
-                _one_shrunk(out[job.k], job, source, check_range, shrink)
+                mask = _one_shrunk(out[job.k], job, source, check_range, shrink, padded)
+            if padded is not None:
+                padded.put(job.k, out[job.k], mask)
             done[part] += 1
             if part == 0 and done[0] % 8 == 0:
                 progress.report(sum(done) / len(jobs), "load")
@@ -81,21 +86,33 @@ def fill_frames(
     return True
 
 
-def _one_shrunk(target: Array, job: FrameJob, source: ByteSource, check_range: bool, shrink: int) -> None:
+def _one_shrunk(
+    target: Array, job: FrameJob, source: ByteSource, check_range: bool, shrink: int, padded: PaddedVoxels | None
+) -> Bits | None:
+    """Padding has no share in an average; a cell of nothing else is padding."""
     fmt = job.instance.pixel_format
     if fmt is None:
         raise fail("dicom.no_pixels")
     whole: Array = np.empty((fmt.rows, fmt.columns), target.dtype)
-    _one(whole, job, source, check_range)
+    mask = _one(whole, job, source, check_range, padded)
+    if mask is not None:
+        whole[mask] = 0
     down = np.add.reduceat(whole, range(0, fmt.rows, shrink), axis=0, dtype=np.float32)
     sums = np.add.reduceat(down, range(0, fmt.columns, shrink), axis=1)
     rows = np.minimum(shrink, fmt.rows - np.arange(0, fmt.rows, shrink))
     columns = np.minimum(shrink, fmt.columns - np.arange(0, fmt.columns, shrink))
-    means = sums / np.multiply.outer(rows, columns).astype(np.float32)
+    counts = np.multiply.outer(rows, columns).astype(np.float32)
+    if mask is not None:
+        shares = np.add.reduceat(mask, range(0, fmt.rows, shrink), axis=0, dtype=np.float32)
+        counts -= np.add.reduceat(shares, range(0, fmt.columns, shrink), axis=1)
+    means = sums / np.maximum(counts, 1)
     np.copyto(target, means if target.dtype.kind == "f" else np.rint(means), casting="unsafe")
+    return None if mask is None else np.asarray(counts == 0)
 
 
-def _one(target: Array, job: FrameJob, source: ByteSource, check_range: bool) -> None:
+def _one(target: Array, job: FrameJob, source: ByteSource, check_range: bool, padded: PaddedVoxels | None) -> Bits | None:
+    """One slice; where it is padding, None when nowhere."""
+    mask: Bits | None = None
     fmt = job.instance.pixel_format
     path = source.plain_path(job.instance.locator)
     fills = path is not None or isinstance(source, FillingSource)
@@ -109,12 +126,17 @@ def _one(target: Array, job: FrameJob, source: ByteSource, check_range: bool) ->
             values: Array = target
         else:
             values = clean_bits(target.view(np.uint16), fmt)
+        if padded is not None:
+            values, mask = padded.lift(values, job.instance)
         rescale_in_place(values, target, job.transform, check_range)
-        return
+        return mask
     stored = stored_frame(job.instance, job.frame, source)
     if stored.shape != target.shape:
         raise fail("dicom.frames_differ", kept_safe="kept.original", frame=job.frame + 1)
+    if padded is not None:
+        stored, mask = padded.lift(stored, job.instance)
     rescale_in_place(stored, target, job.transform, check_range)
+    return mask
 
 
 def _reads_in_place(instance: Instance, fmt: PixelFormat, target: Array) -> bool:

@@ -16,6 +16,7 @@ from app.dicom.frame_loader import apply_lut, rescale_in_place
 from app.dicom.header import read_raw_of
 from app.dicom.luts import PALETTE_TAGS, lut_from_item
 from app.dicom.overlays import OVERLAY_TAGS, overlays_by_group
+from app.dicom.padding import padding_mask
 from app.dicom.raw_items import RawDataset
 from app.dicom.real_world import FUNCTIONAL_GROUPS, MAPPING_SEQUENCE, maps_of_header, maps_only
 from app.dicom.values import code
@@ -119,17 +120,6 @@ def modality_values(stored: Array, transform: ModalityTransform, fmt: PixelForma
 def _fits(low: int, high: int, transform: ModalityTransform, bits: int) -> bool:
     ends = sorted(int(transform.slope) * v + int(transform.intercept) for v in (low, high))
     return -(1 << bits) <= ends[0] and ends[1] < 1 << bits
-
-
-def padding_mask(stored: Array, instance: Instance) -> npt.NDArray[np.bool_] | None:
-    """True where Pixel Padding Value (and Range Limit) says there is no image (PS3.3 C.7.5.1.1.2); None when nowhere."""
-    first = instance.padding_value
-    if first is None:
-        return None
-    last = instance.padding_range_limit if instance.padding_range_limit is not None else first
-    low, high = min(first, last), max(first, last)
-    mask = np.logical_and(np.greater_equal(stored, low), np.less_equal(stored, high))
-    return np.asarray(mask) if bool(mask.any()) else None
 
 
 def _voi_lut(dataset: RawDataset, fmt: PixelFormat, header: FrameHeader) -> Lut | None:

@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.frame_loader import FrameJob, fill_frames
+from app.dicom.padding import AIR_HU, PaddedVoxels
 from app.dicom.stack_check import POSITION_TOLERANCE_MM, SHEAR_TOLERANCE_DEG, StackCheck, check_stack, remarks_of
 from app.dicom.volume_pool import VolumePool, shared_pool
-from app.dicom.volume_resample import resample_steps, unshear
+from app.dicom.volume_resample import resample_steps, resample_steps_mask, unshear, unshear_mask
 from app.domain.geometry import PlaneGeometry, VolumeGeometry
 from app.domain.pixels import ModalityTransform
 from app.domain.ports import ByteSource, Progress, SilentProgress
@@ -26,6 +27,7 @@ from app.domain.problem import Problem, ProblemError, Severity, fail
 from app.domain.study import DisplaySet, DisplaySetKind, FrameHeader, Instance, Study
 from app.domain.study_lookup import instances_by_uid
 from app.domain.volume import Volume
+from app.domain.voxel_mask import VoxelMask
 
 Array = npt.NDArray[np.generic]
 
@@ -58,7 +60,8 @@ def build_volume(
     """Modality values ``voxels[k, j, i]`` of a stack: int16 where they fit, int32 or float32 otherwise.
 
     ``out`` takes the voxels when it is a C-contiguous array of the right shape and dtype (shared memory); otherwise the pool
-    gives the buffer. ``shrink``: rows and columns as averages of so many, for a machine without the memory; the volume
+    gives the buffer. Pixel Padding and what a correction puts around become air in HU, else a low value, and are marked in
+    ``Volume.no_value``. ``shrink``: rows and columns as averages of so many, for a machine without the memory; the volume
     says so. Raises ``ProblemError`` (``volume.*`` or the reason of a frame) and ``Cancelled``.
     """
     watch = progress if progress is not None else SilentProgress()
@@ -68,18 +71,21 @@ def build_volume(
     first = slices[0].plane
     shape = (len(slices), -(-first.rows // shrink), -(-first.columns // shrink))
     jobs = [FrameJob(k, s.instance, s.frame, s.header.modality_transform) for k, s in enumerate(slices)]
-    voxels = _fill(shape, jobs, source, watch, out, pool or shared_pool, threads, shrink)
     unit = _unit(slices)
+    voxels, nothing = _fill(shape, jobs, source, watch, out, pool or shared_pool, threads, shrink, unit)
     uids = tuple(s.instance.sop_instance_uid for s in slices) if shrink == 1 else ()
     geometry = _shrunk(_geometry(slices, check, (len(slices), first.rows, first.columns)), shape, shrink)
     interpolated = shrink > 1
     fill = _air(voxels, unit)
     if check.shear_deg > SHEAR_TOLERANCE_DEG or check.variable_shear:
-        voxels, geometry = unshear(voxels, geometry, np.asarray([s.plane.origin_mm for s in slices]), fill)
+        origins = np.asarray([s.plane.origin_mm for s in slices])
+        nothing = unshear_mask(nothing, geometry, origins)
+        voxels, geometry = unshear(voxels, geometry, origins, fill)
         interpolated, uids = True, ()
         remarks.append(Problem("volume.tilt_resampled", {"degrees": round(check.shear_deg, 1)}, Severity.WARNING))
     if check.unequal or check.missing:
         step = _target_step(check)
+        nothing = resample_steps_mask(nothing, check.positions_mm, step)
         voxels, geometry = resample_steps(voxels, geometry, check.positions_mm, step)
         interpolated, uids = True, ()
         code = "volume.unequal_resampled" if check.unequal else "volume.gap_filled"
@@ -87,7 +93,7 @@ def build_volume(
         if not check.unequal:
             params = {"slices": check.missing}
         remarks.append(Problem(code, params, Severity.WARNING))
-    return Volume(voxels, geometry, unit, uids, interpolated, tuple(remarks))
+    return Volume(voxels, geometry, unit, uids, interpolated, tuple(remarks), nothing)
 
 
 def refusal(study: Study, display_set: DisplaySet, source: ByteSource) -> Problem | None:
@@ -178,7 +184,7 @@ def _unit(slices: Sequence[_Slice]) -> str:
 
 def _air(voxels: Array, unit: str) -> float:
     """What lies outside the scan after a correction: air in HU, the lowest value otherwise."""
-    return -1024.0 if unit == "HU" else float(voxels[0].min())
+    return float(AIR_HU) if unit == "HU" else float(voxels[0].min())
 
 
 def _geometry(slices: Sequence[_Slice], check: StackCheck, shape: tuple[int, int, int]) -> VolumeGeometry:
@@ -215,8 +221,8 @@ def _shrunk(geometry: VolumeGeometry, shape: tuple[int, int, int], shrink: int) 
 
 
 def volume_bytes(study: Study, display_set: DisplaySet) -> int:
-    """What :func:`build_volume` takes at its peak: two bytes a voxel, four where values are not whole, twice with a
-    correction by resampling. 0 where no volume can be made."""
+    """What :func:`build_volume` takes at its peak: two bytes a voxel, four where values are not whole, one bit more where
+    padding is declared, twice with a correction by resampling. 0 where no volume can be made."""
     try:
         slices = _slices(study, display_set)
     except ProblemError:
@@ -224,6 +230,8 @@ def volume_bytes(study: Study, display_set: DisplaySet) -> int:
     first = slices[0].plane
     jobs = [FrameJob(k, s.instance, s.frame, s.header.modality_transform) for k, s in enumerate(slices)]
     size = len(slices) * first.rows * first.columns * _dtypes(jobs)[0][0].itemsize
+    if any(s.instance.padding_value is not None for s in slices):
+        size += len(slices) * first.rows * -(-first.columns // 8)
     check = check_stack([s.plane for s in slices])
     resampled = check.shear_deg > SHEAR_TOLERANCE_DEG or check.variable_shear or check.unequal or bool(check.missing)
     return size * 2 if resampled else size
@@ -279,7 +287,8 @@ def _fill(
     pool: VolumePool,
     threads: int | None,
     shrink: int = 1,
-) -> Array:
+    unit: str = "",
+) -> tuple[Array, VoxelMask | None]:
     kinds, checked = _dtypes(jobs)
     for n, kind in enumerate(kinds):
         size = int(np.prod(shape)) * kind.itemsize
@@ -291,8 +300,9 @@ def _fill(
         except (MemoryError, OSError) as error:
             raise fail("volume.no_memory", gigabytes=size >> 30) from error
         last = n == len(kinds) - 1
-        if fill_frames(voxels, jobs, source, progress, threads or _threads(), checked and not last, shrink):
-            return voxels
+        padded = PaddedVoxels(shape, unit)
+        if fill_frames(voxels, jobs, source, progress, threads or _threads(), checked and not last, shrink, padded):
+            return voxels, padded.mask()
     raise fail("volume.too_large", gigabytes=0)
 
 

@@ -6,6 +6,7 @@ distances along the curve are true. Rows run along one fixed direction (dental: 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,7 +133,8 @@ def curved_reformat(
     thickness_mm: float = 0.0,
     mode: str = "mean",
 ) -> CurvedImage:
-    """The curved plane, ``height_mm`` high and centred on the curve; ``thickness_mm`` is projected across it.
+    """The curved plane, ``height_mm`` high and centred on the curve; ``thickness_mm`` is projected across it,
+    what has no value left out; NaN where nothing has one.
 
     ``mode``: "mean", "max" or "min". Trilinear. Raises ``ValueError`` for a curve that is none.
     """
@@ -150,12 +152,19 @@ def curved_reformat(
     down_mm = direction[None, :] * (first + np.arange(rows) * step_mm)[:, None]
     stack = np.empty((layers, rows, len(curve.points_mm)), dtype=np.float32)
     source = volume.voxels if volume.voxels.dtype == np.float32 else volume.voxels.astype(np.float32)
+    if volume.no_value is not None:
+        source = source.copy() if source is volume.voxels else source
+        for k in range(source.shape[0]):
+            source[k][volume.no_value.plane(0, k)] = np.nan
+        project = {"mean": np.nanmean, "max": np.nanmax, "min": np.nanmin}
     for n, offset in enumerate(offsets):
         points = curve.points_mm[None] + across[None] * offset + down_mm[:, None, :]
         index = volume.geometry.to_index_many(points.reshape(-1, 3)).T
         out = ndimage.map_coordinates(source, index, order=1, mode="constant", cval=np.nan)
         stack[n] = out.reshape(rows, -1)
-    values = stack[0] if layers == 1 else project[mode](stack, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing but NaN in all layers is NaN
+        values = stack[0] if layers == 1 else project[mode](stack, axis=0)
     return CurvedImage(np.asarray(values, dtype=np.float32), curve, direction, first)
 
 

@@ -101,7 +101,7 @@ class Growth:
 def grow(volume: Volume, seed: Index, values: Range, radius_mm: float = MAX_RADIUS_MM) -> BoxMask | None:
     """The voxels joined to ``seed`` by faces whose values lie in the range, within ``radius_mm`` of it, holes filled.
 
-    None when the seed itself is out of range.
+    None when the seed itself is out of range, or has no value at all.
     """
     found = grow_bounded(volume, seed, values, radius_mm, necks=False)
     return found.mask if found is not None else None
@@ -115,6 +115,8 @@ def grow_bounded(
     """
     if not values[0] <= float(volume.voxels[seed]) <= values[1]:
         return None
+    if volume.no_value is not None and volume.no_value.box(*(slice(s, s + 1) for s in seed)).any():
+        return None
     centre = volume.geometry.to_patient((float(seed[0]), float(seed[1]), float(seed[2])))
     box = _box_around(volume.geometry, centre, radius_mm)
     if box is None:
@@ -122,6 +124,8 @@ def grow_bounded(
     part = np.asarray(volume.voxels[box], dtype=np.float32)
     away2 = _distance2(volume.geometry, box, centre)
     inside = np.asarray((part >= values[0]) & (part <= values[1]) & (away2 <= radius_mm**2))
+    if volume.no_value is not None:
+        inside &= ~volume.no_value.box(*box)
     at = (seed[0] - box[0].start, seed[1] - box[1].start, seed[2] - box[2].start)
     shell = away2 > max(0.0, radius_mm - max(volume.geometry.spacing_mm)) ** 2
     joined = np.asarray(component_at(inside, at))
@@ -163,6 +167,8 @@ def stroke(volume: Volume, points: Sequence[Point3], radius_mm: float, values: R
         if values is not None:
             part = np.asarray(volume.voxels[box], dtype=np.float64)
             inside &= (part >= values[0]) & (part <= values[1])
+            if volume.no_value is not None:
+                inside &= ~volume.no_value.box(*box)
         parts.append(BoxMask(np.asarray(inside), (box[0].start, box[1].start, box[2].start)))
     out: BoxMask | None = None
     for found in parts:

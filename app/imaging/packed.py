@@ -58,7 +58,11 @@ def counted_values(packed: PackedMask, volume: Volume) -> dict[Quantity, float]:
     counts: Counter[float] = Counter()
     for n, inside in enumerate(box.values):
         k, (j, i) = box.start[0] + n, np.nonzero(inside)
-        values, times = np.unique(volume.voxels[k, j + box.start[1], i + box.start[2]], return_counts=True)
+        j, i = j + box.start[1], i + box.start[2]
+        if volume.no_value is not None:
+            known = ~volume.no_value.at(np.full_like(j, k), j, i)
+            j, i = j[known], i[known]
+        values, times = np.unique(volume.voxels[k, j, i], return_counts=True)
         counts.update({float(v): int(t) for v, t in zip(values, times, strict=True)})
     total = sum(counts.values())
     if not total:

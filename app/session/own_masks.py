@@ -56,11 +56,14 @@ class _Stroke:
 
 
 def measured(mask: BoxMask, volume: Volume) -> tuple[Measurement, ...]:
-    """Volume in ml and the statistics of the modality values inside."""
+    """Volume in ml and the statistics of the modality values inside, where there are any."""
     k, j, i = (slice(a, b) for a, b in zip(mask.start, mask.stop, strict=True))
     ml = volume_mm3(mask.values, volume.geometry.cropped(k, j, i)) / 1000.0
-    inside = volume.voxels[k, j, i][mask.values].astype(np.float64)
+    known = mask.values if volume.no_value is None else mask.values & ~volume.no_value.box(k, j, i)
+    inside = volume.voxels[k, j, i][known].astype(np.float64)
     unit = ucum(volume.unit)
+    if not inside.size:
+        return (Measurement(Quantity.VOLUME, ml, "ml"),)
     return (
         Measurement(Quantity.VOLUME, ml, "ml"),
         Measurement(Quantity.MEAN, float(inside.mean()), unit),

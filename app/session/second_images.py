@@ -26,12 +26,12 @@ from app.viewer.grid_value import grid_value
 from app.viewer.isodose import dose_unit, isodose_legend
 from app.viewer.layers import FilmLayer, FusionLayer, ImageLayer, OverMode
 from app.viewer.linking import LinkedPane, frame_of_reference, parallel
+from app.viewer.no_value import volume_window
 from app.viewer.over_legend import over_legend
 from app.viewer.over_values import OverValues
 from app.viewer.presets import preset
 from app.viewer.priors import goes_with
 from app.viewer.view_state import Appearance
-from app.viewer.voi_lut import auto_window
 from app.viewer.words import Texts
 
 Beside = Callable[[Point3 | None, Point2], Sequence[Measurement]]
@@ -82,7 +82,7 @@ class SecondImages:
             return found
         known = self._autos.get(volume)
         if known is None:
-            known = self._autos[volume] = auto_window(volume.voxels[volume.voxels.shape[0] // 2])
+            known = self._autos[volume] = volume_window(volume)
         return replace(found, window=known)
 
     def _is_dose(self, over: Over) -> bool:

@@ -97,7 +97,7 @@ class VolumeFeed:
         with self._lock:
             gone, self._volumes = self._volumes, OrderedDict()
         for volume in gone.values():
-            self._budget.drop_volume(volume.voxels.nbytes)
+            self._budget.drop_volume(volume.nbytes)
 
     # -- building --------------------------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class VolumeFeed:
                 self._budget.drop_volume(need)
                 raise
             self._budget.drop_volume(need)
-            self._budget.add_volume(volume.voxels.nbytes)
+            self._budget.add_volume(volume.nbytes)
             if code:
                 params = {"slices": len(chosen.frames), "gigabytes": _gigabytes(whole), "ceiling": self._ceiling()}
                 volume = replace(volume, remarks=(Problem(code, params, Severity.WARNING), *volume.remarks))
@@ -160,7 +160,7 @@ class VolumeFeed:
                 if not unused:
                     return False
                 gone = self._volumes.pop(unused[0])
-            self._budget.drop_volume(gone.voxels.nbytes)
+            self._budget.drop_volume(gone.nbytes)
         return True
 
     def _ceiling(self) -> float:

@@ -18,6 +18,7 @@ from app.viewer.isodose import with_isodoses
 from app.viewer.labels import sample_labels, with_labels, with_labels_below
 from app.viewer.layers import FilmLayer, FractionLayer, FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
 from app.viewer.luts import lut
+from app.viewer.no_value import volume_window
 from app.viewer.overlay_paint import fraction_cover, heat_levels, mask_cover, with_fraction, with_heatmap, with_mask
 from app.viewer.picture_buffers import PictureBuffers, blacken_around
 from app.viewer.pyramid import PreparedImage, prepared
@@ -31,7 +32,7 @@ from app.viewer.slice_sampler import (
     visible_part,
 )
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView, Size, ViewState, resolve
-from app.viewer.voi_lut import Voi, auto_window, to_grey, voi_of_frame
+from app.viewer.voi_lut import Voi, to_grey, voi_of_frame
 
 _EXACT, _MOVING = "image", "moving image"
 """Slots of the cache."""
@@ -164,8 +165,7 @@ def voi_of(layer: ImageLayer, cache: SampleCache | None = None) -> Voi:
     volume = layer.volume
     if volume is None:
         raise ValueError("an image layer holds either a frame or a volume")
-    middle = volume.voxels[volume.voxels.shape[0] // 2]
-    return cache.get("voi", (volume,), lambda: auto_window(middle)) if cache else auto_window(middle)
+    return cache.get("voi", (volume,), lambda: volume_window(volume)) if cache else volume_window(volume)
 
 
 def _draw_image(layer: ImageLayer, sampled: Sampled, voi: Voi, invert: bool) -> npt.NDArray[np.uint8]:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from app.domain.pixels import VoiFunction, VoiWindow
 from app.viewer.layers import FusionLayer
 from app.viewer.luts import lut
+from app.viewer.no_value import marked, volume_window
 from app.viewer.slice_sampler import index_from_pane, sample_grid
 from app.viewer.view_state import ResolvedView
-from app.viewer.voi_lut import auto_window, to_grey
+from app.viewer.voi_lut import to_grey
 
 Grey = npt.NDArray[np.uint8]
 DIFFERENCE_WINDOW = VoiWindow(0.0, 600.0, VoiFunction.LINEAR_EXACT)
@@ -26,6 +27,8 @@ def over_values(layer: FusionLayer, resolved: ResolvedView) -> tuple[npt.NDArray
     there = covered_by(layer, resolved, 0.5)
     if not there.any():
         return np.zeros(there.shape, dtype=np.float32), there
+    if layer.volume.no_value is not None:
+        there &= ~marked(layer.volume.no_value, index_from_pane(resolved, layer.geometry), resolved.size)
     return sample_grid(layer.volume, layer.volume.voxels, layer.geometry, resolved), there
 
 
@@ -59,7 +62,7 @@ def window_of(layer: FusionLayer) -> VoiWindow:
     """Of the second volume: what was set, else by its own values."""
     if layer.appearance.window is not None:
         return layer.appearance.window
-    return auto_window(layer.volume.voxels[layer.volume.voxels.shape[0] // 2])
+    return volume_window(layer.volume)
 
 
 def blended(pixels: Grey, values: npt.NDArray[np.float32], there: npt.NDArray[np.bool_], layer: FusionLayer) -> Grey:

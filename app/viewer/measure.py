@@ -201,11 +201,11 @@ def statistics(
 
 
 def value_at(point: Point2, values: Values, unit: str, padding: npt.NDArray[np.bool_] | None = None) -> Measurement | None:
-    """The value of the pixel under the point, not interpolated; None outside the image or in padding."""
+    """The value of the pixel under the point, not interpolated; None outside the image, in padding, for NaN."""
     i, j = math.floor(point[0]), math.floor(point[1])
     if not (0 <= j < values.shape[0] and 0 <= i < values.shape[1]):
         return None
-    if values.ndim != 2 or (padding is not None and padding[j, i]):
+    if values.ndim != 2 or (padding is not None and padding[j, i]) or not math.isfinite(values[j, i]):
         return None
     return Measurement(Quantity.VALUE, float(values[j, i]), ucum(unit))
 

@@ -20,6 +20,7 @@ from app.domain.pixels import VoiWindow
 from app.viewer.fusion import window_of
 from app.viewer.layers import FusionLayer, OverMode
 from app.viewer.measure import region, ucum
+from app.viewer.no_value import has_value
 from app.viewer.suv import SUV_UNIT
 from app.viewer.view_state import ImageGeometry
 
@@ -46,12 +47,14 @@ class OverValues:
         return ucum(self.layer.volume.unit) if self.suv is None else SUV_UNIT
 
     def at(self, point_mm: Point3 | None) -> tuple[Measurement, ...]:
-        """The value at a place in the patient; () beyond the upper images."""
+        """The value at a place in the patient; () beyond the upper images and where they have none."""
         if point_mm is None:
             return ()
         k, j, i = (math.floor(v + 0.5) for v in self.layer.geometry.to_index(point_mm))
         voxels = self.layer.volume.voxels
         if not all(0 <= a < n for a, n in zip((k, j, i), voxels.shape, strict=True)):
+            return ()
+        if not has_value(self.layer.volume, k, j, i):
             return ()
         return (self._told(Quantity.OVERLAY_VALUE, float(voxels[k, j, i])),)
 
@@ -76,7 +79,7 @@ class OverValues:
         )
 
     def values_at(self, pixels: npt.NDArray[np.int_], geometry: ImageGeometry) -> npt.NDArray[np.float64] | None:
-        """(n,) of (n, 2) rows and columns of the image below; None when one of them lies beyond the upper images."""
+        """(n,) of (n, 2) rows and columns of the image below; None when one of them has no value there."""
         plane = geometry.plane
         if plane is None:
             return None
@@ -88,6 +91,9 @@ class OverValues:
         nearest = np.floor(at + 0.5).astype(np.int64)
         voxels = self.layer.volume.voxels
         if not ((nearest >= 0) & (nearest < np.asarray(voxels.shape))).all():
+            return None
+        nothing = self.layer.volume.no_value
+        if nothing is not None and nothing.at(nearest[:, 0], nearest[:, 1], nearest[:, 2]).any():
             return None
         return np.asarray(voxels[nearest[:, 0], nearest[:, 1], nearest[:, 2]], dtype=np.float64)
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from app.domain.finding import Heatmap
 from app.domain.geometry import PlaneGeometry, Point3, VolumeGeometry
 from app.domain.volume import Volume
+from app.viewer.no_value import grid_slab, oblique
 from app.viewer.pyramid import RIM, PreparedImage
 from app.viewer.quick_zoom import SAME_PX, quick_sample, quick_zoom
 from app.viewer.reslice import OUTSIDE, reslice
@@ -258,13 +259,33 @@ def plane_image(volume: Volume, view: ViewState) -> Values | None:
     (right_axis, right_sign), (down_axis, down_sign), through = axes
     half = int(view.slab_mm / 2.0 / volume.geometry.spacing_mm[through] + 1e-9)
     at, n = position
-    picked = np.take(volume.voxels, range(max(0, at - half), min(n, at + half + 1)), axis=through) if half else None
+    first, last = max(0, at - half), min(n, at + half + 1)
+    picked = np.take(volume.voxels, range(first, last), axis=through) if half else None
     if picked is None:
         flat = volume.voxels[(slice(None),) * through + (at,)]
+    elif volume.no_value is not None:
+        nothing = volume.no_value.box(*(slice(first, last) if axis == through else slice(None) for axis in range(3)))
+        flat = grid_slab(picked, nothing, view.slab_mode, through)
     elif view.slab_mode is SlabMode.MEAN:
         flat = picked.mean(axis=through, dtype=np.float32)
     else:
         flat = picked.max(axis=through) if view.slab_mode is SlabMode.MAXIMUM else picked.min(axis=through)
+    if down_axis > right_axis:
+        flat = flat.T
+    return np.ascontiguousarray(flat[::down_sign, ::right_sign])
+
+
+def plane_without_value(volume: Volume, view: ViewState) -> npt.NDArray[np.bool_] | None:
+    """True where no slice of :func:`plane_image` has a value, in its order; None when all have, and off the grid."""
+    axes, position = grid_axes(volume.geometry, view), slice_position(volume.geometry, view)
+    if volume.no_value is None or axes is None or position is None:
+        return None
+    (right_axis, right_sign), (down_axis, down_sign), through = axes
+    half = int(view.slab_mm / 2.0 / volume.geometry.spacing_mm[through] + 1e-9)
+    at, n = position
+    flat = volume.no_value.plane(through, max(0, at - half))
+    for other in range(max(0, at - half) + 1, min(n, at + half + 1)):
+        flat = flat & volume.no_value.plane(through, other)
     if down_axis > right_axis:
         flat = flat.T
     return np.ascontiguousarray(flat[::down_sign, ::right_sign])
@@ -279,8 +300,11 @@ def _through_step_mm(geometry: VolumeGeometry, resolved: ResolvedView) -> float:
     return min(float(1.0 / speed.max()), 1.5 * min(geometry.spacing_mm))
 
 
-def sample_volume(volume: Volume, resolved: ResolvedView, draft: bool = False) -> Sampled:
-    """A plane or slab off the grid at pane resolution. ``draft``: a quarter of the samples, for a moving plane."""
+def sample_volume(volume: Volume, resolved: ResolvedView, draft: bool = False, measured: bool = False) -> Sampled:
+    """A plane or slab off the grid at pane resolution. ``draft``: a quarter of the samples, for a moving plane.
+
+    Voxels without a value have no share in a mean or a minimum; ``measured``: in nothing, and ``outside`` says so.
+    """
     view = resolved.view
     size = resolved.size
     step = _through_step_mm(volume.geometry, resolved)
@@ -292,8 +316,14 @@ def sample_volume(volume: Volume, resolved: ResolvedView, draft: bool = False) -
         if slices > 1:
             slices = max(2, slices // 2)
             matrix[:, 2] *= 2.0
-    values = reslice(volume, volume.voxels, matrix, size, slices, view.slab_mode)
+    nothing: npt.NDArray[np.bool_] | None = None
+    if volume.no_value is not None and (measured or (slices > 1 and view.slab_mode is not SlabMode.MAXIMUM)):
+        values, nothing = oblique(volume, matrix, size, slices, view.slab_mode)
+    else:
+        values = reslice(volume, volume.voxels, matrix, size, slices, view.slab_mode)
     outside = values <= OUTSIDE / 2
+    if measured and nothing is not None:
+        outside |= nothing
     any_outside = bool(outside.any())
     if any_outside:
         np.copyto(values, 0.0, where=outside)

@@ -21,9 +21,9 @@ from app.domain.problem import Problem
 from app.imaging.masks import label_boxes
 from app.viewer.compositor import Picture, SampleCache, geometry_of, voi_of
 from app.viewer.layers import ImageLayer, LabelLayer, Layer, MaskLayer
+from app.viewer.no_value import volume_window
 from app.viewer.solid_masks import SolidMask
 from app.viewer.view_state import Size, ViewState, resolve
-from app.viewer.voi_lut import auto_window
 from app.viewer.volume_parts import VolumeCut, part_inside
 from app.viewer.volume_presets import volume_preset
 from app.viewer.volume_render import Rendering, render_volume
@@ -57,7 +57,7 @@ def render_solid(
     volume = base.volume
     resolved = resolve(view, size, geometry_of(base, view))
     voi = voi_of(base, cache)
-    level = voi if isinstance(voi, VoiWindow) else auto_window(volume.voxels[volume.voxels.shape[0] // 2])
+    level = voi if isinstance(voi, VoiWindow) else volume_window(volume)
     preset = volume_preset(view.volume_preset, volume.unit)
     solids = _left_by(cut, _solids(layers[1:], volume.geometry.frame_of_reference_uid))
     shown = level if preset.is_mip else None

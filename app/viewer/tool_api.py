@@ -17,7 +17,7 @@ from app.domain.pixels import VoiWindow
 from app.viewer.edits import Edits
 from app.viewer.layers import ImageLayer
 from app.viewer.over_values import OverValues
-from app.viewer.plane_values import plane_values, without
+from app.viewer.plane_values import plane_padding, plane_values, without
 from app.viewer.triad import Fellow
 from app.viewer.view_state import Appearance, ResolvedView, ViewState
 
@@ -87,9 +87,8 @@ class ToolContext:
         return plane_values(self.layer, self.resolved)
 
     def padding(self) -> npt.NDArray[np.bool_] | None:
-        """What is left out of statistics: Pixel Padding, and what a display shutter covers."""
-        padding = self.layer.frame.padding if self.layer.frame is not None else None
-        return without(padding, self.layer.covered)
+        """What is left out of statistics: where there is no value, and what a display shutter covers."""
+        return without(plane_padding(self.layer, self.resolved), self.layer.covered)
 
 
 class Tool(Protocol):

@@ -1,10 +1,12 @@
-"""Probe: the modality value under the pointer; a click keeps it as a mark."""
+"""Probe: the modality value under the pointer, or that there is none; a click keeps it as a mark."""
 
 from __future__ import annotations
 
-from app.domain.measurement import MarkShape
+import math
+
+from app.domain.measurement import MarkShape, Measurement, Quantity
 from app.viewer.edits import Edits, HideProbe, PutAnnotation, ShowProbe
-from app.viewer.measure import measure
+from app.viewer.measure import measure, ucum
 from app.viewer.placement import annotation_of
 from app.viewer.real_world import with_real_world
 from app.viewer.suv import with_suv
@@ -21,10 +23,12 @@ class ProbeTool(QuietTool):
         px = context.px(event)
         if not (0 <= px[0] < g.columns and 0 <= px[1] < g.rows):
             return (HideProbe(),)
-        found = measure(MarkShape.POINT, (px,), g, context.values(), context.layer.unit, context.padding())
+        values, unit = context.values(), context.layer.unit
+        found = measure(MarkShape.POINT, (px,), g, values, unit, context.padding())
+        nothing = (Measurement(Quantity.VALUE, math.nan, ucum(unit)),) if values is not None and not found else ()
         found = with_real_world(with_suv(found, context.layer.suv), context.layer.real_world_maps)
         point = context.point_mm(event)
-        return (ShowProbe(event.at, px, point, (*found, *context.beside(point, px))),)
+        return (ShowProbe(event.at, px, point, (*nothing, *found, *context.beside(point, px))),)
 
     def press(self, event: PointerEvent, context: ToolContext) -> Edits:
         self._pressed = event
