@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import zipfile
@@ -17,6 +18,12 @@ MAX_MEMBER_BYTES = 4 << 30
 MAX_RATIO = 200
 _RATIO_FLOOR = 16 << 20
 """Members smaller than this may compress as well as they like (an empty mask does)."""
+MAX_NESTED_BYTES = 512 << 20
+"""Of an archive inside an archive: it is unpacked in memory, so that nothing of a patient lies plain on a disk of ours."""
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+_OF_PROGRAMS = frozenset({"META-INF/MANIFEST.MF", "[Content_Types].xml", "mimetype", "AndroidManifest.xml"})
+"""Members of ZIP files that are programs or office documents."""
+_NESTED_FLOOR = 256 << 20
 _CACHED_MEMBERS = 64
 _PIECE = 4 << 20
 _CACHED_BYTES = 256 << 20
@@ -27,18 +34,41 @@ def file_locator(path: Path | str) -> str:
     return "file:" + os.path.abspath(path)
 
 
-def zip_locator(archive: Path | str, member: str) -> str:
-    return f"zip:{os.path.abspath(archive)}!{member}"
-
-
 def split_zip_locator(locator: str) -> tuple[str, str]:
-    """(archive path, member name); the first ``.zip!`` or else the first ``!`` divides them."""
+    """(archive path, member name); a member of an archive inside the archive is ``inner!member``.
+
+    Where ``!`` stands more than once, the first file that is there is the archive; else the first ``.zip!`` divides.
+    """
     body = locator[4:]
-    at = body.lower().find(".zip!")
-    at = at + 4 if at >= 0 else body.find("!")
-    if at < 0:
+    marks = [n for n, c in enumerate(body) if c == "!"]
+    if not marks:
         raise fail("dicom.locator_unknown")
+    if len(marks) > 1:
+        found = next((at for at in marks if os.path.isfile(body[:at])), -1)
+        if found >= 0:
+            return body[:found], body[found + 1 :]
+    at = body.lower().find(".zip!")
+    at = at + 4 if at >= 0 else marks[0]
     return body[:at], body[at + 1 :]
+
+
+def locator_of(shown: str) -> str:
+    """The locator of what a person is shown as a path: a file, ``archive!member``, or an object of the library."""
+    if shown.startswith("object:"):
+        return shown
+    if "!" in shown and (".zip!" in shown.lower() or not os.path.exists(shown)):
+        return f"zip:{shown}"
+    return file_locator(shown)
+
+
+def is_zip(head: bytes) -> bool:
+    """By the first four bytes: a name says little."""
+    return head[:4] in _ZIP_STARTS
+
+
+def is_of_a_program(archive: zipfile.ZipFile) -> bool:
+    """A ZIP that is one thing (a Java program, an office document), not files put together."""
+    return any(info.filename in _OF_PROGRAMS for info in archive.infolist())
 
 
 def check_member(info: zipfile.ZipInfo) -> None:
@@ -51,7 +81,7 @@ def check_member(info: zipfile.ZipInfo) -> None:
         raise fail("zip.bomb", ratio=info.file_size // max(info.compress_size, 1), limit=MAX_RATIO)
 
 
-def open_zip(path: Path | str) -> zipfile.ZipFile:
+def open_zip(path: Path | str | io.BytesIO) -> zipfile.ZipFile:
     """An archive whose directory is sane. Raises ``ProblemError``."""
     try:
         archive = zipfile.ZipFile(path)
@@ -60,6 +90,25 @@ def open_zip(path: Path | str) -> zipfile.ZipFile:
     if len(archive.infolist()) > MAX_ZIP_MEMBERS:
         archive.close()
         raise fail("zip.too_many", members=len(archive.filelist), limit=MAX_ZIP_MEMBERS)
+    return archive
+
+
+def check_nested(info: zipfile.ZipInfo) -> None:
+    """Raises ``zip.nested_large`` for an archive inside an archive that is too large to be unpacked in memory."""
+    if info.file_size > MAX_NESTED_BYTES:
+        raise fail(
+            "zip.nested_large", next_step="zip.next.unpack_it", megabytes=info.file_size >> 20, limit=MAX_NESTED_BYTES >> 20
+        )
+
+
+def open_nested(data: bytes, outer: zipfile.ZipInfo) -> zipfile.ZipFile:
+    """The archive that is a member of another one; the limits hold for both unpackings together. Raises ``ProblemError``."""
+    check_nested(outer)
+    archive = open_zip(io.BytesIO(data))
+    whole, packed = sum(i.file_size for i in archive.infolist()), max(outer.compress_size, 1)
+    if whole > _NESTED_FLOOR and whole > MAX_RATIO * packed:
+        archive.close()
+        raise fail("zip.bomb", ratio=whole // packed, limit=MAX_RATIO)
     return archive
 
 
@@ -90,6 +139,8 @@ class FileByteSource:
         self._lock = threading.Lock()
         self._archives: OrderedDict[str, zipfile.ZipFile] = OrderedDict()
         self._members: OrderedDict[str, bytes] = OrderedDict()
+        self._nested: tuple[str, zipfile.ZipFile] | None = None
+        """The archive inside an archive that was read last, by ``archive!member``."""
 
     def read(self, locator: str) -> bytes:
         if locator.startswith("file:"):
@@ -125,6 +176,7 @@ class FileByteSource:
                 archive.close()
             self._archives.clear()
             self._members.clear()
+            self._nested = None
 
     def _member(self, locator: str) -> bytes:
         path, name = split_zip_locator(locator)
@@ -139,16 +191,34 @@ class FileByteSource:
                 while len(self._archives) > 4:
                     self._archives.popitem(last=False)[1].close()
             try:
-                info = archive.getinfo(name)
-            except KeyError as error:
-                raise fail("dicom.file_gone", next_step="dicom.next.rescan") from error
-            data = read_member(archive, info)
+                data = read_member(archive, archive.getinfo(name))
+            except KeyError:
+                data = self._inner(path, archive, name)
             self._members[locator] = data
             while len(self._members) > _CACHED_MEMBERS or sum(map(len, self._members.values())) > _CACHED_BYTES:
                 self._members.popitem(last=False)
                 if not self._members:
                     break
             return data
+
+    def _inner(self, path: str, archive: zipfile.ZipFile, name: str) -> bytes:
+        """A member of an archive that is itself a member; one such archive is kept."""
+        for at in (n for n, c in enumerate(name) if c == "!"):
+            try:
+                outer = archive.getinfo(name[:at])
+            except KeyError:
+                continue
+            key = f"{path}!{name[:at]}"
+            if self._nested is None or self._nested[0] != key:
+                self._nested = None
+                check_nested(outer)
+                self._nested = (key, open_nested(read_member(archive, outer), outer))
+            inner = self._nested[1]
+            try:
+                return read_member(inner, inner.getinfo(name[at + 1 :]))
+            except KeyError:
+                break
+        raise fail("dicom.file_gone", next_step="dicom.next.rescan")
 
 
 def _unreadable(error: OSError) -> ProblemError:

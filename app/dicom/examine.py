@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.dicom.frame_decoder import fragment_note, stored_frame
@@ -44,24 +46,34 @@ class Examination:
     transfer_syntax: str
     sop_class: str
     instance: Instance | None = None
+    places: tuple[TagElement | None, ...] = ()
+    """Where each of ``reasons`` is to be seen in the tree."""
 
     def element(self, reason: Reason) -> TagElement | None:
         """Where a reason is to be seen in the tree."""
-        if reason.breach is not None:
-            return _at(self.tree, reason.breach.offset)
-        tag = reason.rule.tag if reason.rule is not None else 0
-        return next((e for e in self.tree.walk() if e.tag == tag and tag), None)
+        return next((p for r, p in zip(self.reasons, self.places, strict=False) if r is reason), None)
 
 
-def _at(tree: TagTree, offset: int) -> TagElement | None:
-    """The last element that starts at or before ``offset``."""
-    found = None
-    for element in tree.walk():
-        if element.offset == offset:
-            return element
-        if element.offset < offset:
-            found = element
-    return found
+def _places(tree: TagTree, reasons: Sequence[Reason]) -> tuple[TagElement | None, ...]:
+    """The element of each reason: the last that starts at or before a breach, or the first of a rule's tag. One walk: a
+    large enhanced object has hundreds of thousands of elements."""
+    elements = sorted(tree.walk(), key=lambda e: e.offset) if reasons else []
+    starts = [e.offset for e in elements]
+    wanted = {r.rule.tag for r in reasons if r.rule is not None and r.rule.tag}
+    first: dict[int, TagElement] = {}
+    for element in elements:
+        if element.tag in wanted:
+            first.setdefault(element.tag, element)
+
+    def place(reason: Reason) -> TagElement | None:
+        if reason.breach is None:
+            return first.get(reason.rule.tag) if reason.rule is not None else None
+        at = bisect_left(starts, reason.breach.offset)
+        if at < len(starts) and starts[at] == reason.breach.offset:
+            return elements[at]
+        return elements[at - 1] if at else None
+
+    return tuple(place(r) for r in reasons)
 
 
 def examine(locator: str, source: ByteSource, name: str = "", told: Problem | None = None) -> Examination:
@@ -102,6 +114,7 @@ def examine(locator: str, source: ByteSource, name: str = "", told: Problem | No
         name_of(tree.transfer_syntax_uid) if tree.transfer_syntax_uid else "",
         uid_name(sop_class) or sop_class,
         instance,
+        _places(tree, reasons),
     )
 
 

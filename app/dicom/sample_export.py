@@ -13,7 +13,11 @@ import zlib
 from dataclasses import dataclass
 
 from app.dicom.tag_tree import TagElement, TagTree, read_tree
+from app.domain.ports import Cancelled, Progress, SilentProgress
 from app.domain.problem import fail
+
+_BLOCK = 1 << 20
+"""Replaced at once: between two blocks a person may cancel, and other threads go on."""
 
 _KEPT = frozenset(
     {
@@ -33,48 +37,65 @@ _BINARY_NUMBERS = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT
 
 @dataclass(frozen=True)
 class Sample:
-    data: bytes
+    data: bytes | bytearray
     replaced: int
     """Values that were replaced."""
     pixels_replaced: bool
 
 
-def sample_of(data: bytes, noise: bool) -> Sample:
+def sample_of(data: bytes | bytearray, noise: bool, progress: Progress | None = None) -> Sample:
     """The sample of a file's bytes. ``noise``: the pixels are replaced too (streams that are compressed then cannot be
-    decoded). Raises ``explorer.nothing_to_export`` when no element could be read."""
-    tree = read_tree(lambda offset, length: data[offset : offset + length], len(data))
+    decoded). A ``bytearray`` is changed in place: a large object is not held twice.
+
+    Raises ``explorer.nothing_to_export`` when no element could be read, and ``Cancelled``.
+    """
+    progress = progress if progress is not None else SilentProgress()
+    tree = read_tree(lambda offset, length: bytes(data[offset : offset + length]), len(data))
     if not tree.roots:
         raise fail("explorer.nothing_to_export", kept_safe="kept.original")
     if tree.inflated:
-        return _deflated(data, tree, noise)
-    body = bytearray(data)
-    preamble = 128 if data[128:132] == b"DICM" else 0
+        return _deflated(bytes(data), tree, noise, progress)
+    body = data if isinstance(data, bytearray) else bytearray(data)
+    preamble = 128 if body[128:132] == b"DICM" else 0
     body[:preamble] = bytes(preamble)
-    count = _replace(body, data, tree, noise)
+    count = _replace(body, tree, noise, progress)
     end = min(_read_until(tree), len(body))  # the last element may promise more than the file has
     body[end:] = bytes(len(body) - end)
-    return Sample(bytes(body), count, noise)
+    return Sample(body if body is data else bytes(body), count, noise)
 
 
-def _deflated(data: bytes, tree: TagTree, noise: bool) -> Sample:
+def _deflated(data: bytes, tree: TagTree, noise: bool, progress: Progress) -> Sample:
     """The inflated data set is treated and packed again; its packed length changes."""
     meta = [e for e in tree.roots if e.tag >> 16 == 2]
     start = max((e.value_offset + e.available for e in meta), default=0)
     plain = bytearray(tree._take(0, tree.size))
-    count = _replace(plain, bytes(plain), tree, noise, skip_meta=True)
+    count = _replace(plain, tree, noise, progress, skip_meta=True)
     end = min(_read_until(tree, skip_meta=True), len(plain))
     plain[end:] = bytes(len(plain) - end)
     head = bytearray(data[:start])
     head[:128] = bytes(128)
     for element in meta:
-        count += _one(head, data, element, noise)
+        count += _one(head, element, noise, progress)
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = packer.compress(bytes(plain)) + packer.flush()
     return Sample(bytes(head) + packed + b"\0" * (len(packed) % 2), count, noise)
 
 
-def _replace(body: bytearray, data: bytes, tree: TagTree, noise: bool, skip_meta: bool = False) -> int:
-    return sum(_one(body, data, e, noise) for e in tree.walk() if not (skip_meta and e.tag >> 16 == 2 and e.depth == 0))
+def _replace(body: bytearray, tree: TagTree, noise: bool, progress: Progress, skip_meta: bool = False) -> int:
+    count = 0
+    for n, element in enumerate(tree.walk()):
+        if skip_meta and element.tag >> 16 == 2 and element.depth == 0:
+            continue
+        if n % 256 == 0:
+            _step(progress, element.offset / max(len(body), 1))
+        count += _one(body, element, noise, progress)
+    return count
+
+
+def _step(progress: Progress, fraction: float) -> None:
+    if progress.cancelled():
+        raise Cancelled
+    progress.report(fraction, "explorer.stage.sample")
 
 
 def _read_until(tree: TagTree, skip_meta: bool = False) -> int:
@@ -90,28 +111,34 @@ def _read_until(tree: TagTree, skip_meta: bool = False) -> int:
     return min(tree.size, max(last, (stop or 0) + 12))
 
 
-def _one(body: bytearray, data: bytes, element: TagElement, noise: bool) -> int:
+def _one(body: bytearray, element: TagElement, noise: bool, progress: Progress) -> int:
     """Replaces one value in place; 1 when something was replaced."""
     if element.available == 0 or element.kind == "item" or element.vr == "SQ" or element.children:
         return 0
     at, n = element.value_offset, element.available
-    raw = data[at : at + n]
-    new = _dummy(element, raw, noise)
+    root = element
+    while root.parent is not None:
+        root = root.parent
+    if element.kind == "fragment" or element.tag in _PIXELS:
+        inside = root.tag not in _PIXELS  # an icon: a small picture of the patient
+        if not noise and not inside:
+            return 0
+        for start in range(0, n, _BLOCK):
+            _step(progress, (at + start) / max(len(body), 1))
+            size = min(_BLOCK, n - start)
+            body[at + start : at + start + size] = _noise(n, start // _BLOCK, size)
+        return 1
+    raw = bytes(body[at : at + n])
+    new = _dummy(element, raw)
     if new is None or new == raw:
         return 0
     body[at : at + n] = new
     return 1
 
 
-def _dummy(element: TagElement, raw: bytes, noise: bool) -> bytes | None:
+def _dummy(element: TagElement, raw: bytes) -> bytes | None:
     """The dummy of equal length, None for what stays."""
     tag, vr, n = element.tag, element.vr, len(raw)
-    root = element
-    while root.parent is not None:
-        root = root.parent
-    if element.kind == "fragment" or tag in _PIXELS:
-        inside = root.tag not in _PIXELS  # an icon: a small picture of the patient
-        return _noise(raw) if noise or inside else None
     if tag in _TABLES or tag & 0xFFFF == 0:
         return None
     if tag >> 16 & 1:
@@ -163,6 +190,6 @@ def _uid(raw: bytes) -> bytes:
     return b"\\".join(parts)
 
 
-def _noise(raw: bytes) -> bytes:
-    """Bytes that depend on the length only: nothing of the picture is in them."""
-    return hashlib.shake_256(b"ekinshi noise %d" % len(raw)).digest(len(raw))
+def _noise(length: int, block: int, size: int) -> bytes:
+    """Bytes that depend on the value's length and the place in it only: nothing of the picture is in them."""
+    return hashlib.shake_256(b"ekinshi noise %d %d" % (length, block)).digest(size)

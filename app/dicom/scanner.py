@@ -7,11 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.dicom.byte_source import FileByteSource, open_zip, read_member, zip_locator
+from app.dicom.byte_source import (
+    FileByteSource,
+    check_nested,
+    is_of_a_program,
+    is_zip,
+    open_nested,
+    open_zip,
+    read_member,
+)
 from app.dicom.header import IsDirectory, RefusedHeader, fetch_from_bytes, header_from_raw, is_directory, read_with
 from app.dicom.header import _guarded as guarded_read
 from app.dicom.instance_builder import FileHeader
@@ -164,7 +173,7 @@ def _files_below(path: str, work: _Collector) -> Iterator[str]:
 def _is_zip(path: str) -> bool:
     try:
         with open(path, "rb") as stream:
-            return stream.read(2) == b"PK"
+            return is_zip(stream.read(4))
     except OSError:
         return False
 
@@ -179,11 +188,11 @@ def _scan_file(name: str, work: _Collector, source: ByteSource, asked_for: bool)
     except IsDirectory:
         _note_directory(Path(name), work, asked_for)
         return
-    except RefusedHeader as error:
-        work.refuse(name, error.problem, error.raw)
-        return
     except ProblemError as error:
-        work.refuse(name, error.problem)
+        if _is_zip(name) and _scan_zip(name, work, sniffed=True):
+            work.seen -= 1  # an archive under another name: its members count
+            return
+        work.refuse(name, error.problem, error.raw if isinstance(error, RefusedHeader) else None)
         return
     _accept(name, header, work, source)
 
@@ -207,36 +216,61 @@ def _note_directory(path: Path, work: _Collector, asked_for: bool) -> None:
             work.refuse(str(gone), fail("media.file_missing", next_step="dicom.next.ask_again").problem)
 
 
-def _scan_zip(path: str, work: _Collector) -> None:
+def _scan_zip(path: str, work: _Collector, *, sniffed: bool = False) -> bool:
+    """``sniffed``: known by its first bytes only; False then for the ZIP of a program or an office document."""
     try:
         archive = open_zip(path)
     except ProblemError as error:
         work.seen += 1
         work.refuse(path, error.problem)
-        return
+        return True
     with archive:
-        for info in archive.infolist():
-            if work.progress.cancelled():
-                raise Cancelled
-            if info.filename.endswith("/"):  # is_dir() fails on a member without a name
+        if sniffed and is_of_a_program(archive):
+            return False
+        _scan_members(archive, path, work, nested=False)
+    return True
+
+
+def _scan_members(archive: zipfile.ZipFile, path: str, work: _Collector, *, nested: bool) -> None:
+    """``path``: of the archive, or ``archive!member`` for one inside another."""
+    for info in archive.infolist():
+        if work.progress.cancelled():
+            raise Cancelled
+        if info.filename.endswith("/"):  # is_dir() fails on a member without a name
+            continue
+        work.seen += 1
+        name = f"{path}!{info.filename}"
+        if info.filename.rsplit("/", 1)[-1].lower() in _LITTER or info.filename.startswith("__MACOSX/"):
+            work.ignored.append(name)
+            continue
+        raw: RawFile | None = None
+        try:
+            if info.filename[-4:].lower() == ".zip":
+                check_nested(info)
+            data = read_member(archive, info)
+            if is_zip(data) and _scan_nested(data, info, name, work, nested):
                 continue
-            work.seen += 1
-            name = f"{path}!{info.filename}"
-            if info.filename.rsplit("/", 1)[-1].lower() in _LITTER or info.filename.startswith("__MACOSX/"):
+            raw = guarded_read(fetch_from_bytes(data), len(data), HEADER_TAGS, lambda data=data: data)  # type: ignore[misc]
+            if is_directory(raw):
                 work.ignored.append(name)
                 continue
-            raw: RawFile | None = None
-            try:
-                data = read_member(archive, info)
-                raw = guarded_read(fetch_from_bytes(data), len(data), HEADER_TAGS, lambda data=data: data)  # type: ignore[misc]
-                if is_directory(raw):
-                    work.ignored.append(name)
-                    continue
-                header = header_from_raw(raw, zip_locator(path, info.filename), len(data))
-            except ProblemError as error:
-                work.refuse(name, error.problem, raw)
-                continue
-            _accept(name, header, work, None, data)
+            header = header_from_raw(raw, f"zip:{name}", len(data))
+        except ProblemError as error:
+            work.refuse(name, error.problem, raw)
+            continue
+        _accept(name, header, work, None, data)
+
+
+def _scan_nested(data: bytes, info: zipfile.ZipInfo, name: str, work: _Collector, nested: bool) -> bool:
+    """An archive inside an archive, one deep; False for one that is a program or a document. Raises ``ProblemError``."""
+    with open_nested(data, info) as archive:
+        if is_of_a_program(archive):
+            return False
+        if nested:
+            raise fail("zip.nested_deep", kept_safe="kept.original", next_step="zip.next.unpack_it")
+        work.seen -= 1
+        _scan_members(archive, name, work, nested=True)
+    return True
 
 
 def _accept(name: str, header: FileHeader, work: _Collector, source: ByteSource | None, data: bytes | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.dicom.tag_names import uid_name
@@ -18,6 +19,7 @@ _CODED_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _PLAIN_TEXT = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
 _BULK = frozenset({"OB", "OW", "UN"})
 SHOWN_BYTES = 4096
+_LOOKED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -84,24 +86,34 @@ def hex_dump(tree: TagTree, element: TagElement, start: int = 0, lines: int = 32
 
 def search(tree: TagTree, text: str, limit: int = 500) -> list[TagElement]:
     """Elements whose tag, keyword or value holds every word of ``text``; the order of the file."""
-    words = text.casefold().split()
     found: list[TagElement] = []
+    for element in matches(tree, text):
+        if element is not None:
+            found.append(element)
+            if len(found) >= limit:
+                break
+    return found
+
+
+def matches(tree: TagTree, text: str) -> Iterator[TagElement | None]:
+    """What ``search`` finds, one by one; None after every so many elements that were looked at, so that the caller can let
+    others go on."""
+    words = text.casefold().split()
     if not words:
-        return found
-    for element in tree.walk():
+        return
+    for n, element in enumerate(tree.walk(), 1):
+        if n % _LOOKED_AT == 0:
+            yield None
         if element.kind != "element":
             continue
         plain = f"{element.tag >> 16:04x}{element.tag & 0xFFFF:04x}"
         name = f"{element.tag_text.casefold()} {plain} {element.keyword.casefold()}"
         if all(w in name for w in words):
-            found.append(element)
+            yield element
         elif element.vr not in _BULK:
             value = shown(tree, element, SHOWN_BYTES).text.casefold()
             if all(w in value or w in name for w in words):
-                found.append(element)
-        if len(found) >= limit:
-            break
-    return found
+                yield element
 
 
 def _looks_like_text(raw: bytes) -> bool:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.dicom.byte_source import FileByteSource, RoutedByteSource, file_locator
+from app.dicom.byte_source import FileByteSource, RoutedByteSource, file_locator, locator_of
 from app.dicom.examine import EXACT, REFUSED, REPAIRED, Examination, examine
 from app.dicom.sample_export import Sample, sample_of
-from app.domain.ports import ByteSource, MainLoop
+from app.domain.ports import ByteSource, Cancelled, MainLoop, Progress, SilentProgress
 from app.domain.problem import Problem, ProblemError, fail
 from app.domain.study import RefusedFile, Study
+from app.session.importing import Share
+from app.session.tasks import TaskRunner
+from app.session.views import Words
 
 _log = logging.getLogger(__name__)
+_SEPARATORS = re.compile(r"[/\\]")
+"""Of folders, on every system."""
+_PIECE = 8 << 20
 _KEPT = 6
 """Examinations that stay at hand."""
 
@@ -35,17 +42,15 @@ class ExplorerFile:
 
 
 def of_refused(refused: Sequence[RefusedFile]) -> tuple[ExplorerFile, ...]:
-    """Files that an import refused; ZIP members are named as ``archive.zip!member``."""
+    """Files that an import refused; members of archives are named as ``archive!member``."""
     out = []
     for item in refused:
-        archive = item.path.lower().find(".zip!")
-        if item.path.startswith("object:"):
-            locator = item.path
-        else:
-            locator = f"zip:{item.path}" if archive >= 0 else file_locator(item.path)
-        name = item.path.rsplit("!", 1)[-1].rsplit("/", 1)[-1] or item.path
-        parent = item.path[: len(item.path) - len(name)].rstrip("/!")
-        out.append(ExplorerFile(locator, name, parent.rsplit("/", 1)[-1], REFUSED, item.problem))
+        locator = locator_of(item.path)
+        inside = item.path.replace("!", "/") if locator.startswith("zip:") else item.path
+        parts = [p for p in _SEPARATORS.split(inside) if p]
+        name = parts[-1] if parts else item.path
+        parent = parts[-2] if len(parts) > 1 else ""
+        out.append(ExplorerFile(locator, name, parent, REFUSED, item.problem))
     return tuple(out)
 
 
@@ -79,10 +84,11 @@ def of_study(
 class Explorer:
     """Examines one file at a time; the newest wish counts. ``came(key, examination, problem)`` comes on the main thread."""
 
-    def __init__(self, objects: ByteSource, loop: MainLoop) -> None:
+    def __init__(self, objects: ByteSource, loop: MainLoop, tasks: TaskRunner) -> None:
         plain = FileByteSource()
         self._source: ByteSource = RoutedByteSource({"file": plain, "zip": plain, "object": objects})
         self._loop = loop
+        self._tasks = tasks
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-explorer")
         self._kept: OrderedDict[str, Examination] = OrderedDict()
         self._wanted = ""
@@ -131,24 +137,60 @@ class Explorer:
         self._busy += 1
         self._pool.submit(run)
 
-    def write_sample(self, key: str, target: Path, noise: bool) -> Sample:
+    def start_sample(
+        self, key: str, target: Path, noise: bool, done: Callable[[Sample], None], failed: Callable[[Problem], None]
+    ) -> str:
+        """``write_sample`` as a task with progress and cancel; returns its id. The answers come on the main thread."""
+        return self._tasks.start(
+            Words("task.sample", {"what": target.name}),
+            lambda progress: self.write_sample(key, target, noise, progress),
+            done,
+            failed,
+        )
+
+    def write_sample(self, key: str, target: Path, noise: bool, progress: Progress | None = None) -> Sample:
         """Writes a sample without identity of the file ``key`` to ``target``; an existing file is replaced whole.
 
-        Raises ``explorer.nothing_to_export`` or ``explorer.cannot_write``.
+        Any thread: a large object takes its time. Raises ``explorer.nothing_to_export``, ``explorer.cannot_write`` and
+        ``Cancelled`` (nothing is left of the target then).
         """
-        sample = sample_of(self._source.read(key), noise)
+        progress = progress if progress is not None else SilentProgress()
+        data = self._read(key, Share(progress, 0.0, 0.4))
+        sample = sample_of(data, noise, Share(progress, 0.4, 0.3))
         part = target.with_name(f".{target.name}.part")
         try:
-            part.write_bytes(sample.data)
+            with open(part, "wb") as stream:
+                for start in range(0, len(sample.data), _PIECE):
+                    _go_on(progress, 0.7 + 0.3 * start / len(sample.data))
+                    stream.write(memoryview(sample.data)[start : start + _PIECE])
             part.replace(target)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise fail("explorer.cannot_write", kept_safe="kept.original") from error
+        finally:
+            part.unlink(missing_ok=True)
         return sample
+
+    def _read(self, key: str, progress: Progress) -> bytearray:
+        """In pieces, so that a cancel does not wait for the whole."""
+        path = self._source.plain_path(key)
+        size = path.stat().st_size if path is not None and path.is_file() else 0
+        data = bytearray()
+        while True:
+            _go_on(progress, len(data) / size if size else 0.0)
+            part = self._source.read_range(key, len(data), _PIECE)
+            data += part
+            if len(part) < _PIECE:
+                return data
 
     def close(self) -> None:
         self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _go_on(progress: Progress, fraction: float) -> None:
+    if progress.cancelled():
+        raise Cancelled
+    progress.report(min(1.0, fraction), "explorer.stage.sample")
 
 
 def of_path(path: Path) -> ExplorerFile:

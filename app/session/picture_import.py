@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.dicom.byte_source import FileByteSource
+from app.dicom.byte_source import FileByteSource, locator_of
 from app.dicom.header import read_header
 from app.dicom.plain_pictures import MEDIA_TYPES, PictureInfo, inspect_picture, sniff
 from app.dicom.secondary_capture import Binding, convert, film_kinds, page_uid, picture_uids
 from app.dicom.study_tree import StudyTree
+from app.domain.ports import ByteSource
 from app.domain.problem import ProblemError, fail
 from app.domain.study import Study
 from app.store.database import Tx
@@ -37,16 +38,21 @@ class PictureOutcome:
     """False when this picture of this patient was here already."""
 
 
-def picture_bytes(path: str, *, sniffed: bool = False) -> bytes:
-    """Of a file or of ``archive.zip!member``. ``sniffed``: no more than is needed to see that it is no picture.
+def picture_bytes(path: str, *, sniffed: bool = False, archives: ByteSource | None = None) -> bytes:
+    """Of a file or of ``archive!member``. ``sniffed``: no more than is needed to see that it is no picture.
+
+    ``archives``: keeps archives open over many calls.
 
     Raises ``picture.unreadable``, ``picture.unknown``, or what an archive says.
     """
     try:
-        if ".zip!" in path.lower():
+        locator = locator_of(path)
+        if locator.startswith("zip:"):
+            if archives is not None:
+                return archives.read(locator)
             source = FileByteSource()
             try:
-                return source.read(f"zip:{path}")
+                return source.read(locator)
             finally:
                 source.close()
         with open(path, "rb") as stream:

@@ -230,7 +230,7 @@ class Workstation:
     def explorer(self) -> Explorer:
         """Made at its first use."""
         if self._explorer is None:
-            self._explorer = Explorer(self._library.objects, self._loop)
+            self._explorer = Explorer(self._library.objects, self._loop, self._tasks)
         return self._explorer
 
     def refused_files(self) -> tuple[ExplorerFile, ...]:

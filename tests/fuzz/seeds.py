@@ -254,6 +254,7 @@ def seeds(folder: Path, robustness: Path | None = None) -> list[Seed]:
     images = _images(folder)
     found = [Seed("image", data) for data in images] + _objects() + _saved() + _pictures() + _odd_files()
     found.append(Seed("zip", _archive(images[:2])))
+    found.append(Seed("zip", _archive([_archive(images[:2]), _archive([_archive(images[:1])])])))
     found += [Seed(kind_of(p.name), p.read_bytes()) for p in sorted(CORPUS.glob("*.bin"))]
     if robustness is not None and robustness.is_dir():
         for path in sorted(p for p in robustness.iterdir() if p.is_file()):

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.dicom.examine import Examination, Reason
+from app.dicom.remedies import remedy_of
 from app.session.views import Words
 from app.ui.i18n import tr, tr_problem
 from app.ui.widgets.boxes import Card, column, row
@@ -29,6 +30,15 @@ def rule_of(reason: Reason) -> str:
     if reason.rule is not None:
         return tr("ui.explorer.rule", clause=reason.rule.clause, rule=tr(reason.rule.message))
     return reason.clause
+
+
+def remedy_words(reason: Reason) -> str:
+    """What can be done about it."""
+    if reason.problem is not None:
+        return tr("ui.explorer.remedy", remedy=tr(remedy_of(reason.problem.code, reason.refuses)))
+    if reason.breach is not None and reason.breach.stops:
+        return ""  # the refusal above says it
+    return tr("ui.explorer.remedy", remedy=tr("remedy.not_needed_breach"))
 
 
 class ReasonCard(Card):
@@ -59,6 +69,8 @@ class ReasonCard(Card):
         elif reason.rule is not None and reason.rule.tag:
             place.append(f"({reason.rule.tag >> 16:04X},{reason.rule.tag & 0xFFFF:04X})")
         words.addWidget(Text(" · ".join([rule_of(reason), *place]), "small", "regular", "secondary", wrap=True))
+        if remedy := remedy_words(reason):
+            words.addWidget(Text(remedy, "small", "regular", "text", wrap=True))
         lay.addLayout(words, 1)
         element = examination.element(reason)
         if element is not None:

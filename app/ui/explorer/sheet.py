@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,18 @@ from PySide6.QtGui import QFontDatabase, QPainter
 from PySide6.QtWidgets import QFileDialog, QFrame, QHeaderView, QMenu, QPlainTextEdit, QSplitter, QTreeView, QWidget
 
 from app.dicom.examine import Examination
+from app.dicom.sample_export import Sample
 from app.dicom.tag_tree import TagElement
-from app.dicom.tag_values import hex_dump, search, shown
-from app.domain.problem import Problem, ProblemError
+from app.dicom.tag_values import hex_dump, matches, shown
+from app.domain.problem import Problem
 from app.session.explorer import ExplorerFile
-from app.session.views import Notice, Words
+from app.session.views import Notice, TaskState, Words
 from app.ui.explorer.reason_card import ReasonCard
 from app.ui.explorer.tag_model import TagModel
 from app.ui.i18n import file_size, tr, tr_problem
 from app.ui.icons import paint_icon
 from app.ui.theme import font
-from app.ui.widgets.boxes import Line, VScroll, clear, column, row
+from app.ui.widgets.boxes import Line, ProgressBar, VScroll, clear, column, row
 from app.ui.widgets.buttons import OUTLINE, Button, show_menu
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.row_list import Row, RowList, paint_two_lines
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from app.session.workstation import Workstation
 
 _HITS = 500
+_SLICE_S = 0.012
+"""Of a search, on the main thread: the values lie behind one window that the painting of rows reads through too."""
 _ICONS = {"exact": ("check-circle", "ok"), "repaired": ("check-circle", "waiting"), "refused": ("prohibit", "bad")}
 
 
@@ -111,6 +115,7 @@ class ExplorerSheet(Sheet):
         self._export = Button(Words("ui.explorer.export"), OUTLINE, "export", caret=True)
         self._export.clicked.connect(self._offer_export)
         foot.addWidget(self._export)
+        foot.addWidget(self._task_row())
         right.addLayout(foot)
 
         self._typing = QTimer(self)
@@ -118,7 +123,30 @@ class ExplorerSheet(Sheet):
         self._typing.setInterval(180)
         self._typing.timeout.connect(self._find)
         self._search.changed.connect(lambda _text: self._typing.start())
+        self._looking: Iterator[TagElement | None] | None = None
+        self._hits: list[TagElement] = []
+        self._slices = QTimer(self)
+        self._slices.setSingleShot(True)
+        self._slices.timeout.connect(self._look_on)
         self._search.down.connect(self._tree.setFocus)
+
+    def _task_row(self) -> QWidget:
+        self._task = ""
+        self._writing = QWidget()
+        line = row(self._writing, gap=10)
+        line.addWidget(note(Words("ui.explorer.writing")))
+        self._bar = ProgressBar()
+        self._bar.setFixedWidth(200)
+        line.addWidget(self._bar)
+        stop = Button(Words("ui.cancel"), OUTLINE)
+        stop.clicked.connect(lambda: self._workstation.cancel_task(self._task))
+        line.addWidget(stop)
+        self._writing.hide()
+        self._watching = QTimer(self)
+        self._watching.setSingleShot(True)
+        self._watching.setInterval(100)
+        self._watching.timeout.connect(self._show_task)
+        return self._writing
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -148,6 +176,7 @@ class ExplorerSheet(Sheet):
         if key != self._key:
             return
         self._shown = found
+        self._stop_looking()
         clear(self._reasons)
         self._hex.setPlainText("")
         self._export.setEnabled(found is not None)
@@ -193,6 +222,7 @@ class ExplorerSheet(Sheet):
     # -- tags ------------------------------------------------------------------------------------------------------
 
     def _find(self) -> None:
+        self._stop_looking()
         if self._shown is None:
             return
         text = self._search.text().strip()
@@ -200,15 +230,37 @@ class ExplorerSheet(Sheet):
             self._model.show_hits(None)
             self._search.note.say("")
             return
-        hits = search(self._shown.tree, text, _HITS)
-        self._model.show_hits(hits)
-        self._search.note.say(
-            tr("ui.explorer.hits_more", n=_HITS) if len(hits) >= _HITS else tr("ui.explorer.hits", n=len(hits))
-        )
+        self._hits = []
+        self._looking = matches(self._shown.tree, text)
+        self._search.note.say(Words("ui.explorer.searching"))
+        self._look_on()
+
+    def _look_on(self) -> None:
+        """A slice of the search; a large enhanced object takes several, and the window goes on between them."""
+        if self._looking is None:
+            return
+        end = time.monotonic() + _SLICE_S
+        for hit in self._looking:
+            if hit is not None:
+                self._hits.append(hit)
+                if len(self._hits) >= _HITS:
+                    break
+            elif time.monotonic() > end:
+                self._slices.start()
+                return
+        self._looking = None
+        n = len(self._hits)
+        self._model.show_hits(self._hits)
+        self._search.note.say(tr("ui.explorer.hits_more", n=_HITS) if n >= _HITS else tr("ui.explorer.hits", n=n))
+
+    def _stop_looking(self) -> None:
+        self._looking = None
+        self._slices.stop()
 
     def _show_element(self, element: TagElement) -> None:
         self._search.edit.clear()
         self._typing.stop()
+        self._stop_looking()
         self._model.show_hits(None)
         above: list[TagElement] = []
         parent = element.parent
@@ -250,15 +302,27 @@ class ExplorerSheet(Sheet):
             self.export(Path(target), noise)
 
     def export(self, target: Path, noise: bool) -> None:
-        """Writes the sample of the file that is shown."""
-        try:
-            sample = self._workstation.explorer.write_sample(self._key, target, noise)
-        except ProblemError as error:
-            self._facts.say(tr_problem(error.problem), "bad")
-            self.noticed.emit(Notice(error.problem))
-            return
+        """Writes the sample of the file that is shown, as a task: a large object takes its time."""
+        self._task = self._workstation.explorer.start_sample(self._key, target, noise, self._written, self._not_written)
+        self._show_task()
+
+    def _written(self, sample: Sample) -> None:
         pixels = "ui.explorer.pixels_noise" if sample.pixels_replaced else "ui.explorer.pixels_kept"
         self._facts.say(tr("ui.explorer.exported", n=sample.replaced, pixels=tr(pixels)))
+
+    def _not_written(self, problem: Problem) -> None:
+        self._workstation.dismiss_task(self._task)
+        self._facts.say(tr_problem(problem), "bad")
+        self.noticed.emit(Notice(problem))
+
+    def _show_task(self) -> None:
+        """Progress and a way out while a sample is written."""
+        view = next((t for t in self._workstation.tasks() if t.task_id == self._task and t.state is TaskState.RUNNING), None)
+        self._export.setVisible(view is None)
+        self._writing.setVisible(view is not None)
+        if view is not None:
+            self._bar.set_fraction(view.fraction)
+            self._watching.start()
 
     # -- painting --------------------------------------------------------------------------------------------------
 
