@@ -14,6 +14,8 @@ class EventKind(StrEnum):
     STORE_CREATED = "store.created"
     STUDY_IMPORTED = "study.imported"
     STUDY_OPENED = "study.opened"
+    OBJECT_CHOSEN = "object.chosen"
+    """Of two objects under one number with other bytes: which one is shown."""
     STUDY_EXPORTED = "study.exported"
     IMAGE_CALIBRATED = "image.calibrated"
     READ_REQUESTED = "read.requested"

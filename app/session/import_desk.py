@@ -20,7 +20,9 @@ from app.dicom.secondary_capture import Binding
 from app.domain.ports import MainLoop, Progress
 from app.domain.problem import Problem, ProblemError
 from app.domain.study import RefusedFile
+from app.session.aside_desk import AsideDesk
 from app.session.crops import study_thumbnail
+from app.session.eject import Ejector
 from app.session.import_choice import Choice, default_choice, tree_lines
 from app.session.import_journal import CopyJournal, study_key
 from app.session.import_scan import Compared, Scanned, compare, look
@@ -35,6 +37,7 @@ from app.session.import_views import (
 )
 from app.session.import_watch import ImportWatch, PausableProgress
 from app.session.importing import ImportSummary, import_scanned
+from app.session.kept_aside import OTHER_BYTES
 from app.session.picture_import import PictureOutcome, import_picture, picture_bytes
 from app.session.tasks import TaskRunner
 from app.session.views import NOTHING, Changes, Notice, Words
@@ -60,6 +63,9 @@ class DeskParts:
     say: Callable[[Notice], None]
     person: Callable[[], str]
     imported: Callable[[ImportSummary], None]
+    changed: Callable[[str], None] = lambda study: None
+    """An object of a study is another one now."""
+    is_open: Callable[[str], bool] = lambda study: False
 
 
 class ImportDesk:
@@ -67,6 +73,8 @@ class ImportDesk:
 
     def __init__(self, parts: DeskParts) -> None:
         self._parts = parts
+        self.aside = AsideDesk(parts.library, parts.tasks, parts.person, parts.announce, parts.changed, parts.is_open)
+        self.ejector = Ejector(parts.tasks, self._changed)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-import-pictures")
         self._pictures: dict[str, npt.NDArray[np.uint8] | None] = {}
         self._asked: set[str] = set()
@@ -89,6 +97,7 @@ class ImportDesk:
         self._refused_later: tuple[RefusedFile, ...] = ()
         self._ended: Words = NOTHING
         self._problem: Problem | None = None
+        self.ejector.offer(None)
         self._pictures.clear()
         self._asked.clear()
 
@@ -179,8 +188,8 @@ class ImportDesk:
             read_only_medium=self._is_read_only(),
             free_bytes=shutil.disk_usage(self._parts.library.home).free,
             comparing=self._comparing,
-            ended=self._ended,
-            problem=self._problem,
+            ended=Words("import.ejected") if self.ejector.gone else self._ended,
+            problem=self.ejector.problem or self._problem,
             pictures=self._films,
         )
         task = next((t for t in self._parts.tasks.views() if t.task_id == self._task), None)
@@ -203,6 +212,8 @@ class ImportDesk:
             refused=(*scanned.refused, *self._compared.other, *self._refused_later),
             remarks=scanned.result.remarks,
         )
+        if self.ejector.medium is not None:
+            view = dataclasses.replace(view, medium=self.ejector.medium.name)
         if watch is None:
             return view
         speed = watch.speed()
@@ -255,7 +266,10 @@ class ImportDesk:
         )
         self.phase = Phase.IMPORTING
         run, chosen, person = self._run, self._choice.series, self._parts.person()
-        result = dataclasses.replace(scanned.result, refused=scanned.refused, duplicates=())
+        twice = tuple(d for d in scanned.result.duplicates if d.problem.code in OTHER_BYTES)
+        named = {d.path for d in twice}
+        refused = tuple(r for r in scanned.refused if r.path not in named)
+        result = dataclasses.replace(scanned.result, refused=refused, duplicates=twice)
 
         def work(progress: Progress) -> ImportSummary:
             journal = CopyJournal(library, job)
@@ -288,7 +302,8 @@ class ImportDesk:
             return
         self.phase = Phase.DONE
         scanned = self._scanned
-        known = {r.path for r in scanned.refused} if scanned is not None else set()
+        self.ejector.offer(scanned.medium if scanned is not None else None)
+        known = {r.path for r in (*scanned.refused, *self._compared.other)} if scanned is not None else set()
         self._refused_later = tuple(r for r in summary.refused if r.path not in known)
         if summary.stopped is None:
             self._ended = Words("import.ended.all", {"n": summary.added})

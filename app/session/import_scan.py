@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import time
@@ -12,11 +13,13 @@ from pathlib import Path
 from app.dicom.byte_source import FileByteSource
 from app.dicom.plain_pictures import PictureInfo, inspect_picture
 from app.dicom.scanner import ScanResult, scan
-from app.domain.ports import Cancelled, Progress
+from app.domain.ports import ByteSource, Cancelled, Progress
 from app.domain.problem import Problem, ProblemError, fail
 from app.domain.study import Instance, Patient, RefusedFile
+from app.session.eject import Medium, medium_of
 from app.session.import_tree import PatientNode, build_tree
 from app.session.import_views import FoundPicture
+from app.session.kept_aside import told_aside
 from app.session.picture_import import picture_bytes
 from app.store.library import Library
 
@@ -42,6 +45,8 @@ class Scanned:
     owners: dict[str, str]
     """Patient of the library by Study Instance UID, of the studies that are there."""
     seconds: float
+    medium: Medium | None = None
+    """A disc or a stick that this system can let go."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +75,26 @@ def look(library: Library, paths: Sequence[Path], progress: Progress) -> Scanned
     instances = {i.sop_instance_uid: i for s in found.studies for series in s.series for i in series.instances}
     here = library.studies.digests(instances)
     candidates = tuple(instances[uid] for uid in here)
-    return Scanned(found, tree, refused, pictures, programs, candidates, owners, time.monotonic() - began)
+    medium = medium_of(paths, library.home)
+    seconds = time.monotonic() - began
+    return Scanned(found, tree, refused, pictures, programs, candidates, owners, seconds, medium)
 
 
 def _sorted(found: ScanResult, asked_for: set[str]) -> tuple[tuple[RefusedFile, ...], tuple[FoundPicture, ...], int]:
     """Refusals proper, pictures that need a patient, and how many files belong to a viewer."""
-    refused: list[RefusedFile] = [d for d in found.duplicates if d.problem.code != "dicom.duplicate_same"]
+    refused: list[RefusedFile] = [
+        dataclasses.replace(d, problem=told_aside(d.problem))
+        for d in found.duplicates
+        if d.problem.code != "dicom.duplicate_same"
+    ]
     pictures: list[FoundPicture] = []
     programs = 0
+    archives = FileByteSource()
     for one in found.refused:
         if one.problem.code not in ("dicom.not_dicom", "dicom.empty_file", "dicom.truncated"):
             refused.append(one)
             continue
-        picture = _picture(one.path)
+        picture = _picture(one.path, archives)
         if isinstance(picture, Problem):
             refused.append(RefusedFile(one.path, picture))
         elif picture is not None:
@@ -96,13 +108,14 @@ def _sorted(found: ScanResult, asked_for: set[str]) -> tuple[tuple[RefusedFile, 
             programs += 1
         else:
             refused.append(one)
+    archives.close()
     return tuple(refused), tuple(pictures), programs
 
 
-def _picture(path: str) -> PictureInfo | Problem | None:
+def _picture(path: str, archives: ByteSource) -> PictureInfo | Problem | None:
     """What kind of picture a file is; None when it is none, a problem when it is one that cannot be taken."""
     try:
-        return inspect_picture(picture_bytes(path, sniffed=True))
+        return inspect_picture(picture_bytes(path, sniffed=True, archives=archives))
     except ProblemError as error:
         return None if error.problem.code in ("picture.unknown", "picture.unreadable") else error.problem
 
@@ -127,9 +140,7 @@ def compare(candidates: Sequence[Instance], library: Library, progress: Progress
             if found == digest:
                 same.add(instance.sop_instance_uid)
             elif digest:
-                problem = fail(
-                    "store.same_uid_other_bytes", kept_safe="safe.first_kept", next_step="next.check_source"
-                ).problem
+                problem = told_aside(fail("store.same_uid_other_bytes").problem)
                 path = instance.locator.split(":", 1)[1]
                 other.append(RefusedFile(path, problem, instance.sop_instance_uid, instance.transfer_syntax_uid))
             done += instance.size_bytes

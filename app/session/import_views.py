@@ -117,6 +117,8 @@ class ImportView:
     ended: Words = NOTHING
     """How it ended, in a sentence."""
     problem: Problem | None = None
+    medium: str = ""
+    """Name of the disc or stick that can be ejected now; empty where there is none."""
 
 
 @dataclass(frozen=True, eq=False)

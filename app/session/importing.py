@@ -17,13 +17,14 @@ from app.domain.ports import ByteSource, Cancelled, Progress
 from app.domain.problem import Problem, ProblemError, Severity
 from app.domain.study import Instance, RefusedFile, Series, Study
 from app.session.import_journal import CopyJournal, series_key
+from app.session.kept_aside import keep_refused, keep_twice, shown_path, told_aside
 from app.store.database import Tx
 from app.store.library import Library
 from app.store.objects import StoredBytes
 from app.store.studies import ImportOutcome
 
 SCAN_SHARE = 0.25
-_TWICE = "dicom.duplicate_same"
+_TWICE, _OTHER_BYTES = "dicom.duplicate_same", "dicom.duplicate_uid"
 _COPYING_AT_ONCE = 4
 """Most of a copy is waiting for the disk."""
 
@@ -101,10 +102,13 @@ def import_scanned(
     studies = _chosen(found.studies, chosen)
     source = FileByteSource()
     total = sum(i.size_bytes for s in studies for series in s.series for i in series.instances) or 1
-    tally = _Tally([*found.refused, *(d for d in found.duplicates if d.problem.code != _TWICE)])
+    others = (dataclasses.replace(d, problem=told_aside(d.problem)) for d in found.duplicates if d.problem.code != _TWICE)
+    tally = _Tally([*found.refused, *others])
     tally.known = sum(d.problem.code == _TWICE for d in found.duplicates)
     stopped: Problem | None = None
     try:
+        brought = {i.sop_instance_uid for s in studies for series in s.series for i in series.instances}
+        twice = [d for d in found.duplicates if d.problem.code == _OTHER_BYTES and d.sop_instance_uid in brought]
         for n, study in enumerate(studies):
             if journal is not None and journal.is_done(study):
                 tally.read += sum(i.size_bytes for series in study.series for i in series.instances)
@@ -120,6 +124,8 @@ def import_scanned(
                 for missed in studies[n:]:
                     _not_imported(missed, error.problem, tally.refused)
                 break
+        if stopped is None and twice:
+            stopped = keep_twice(library, source, twice, person)
     finally:
         source.close()
     return ImportSummary(
@@ -198,7 +204,10 @@ class _Study:
         tally.added += len(outcome.added)
         tally.known += len(outcome.known)
         by_uid = {i.sop_instance_uid: i.locator for s in self.study.series for i in s.instances}
-        named = [dataclasses.replace(r, path=_shown(by_uid.get(r.sop_instance_uid, r.path))) for r in outcome.refused]
+        named = [
+            dataclasses.replace(r, path=shown_path(by_uid.get(r.sop_instance_uid, r.path)), problem=told_aside(r.problem))
+            for r in outcome.refused
+        ]
         tally.refused += named
         if self.watch is not None:
             for one in outcome.refused:
@@ -228,6 +237,7 @@ class _Study:
 
         def work(tx: Tx) -> ImportOutcome:
             outcome = self.library.studies.import_study(tx, kept, person=self.person)
+            keep_refused(self.library, tx, self.study, series, outcome.refused, self.person)
             if journal is not None:
                 journal.study_done(tx, self.study)
             return outcome
@@ -299,16 +309,11 @@ class _Study:
 
 
 def _refused(instance: Instance, problem: Problem) -> RefusedFile:
-    return RefusedFile(_shown(instance.locator), problem, instance.sop_instance_uid, instance.transfer_syntax_uid)
+    return RefusedFile(shown_path(instance.locator), problem, instance.sop_instance_uid, instance.transfer_syntax_uid)
 
 
 def _not_imported(study: Study, problem: Problem, refused: list[RefusedFile]) -> None:
     refused += [_refused(i, problem) for series in study.series for i in series.instances]
-
-
-def _shown(locator: str) -> str:
-    """A path for a person: without the scheme."""
-    return locator.split(":", 1)[1] if locator.startswith(("file:", "zip:")) else locator
 
 
 class Share:

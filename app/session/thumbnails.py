@@ -66,6 +66,13 @@ class Thumbnails:
 
         return work
 
+    def renew(self, uid: str) -> None:
+        """An object of a study is another one now: its pictures are made anew."""
+        for key in (of_study(uid), *(d.display_set_id for d in self._headers.display_sets(uid))):
+            self._made.pop(key, None)
+            self._asked.discard(key)
+        self._headers.forget(uid)
+
     def _keep(self, display_set_id: str, pixels: npt.NDArray[np.uint8] | None) -> None:
         self._made[display_set_id] = pixels
         self._came()

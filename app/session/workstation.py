@@ -27,6 +27,7 @@ from app.session.key_table import KeyTable
 from app.session.list_desk import ListDesk
 from app.session.read_planner import LibraryPlanner
 from app.session.readers_desk import BrokenPage, CardPage, pages
+from app.session.resumable_import import import_resumably
 from app.session.second_read import SealKeys, SecondReads
 from app.session.settings_desk import SettingsDesk
 from app.session.signal import Signal
@@ -125,6 +126,8 @@ class Workstation:
                 self._say,
                 lambda: self.person.person_id,
                 self._imported,
+                self._thumbnails.renew,
+                lambda uid: self.reading is not None and self.reading.study.study_instance_uid == uid,
             )
         )
         self._exports: ExportDesk | None = None
@@ -262,7 +265,7 @@ class Workstation:
         person = self.person.person_id
         return self._tasks.start(
             Words("task.import", {"what": names}),
-            lambda progress: import_paths(self._library, [Path(p) for p in paths], progress, person),
+            lambda progress: import_resumably(self._library, [Path(p) for p in paths], progress, person)[0],
             self._imported,
             lambda problem: self._say(Notice(problem)),
         )

@@ -15,6 +15,7 @@ from app.domain.event import EventKind
 from app.domain.ports import Clock, KeyProvider
 from app.domain.problem import fail
 from app.store import cipher
+from app.store.aside import Aside
 from app.store.database import Tx, Writer, connect, migrate
 from app.store.drafts import Drafts
 from app.store.errors import DatabaseError, StoreBug, environment, told
@@ -40,7 +41,8 @@ _IDLE_READERS = 8
 class Library:
     """The repositories of one home. Reads may come from any thread; writes go through ``write``.
 
-    ``studies, events, drafts, sealed, opinions, verdicts, reports, outbox, settings, recovery, import_jobs, objects``.
+    ``studies, events, drafts, sealed, opinions, verdicts, reports, outbox, settings, recovery, import_jobs, aside,
+    objects``.
     """
 
     def __init__(self, home: Path, database_key: bytes, objects: ObjectStore, clock: Clock, device: str, *, create: bool):
@@ -73,6 +75,7 @@ class Library:
         self.settings = Settings(self, self.events)
         self.recovery = Recovery(self)
         self.import_jobs = ImportJobs(self, objects.owner, objects.owner_lives)
+        self.aside = Aside(self, self.events)
 
     @classmethod
     def open(
@@ -243,6 +246,7 @@ def _is_named(tx: Tx, name: str) -> bool:
         "OR EXISTS (SELECT 1 FROM sealed_results WHERE object_name = ?) "
         "OR EXISTS (SELECT 1 FROM outbox WHERE object_name = ?) "
         "OR EXISTS (SELECT 1 FROM import_copies WHERE object_name = ?) "
-        "OR EXISTS (SELECT 1 FROM source_files WHERE object_name = ?)"
+        "OR EXISTS (SELECT 1 FROM source_files WHERE object_name = ?) "
+        "OR EXISTS (SELECT 1 FROM kept_aside WHERE object_name = ?)"
     )
-    return tx.one(sql, (SCHEME + name, *[name] * 5)) is not None
+    return tx.one(sql, (SCHEME + name, *[name] * 6)) is not None

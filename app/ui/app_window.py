@@ -95,7 +95,8 @@ class AppWindow(QWidget):
         self.worklist = WorklistScreen(workstation, self._thumbnails)
         self.worklist.open_wanted.connect(self.open_study)
         self.worklist.tags_wanted.connect(lambda uid: self.explorer.study(uid))
-        self.imports = ImportDoor(workstation, self, self.worklist.cut_imports, lambda files: self.explorer.these(files))
+        listed = self.worklist
+        self.imports = ImportDoor(workstation, self, listed.cut_imports, listed.aside, lambda f: self.explorer.these(f))
         self.worklist.import_wanted.connect(self.offer_import)
         self.exports = ExportDoor(workstation, self, self.worklist)
         self.worklist.samples_wanted.connect(self.open_samples)

@@ -7,9 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.dicom.plain_pictures import PictureInfo
+from app.dicom.tag_compare import Difference
 from app.domain.problem import Problem
 from app.domain.study import Patient, PersonName, RefusedFile
+from app.session.aside_desk import AsideLine, AsideView, Side
 from app.session.import_views import (
     Check,
     CutImport,
@@ -50,12 +54,59 @@ def lines(running: bool) -> tuple[ImportLine, ...]:
     )  # fmt: skip
 
 
+class FakeAside:
+    """Two files that wait for a choice."""
+
+    def __init__(self) -> None:
+        self.lines: tuple[AsideLine, ...] = ()
+        self.cannot_take: Problem | None = None
+        self.asked: list[tuple[str, str]] = []
+
+    def count(self) -> int:
+        return len(self.lines)
+
+    def waiting(self) -> tuple[AsideLine, ...]:
+        return self.lines
+
+    def compare(self, key: str, came: Any, failed: Any = None) -> str:
+        grey = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (96, 1))
+        different = (
+            Difference("(0008,0023)", "ContentDate", "20260301", "20260302"),
+            Difference("(0018,0060)", "KVP", "120", "", in_other=False),
+            Difference("(7FE0,0010)", "PixelData", "", "", bulk=True),
+        )
+        first, other = (
+            Side("#4 · 512 × 512", digit * 64, 526_000, pixels) for digit, pixels in (("a", grey), ("b", grey.T))
+        )
+        came(AsideView(key, first, other, different, self.cannot_take))
+        return "task-1"
+
+    def keep_shown(self, key: str) -> None:
+        self.asked.append(("keep", key))
+        self.lines = tuple(x for x in self.lines if x.key != key)
+
+    def show_other(self, key: str) -> None:
+        self.asked.append(("take", key))
+        self.lines = tuple(x for x in self.lines if x.key != key)
+
+
+class FakeEjector:
+    def __init__(self) -> None:
+        self.started = 0
+
+    def start(self) -> None:
+        self.started += 1
+
+
 class FakeImports:
     def __init__(self, workstation: Any) -> None:
         self._workstation = workstation
         self.phase = Phase.IDLE
         self.asked: list[tuple] = []
         self.cut: tuple[CutImport, ...] = ()
+        self.aside = FakeAside()
+        self.ejector = FakeEjector()
+        self.medium = ""
 
     def tell(self) -> None:
         self._workstation.changed.emit(Changes(tasks=True))
@@ -72,6 +123,7 @@ class FakeImports:
             self.phase,
             "KINGSTON",
             read_only_medium=True,
+            medium=self.medium,
             lines=lines(running) if self.phase is not Phase.IDLE else (),
             patients=2,
             studies=2,

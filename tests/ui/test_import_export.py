@@ -7,7 +7,10 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from app.domain.problem import Problem
+from app.session.aside_desk import AsideLine
 from app.session.import_views import CutImport, Phase
+from app.session.views import Changes
 from app.ui.worklist.import_film import day_of
 from tests.ui.conftest import Open, settle, settled
 
@@ -116,3 +119,60 @@ def test_export_asks_for_identity_and_shows_what_comes_of_it(open_window: Open) 
     assert sheet._pages.currentIndex() == 1
     QTest.keyClick(sheet, Qt.Key.Key_Escape)
     assert not sheet.isVisible()
+
+
+def waiting(open_window: Open) -> object:
+    window = open_window("en")
+    desk = window._workstation.imports
+    desk.aside.lines = (
+        AsideLine("1|a", "Тілеубаев Ғалым", "Chest with contrast", "/media/KINGSTON/OLD/CT000412.dcm"),
+        AsideLine("2|b", "KIM Alexandr", "Heart", "/media/KINGSTON/OLD/US1.dcm"),
+    )
+    window._workstation.changed.emit(Changes(worklist=True))
+    assert settled(lambda: window.worklist.aside.isVisible())
+    return window
+
+
+def test_what_lies_aside_is_offered_compared_and_chosen(open_window: Open) -> None:
+    window = waiting(open_window)
+    desk = window._workstation.imports.aside
+    window.worklist.aside.compare.emit()
+    sheet = window.imports.sheet
+    assert settled(lambda: sheet.isVisible() and sheet._keep.isEnabled())
+    assert sheet._who.text() == "Тілеубаев Ғалым"
+    assert sheet._differences.text() == "3 elements differ"
+    shown = [[sheet._model.data(sheet._model.index(r, c)) for c in range(4)] for r in range(3)]
+    assert shown[0] == ["(0008,0023)", "ContentDate", "20260301", "20260302"]
+    assert shown[1][3] == "missing"
+    assert shown[2][2] == shown[2][3] == "pixels: other bytes"
+    QTest.mouseClick(sheet._keep, Qt.MouseButton.LeftButton)
+    assert desk.asked == [("keep", "1|a")]
+    assert settled(lambda: sheet._who.text() == "KIM Alexandr")
+    QTest.mouseClick(sheet._take, Qt.MouseButton.LeftButton)
+    assert desk.asked[-1] == ("take", "2|b")
+    assert settled(lambda: not sheet.isVisible())
+    window._workstation.changed.emit(Changes(worklist=True))
+    assert settled(lambda: not window.worklist.aside.isVisible())
+
+
+def test_what_may_not_take_the_place_says_why(open_window: Open) -> None:
+    window = waiting(open_window)
+    window._workstation.imports.aside.cannot_take = Problem("aside.in_use")
+    window.imports.compare("/media/KINGSTON/OLD/US1.dcm")
+    sheet = window.imports.sheet
+    assert settled(lambda: sheet._keep.isEnabled())
+    assert sheet._who.text() == "KIM Alexandr", "it begins with the file that was asked for"
+    assert not sheet._take.isEnabled()
+    assert "has begun with this study" in sheet._why.text()
+
+
+def test_a_medium_is_ejected_after_its_import_and_only_where_it_can_be(open_window: Open) -> None:
+    window = opened(open_window)
+    desk, dialog = window._workstation.imports, window.imports.dialog
+    assert not dialog._eject.isVisible()
+    desk.medium = "KINGSTON"
+    desk.tell()
+    assert settled(dialog._eject.isVisible)
+    assert dialog._eject.text() == "Eject KINGSTON"
+    QTest.mouseClick(dialog._eject, Qt.MouseButton.LeftButton)
+    assert desk.ejector.started == 1

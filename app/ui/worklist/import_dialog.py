@@ -95,6 +95,8 @@ class ImportDialog(Sheet):
 
     explore_wanted = Signal(object)
     """Refused files: why."""
+    compare_wanted = Signal(str)
+    """Two files under one number; the source of the one that was kept aside."""
 
     def __init__(self, workstation: Workstation, parent: QWidget) -> None:
         super().__init__(Words("ui.import.title_plain"), QSize(1480, 984), parent)
@@ -178,6 +180,7 @@ class ImportDialog(Sheet):
         lay = column(side)
         self._refused = RefusedList()
         self._refused.why.connect(self._explore)
+        self._refused.compare.connect(self.compare_wanted)
         lay.addWidget(self._refused, 2)
         self._films = FilmForm(self._desk, self._picture, self._workstation.is_demo)
         self._films.bind_wanted.connect(self._desk.bind)
@@ -193,6 +196,9 @@ class ImportDialog(Sheet):
         foot.addWidget(self._chosen)
         foot.addWidget(self._new)
         foot.addWidget(self._free, 1)
+        self._eject = Button(NOTHING, OUTLINE, "arrow-up", height=40)
+        self._eject.clicked.connect(self._desk.ejector.start)
+        foot.addWidget(self._eject)
         self._go = Button(Words("ui.import.go"), PRIMARY, key="⏎", height=40)
         self._go.clicked.connect(self._primary)
         foot.addWidget(self._go)
@@ -235,7 +241,7 @@ class ImportDialog(Sheet):
         self._show_top(view, running)
         films_only = not view.lines and bool(view.pictures)
         self._show_left(view, films_only)
-        self._refused.show_problems(view.refused, view.remarks)
+        self._refused.show_problems(view.refused, view.remarks, view.phase is Phase.DONE)
         self._films.show_films(view.pictures)
         self._show_foot(view)
 
@@ -302,6 +308,8 @@ class ImportDialog(Sheet):
         self._chosen.say(tr("ui.import.chosen", n=view.chosen_studies, total=view.studies) if view.lines else "")
         size = " ".join(file_size(view.new_bytes))
         self._new.say(tr("ui.import.new", n=view.new_images, size=size) if choosing else "")
+        self._eject.setVisible(bool(view.medium))
+        self._eject.say(Words("ui.import.eject", {"what": view.medium}))
         self._free.say(tr("ui.import.free", free=" ".join(file_size(view.free_bytes))))
         if choosing:
             self._go.say(Words("ui.import.go_n", {"n": view.chosen_studies}))

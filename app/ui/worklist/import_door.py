@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.domain.problem import Problem, Severity
 from app.session.views import Changes, Notice
+from app.ui.worklist.aside_sheet import AsideSheet, AsideStrip
 from app.ui.worklist.cut_imports import CutImports
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ class ImportDoor(QObject):
         workstation: Workstation,
         window: QWidget,
         cut: CutImports,
+        aside: AsideStrip,
         explore: Callable[[Sequence[RefusedFile]], None],
     ) -> None:
         super().__init__(window)
         self._workstation, self._window, self._cut, self._explore = workstation, window, cut, explore
+        self._aside = aside
         self.dialog: ImportDialog | None = None
+        self.sheet: AsideSheet | None = None
+        aside.compare.connect(self.compare)
         cut.go_on.connect(self.go_on)
         cut.discard.connect(self._discard)
 
@@ -47,6 +52,7 @@ class ImportDoor(QObject):
 
             self.dialog = ImportDialog(self._workstation, self._window)
             self.dialog.explore_wanted.connect(lambda refused: self._explore(refused))
+            self.dialog.compare_wanted.connect(self.compare)
         self.dialog.open()
 
     def go_on(self, job_id: str) -> None:
@@ -57,6 +63,13 @@ class ImportDoor(QObject):
         self._workstation.imports.discard(job_id)
         self.refresh_cut()
 
+    def compare(self, source: str = "") -> None:
+        """Two files under one number beside each other, beginning with the one that came from ``source``."""
+        if self.sheet is None:
+            self.sheet = AsideSheet(self._workstation.imports.aside, self._window)
+            self.sheet.noticed.connect(self._workstation.notice.emit)
+        self.sheet.show_waiting(source)
+
     def refresh_cut(self) -> None:
         self._cut.show_cut(self._workstation.imports.cut_imports())
 
@@ -65,3 +78,5 @@ class ImportDoor(QObject):
             self.dialog.changed()
         if changes.worklist or changes.tasks:
             self.refresh_cut()
+        if changes.worklist:
+            self._aside.show_count(self._workstation.imports.aside.count())

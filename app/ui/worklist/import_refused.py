@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.domain.messages import translate
 from app.domain.problem import Problem, Severity
 from app.domain.study import RefusedFile
+from app.session.kept_aside import OTHER_BYTES
 from app.session.views import Words
 from app.ui import i18n
 from app.ui.i18n import tr
@@ -30,7 +31,9 @@ def _sentences(problem: Problem) -> tuple[str, str]:
 
 
 class _One(QWidget):
-    def __init__(self, name: str, problem: Problem, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, name: str, problem: Problem, compare: Callable[[], None] | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         lay = row(self, (16, 10, 16, 10), 10)
         holder = column()
@@ -48,10 +51,16 @@ class _One(QWidget):
         if rest:
             words.addWidget(Text(rest, "small", "regular", "third", wrap=True))
         lay.addLayout(words, 1)
+        if compare is not None:
+            look = Button(Words("ui.aside.compare"), LINK)
+            look.clicked.connect(compare)
+            lay.addWidget(look, 0, Qt.AlignmentFlag.AlignTop)
 
 
 class RefusedList(QWidget):
     why = Signal()
+    compare = Signal(str)
+    """Path of a file whose number was here with other bytes."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,12 +81,13 @@ class RefusedList(QWidget):
         content = QWidget()
         self._list = column(content)
         lay.addWidget(VScroll(content), 1)
-        self._shown: tuple[Sequence[RefusedFile], Sequence[Problem]] | None = None
+        self._shown: tuple[Sequence[RefusedFile], Sequence[Problem], bool] | None = None
 
-    def show_problems(self, refused: Sequence[RefusedFile], remarks: Sequence[Problem]) -> None:
-        if self._shown == (refused, remarks):
+    def show_problems(self, refused: Sequence[RefusedFile], remarks: Sequence[Problem], imported: bool = False) -> None:
+        """``imported``: the import has ended; what was kept aside can be compared now."""
+        if self._shown == (refused, remarks, imported):
             return
-        self._shown = (refused, remarks)
+        self._shown = (refused, remarks, imported)
         clear(self._list)
         self._count.say(str(len(refused)) if refused else "")
         self._why.setVisible(bool(refused))
@@ -87,7 +97,9 @@ class RefusedList(QWidget):
             self._list.addWidget(_One("", remark))
             self._list.addWidget(Line(role="fine_line"))
         for one in refused[:_SHOWN]:
-            self._list.addWidget(_One(_tail(one.path), one.problem))
+            aside = imported and one.problem.code in OTHER_BYTES
+            look = (lambda path=one.path: self.compare.emit(path)) if aside else None
+            self._list.addWidget(_One(_tail(one.path), one.problem, look))
             self._list.addWidget(Line(role="fine_line"))
         if len(refused) > _SHOWN:
             self._list.addWidget(note(tr("ui.import.more", n=len(refused) - _SHOWN)))

@@ -17,6 +17,7 @@ from app.ui.widgets.buttons import OUTLINE, QUIET, Button, show_menu
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.search_field import SearchField
 from app.ui.widgets.text import Text, note
+from app.ui.worklist.aside_sheet import AsideStrip
 from app.ui.worklist.cut_imports import CutImports
 from app.ui.worklist.empty_state import EmptyState
 from app.ui.worklist.filters import WIDTH as FILTERS_WIDTH
@@ -97,6 +98,8 @@ class WorklistScreen(QWidget):
         lay.addWidget(Line())
         self.cut_imports = CutImports()
         lay.addWidget(self.cut_imports)
+        self.aside = AsideStrip()
+        lay.addWidget(self.aside)
         self._stack = QStackedWidget()
         self.empty = EmptyState()
         self.empty.files_wanted.connect(self.choose_files)
