@@ -24,6 +24,9 @@ from app.viewer.no_value import has_value
 from app.viewer.suv import SUV_UNIT
 from app.viewer.view_state import ImageGeometry
 
+_TIE = 1e-4
+"""Of a voxel: a place that lies between two voxels is the lower one's, however it was rounded on the way."""
+
 
 @dataclass(frozen=True, eq=False)
 class OverValues:
@@ -50,7 +53,7 @@ class OverValues:
         """The value at a place in the patient; () beyond the upper images and where they have none."""
         if point_mm is None:
             return ()
-        k, j, i = (math.floor(v + 0.5) for v in self.layer.geometry.to_index(point_mm))
+        k, j, i = (math.floor(v + 0.5 - _TIE) for v in self.layer.geometry.to_index(point_mm))
         voxels = self.layer.volume.voxels
         if not all(0 <= a < n for a, n in zip((k, j, i), voxels.shape, strict=True)):
             return ()
@@ -88,7 +91,7 @@ class OverValues:
             np.asarray(self.layer.geometry.to_index(plane.to_patient(*at))) for at in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
         )
         at = corner + pixels[:, :1] * (down - corner) + pixels[:, 1:] * (right - corner)
-        nearest = np.floor(at + 0.5).astype(np.int64)
+        nearest = np.floor(at + 0.5 - _TIE).astype(np.int64)
         voxels = self.layer.volume.voxels
         if not ((nearest >= 0) & (nearest < np.asarray(voxels.shape))).all():
             return None
@@ -116,8 +119,8 @@ class OverValues:
         voxels = self.layer.volume.voxels
         for j in rows:
             line = np.asarray([plane.to_patient(float(j), float(i)) for i in across])
-            for i, index in zip(across, np.rint(self.layer.geometry.to_index_many(line)), strict=True):
-                k, row, column = (int(v) for v in index)
+            for i, index in zip(across, self.layer.geometry.to_index_many(line), strict=True):
+                k, row, column = (math.ceil(v - 0.5 - _TIE) for v in index)
                 if 0 <= k < voxels.shape[0] and 0 <= row < voxels.shape[1] and 0 <= column < voxels.shape[2]:
                     out[j, i] = float(voxels[k, row, column])
         return out

@@ -104,6 +104,19 @@ def test_a_region_has_the_values_of_both_images_with_their_units(shape: MarkShap
     ]
 
 
+def test_between_two_voxels_both_ways_take_the_lower_one() -> None:
+    """Grids of one origin and twice the spacing: the middle of every second pixel lies on an edge."""
+    twice = VolumeGeometry.axial((10, 20, 24), (3.0, 1.0, 1.2), CT.to_patient((0.0, 0.5, 0.5)), FRAME)
+    j, i = np.meshgrid(np.arange(20), np.arange(24), indexing="ij")
+    values = np.broadcast_to((100 * j + i).astype(np.float32), twice.shape)
+    upper = OverValues(FusionLayer(Volume(np.ascontiguousarray(values), twice), twice), "NM")
+    here = context(upper)
+    drawn = annotation_of("2.25.1", MarkShape.RECTANGLE, ((3.1, 3.1), (30.3, 28.7)), here)
+    assert over_mismatches(drawn, upper, here.resolved.geometry, ((3.1, 3.1), (30.3, 28.7))) == ()
+    (edge,) = upper.at(twice.to_patient((3.0, 4.5, 6.5)))
+    assert edge.value == 406.0
+
+
 def test_a_point_has_the_voxel_that_holds_it() -> None:
     upper = over(None)
     for index in ((3, 5, 7), (0, 0, 0), (11, 13, 19)):
