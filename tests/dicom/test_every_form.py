@@ -79,13 +79,30 @@ def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     assert (geometry.row_spacing, geometry.column_spacing, geometry.calibrated) == (2.0, 1.0, False)
 
 
+def swapped_primaries(srgb: bytes) -> bytes:
+    """A profile whose red is sRGB's green and the other way round: its known answer is the swap of the two channels."""
+    table = {srgb[at : at + 4]: at for at in range(132, 132 + 12 * int.from_bytes(srgb[128:132], "big"), 12)}
+    made = bytearray(srgb)
+    red, green = table[b"rXYZ"], table[b"gXYZ"]
+    made[red + 4 : red + 12], made[green + 4 : green + 12] = srgb[green + 4 : green + 12], srgb[red + 4 : red + 12]
+    # Another name: a profile that says that it is sRGB is taken at its word.
+    return bytes(made).replace("sRGB".encode("utf-16-be"), "Test".encode("utf-16-be"))
+
+
 def test_a_profile_changes_colours_and_srgb_does_not(tmp_path: Path) -> None:
     from PIL import ImageCms
 
-    grey = np.dstack([RAMP * 5] * 3)
+    coloured = np.dstack([RAMP * 5, 240 - RAMP * 5, np.full_like(RAMP, 40)])
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    pixels, _ = read(save(flat(grey, "1.2.840.10008.5.1.4.1.1.77.1.4", "XC", ICCProfile=srgb), tmp_path / "s.dcm"))
-    assert np.array_equal(pixels.values, grey)
+
+    def shown(name: str, profile: bytes) -> np.ndarray:
+        file = flat(coloured, "1.2.840.10008.5.1.4.1.1.77.1.4", "XC", ICCProfile=profile + b"\0" * (len(profile) % 2))
+        return read(save(file, tmp_path / name))[0].values
+
+    assert np.array_equal(shown("s.dcm", srgb), coloured)
+    changed = shown("w.dcm", swapped_primaries(srgb)).astype(int)
+    assert np.abs(changed - coloured[..., [1, 0, 2]]).max() <= 2
+    assert np.abs(changed - coloured).max() > 100
 
 
 @pytest.mark.parametrize("broken", [False, True], ids=["right", "lying"])
