@@ -68,6 +68,11 @@ def _as_error(problem: Problem) -> Exception:
 
 def write_capture(room: ReadingRoom, rgb: Pixels, identified: bool, path: Path) -> None:
     """A Secondary Capture of a pane's ``picture``: in the patient's study, or under fresh UIDs without one."""
+    write_captures(room, rgb[None], identified, path)
+
+
+def write_captures(room: ReadingRoom, frames: Pixels, identified: bool, path: Path, frame_time_ms: float = 40.0) -> None:
+    """(frames, rows, columns, 3): one object, several frames as a cine; as ``write_capture``."""
     current, _ = room.studies()
     study = current.study
     now = datetime.now()
@@ -83,4 +88,4 @@ def write_capture(room: ReadingRoom, rgb: Pixels, identified: bool, path: Path) 
         new_uid(), "OT", 9500, "Ekinshi capture", model_name="Ekinshi",
         extra={"BurnedInAnnotation": "YES" if identified else "NO"},
     )  # fmt: skip
-    write_secondary_capture(rgb[None], path, header, series)
+    write_secondary_capture(frames, path, header, series, frame_time_ms=frame_time_ms)

@@ -158,6 +158,10 @@ class Images:
     def busy(self) -> bool:
         return bool(self._feed.busy() or self._volume_feed.busy() or self._beside)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         self._closed = True
         self._feed.close()

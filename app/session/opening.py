@@ -39,6 +39,7 @@ from app.session.teeth_desk import TeethDesk
 from app.session.tooth_numbers import ToothNumbers
 from app.session.undo_aspects import calibration_aspect, mount_aspect
 from app.session.views import Changes, HistoryEntry, Notice
+from app.session.video_out import VideoOut
 from app.store.library import Library
 
 
@@ -145,6 +146,7 @@ class Opening:
         steps.add("mount", mount_aspect(room, mount))
         mount.one_step = partial(steps.together, "mount")
         reading.saved.one_step = partial(steps.together, "panes")
+        reading.videos = VideoOut(room, images, self.tasks, self.loop, self.say)
         reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
         teeth = TeethDesk(self.library, current, desk, self.person, self.announce)
         reading.teeth, room.labels = teeth, ToothNumbers(teeth)

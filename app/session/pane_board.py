@@ -196,6 +196,10 @@ class PaneBoard:
     def pane(self, pane_id: str) -> PaneState:
         return self._panes[pane_id]
 
+    def stand_in(self, pane: PaneState) -> None:
+        """A pane as it is wanted for a picture that is not for the screen; the caller puts it back, and nobody is told."""
+        self._panes[pane.pane_id] = pane
+
     def panes(self) -> tuple[PaneState, ...]:
         return tuple(self._panes.values())
 

@@ -60,6 +60,7 @@ from app.session.views import (
     SeriesCard,
     Words,
 )
+from app.session.video_out import VideoOut
 from app.viewer.layouts import layout_names
 from app.viewer.placement import place
 from app.viewer.primitives import Role
@@ -116,6 +117,7 @@ class ReadingSession:
         """Rules for what was accepted; set where the study is one that they speak of."""
         self.calibration: CalibrationDesk | None = None
         """Millimetres by hand; set by whoever opens the study."""
+        self.videos: VideoOut | None = None
         self.prints: PrintDesk | None = None
         """Pages for paper and film."""
         self._teeth: TeethDesk | None = None

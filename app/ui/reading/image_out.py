@@ -13,6 +13,7 @@ from app.domain.problem import Problem, ProblemError, Severity
 from app.session.image_out import Pixels, frozen_picture, write_capture
 from app.session.paint import png
 from app.session.rendered_panes import is_rendered
+from app.session.video_out import ENDINGS
 from app.session.views import Notice
 from app.ui.i18n import tr
 from app.ui.reading.render_pool import RenderPool
@@ -26,6 +27,8 @@ COMMANDS = {
     "copy_image_identified": True,
     "save_image": False,
     "save_image_identified": True,
+    "save_video": False,
+    "save_video_identified": True,
 }
 """Command to whether identity stays."""
 
@@ -34,6 +37,9 @@ def run(name: str, workstation: Workstation, reading: ReadingSession, size: tupl
     """Does the command; what stands against it is said on the status line. A 3D picture is made beside."""
     identified = COMMANDS[name]
     pane = reading.room.active
+    if name.startswith("save_video"):
+        _video(name, workstation, reading, size, parent)
+        return
     file = ""
     if not name.startswith("copy"):
         file, _ = QFileDialog.getSaveFileName(
@@ -64,6 +70,23 @@ def run(name: str, workstation: Workstation, reading: ReadingSession, size: tupl
         pool.request(name, made)
     else:
         came(name, made())
+
+
+def _video(name: str, workstation: Workstation, reading: ReadingSession, size: tuple[int, int], parent: QWidget) -> None:
+    """All frames of the pane; what stands against it is said before a name is asked for."""
+    if reading.videos is None:
+        return
+    try:
+        reading.videos.check(pane := reading.room.active, COMMANDS[name])
+        kinds = "MP4 (*.mp4);;AVI, Motion JPEG (*.avi);;DICOM Secondary Capture (*.dcm)"
+        file, chosen = QFileDialog.getSaveFileName(parent, tr(f"ui.key.{name}"), "video.mp4", kinds)
+        if file:
+            path = Path(file)
+            if path.suffix.lower() not in ENDINGS:
+                path = path.with_name(path.name + next((e for e in ENDINGS if f"*{e}" in chosen), ENDINGS[0]))
+            reading.videos.save(pane, size, COMMANDS[name], path)
+    except ProblemError as error:
+        workstation.notice.emit(Notice(error.problem))
 
 
 def _put(reading: ReadingSession, rgb: Pixels, file: str, identified: bool) -> Problem:

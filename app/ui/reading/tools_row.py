@@ -53,6 +53,7 @@ _OUT = {
     "toggle_key_image": "star",
     "copy_image": "copy",
     "save_image": "floppy-disk",
+    "save_video": "play",
     "print_images": "printer",
     "time_curve": "time_curve",
     "patient_window": "user",
