@@ -14,11 +14,12 @@ import pytest
 
 from app.domain.ports import Cancelled, SilentProgress
 from app.session.clock import SystemClock
+from app.session.import_views import Phase
 from app.session.resumable_import import import_resumably
 from app.store.library import Library
 from app.store.objects import ObjectStore
 from tests import phantoms
-from tests.session.test_import_desk import is_clean
+from tests.session.test_import_desk import Desk, is_clean
 from tests.store.conftest import FixedKey
 
 _KILLED = """
@@ -155,3 +156,58 @@ def test_a_cancel_while_it_looks_touches_nothing(library: Library, tmp_path: Pat
     with pytest.raises(Cancelled):
         import_resumably(library, [tmp_path / "dicom"], Stop(0))
     assert library.import_jobs.waiting() == ()
+
+
+def cut_after(monkeypatch: pytest.MonkeyPatch, count: int, error: type[BaseException]) -> None:
+    """So many objects are written, then the process is interrupted."""
+    real, seen = ObjectStore.put, [0]
+
+    def put(self: ObjectStore, content: object, moved: object = None) -> object:
+        seen[0] += 1
+        if seen[0] > count:
+            raise error
+        return real(self, content, moved)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ObjectStore, "put", put)
+
+
+def test_the_window_goes_on_with_what_the_command_line_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    phantoms.write_ct(tmp_path / "dicom", phantoms.index_volume((80, 16, 16)))
+    made = Desk(tmp_path / "home")
+    try:
+        with monkeypatch.context() as patch:
+            cut_after(patch, 70, KeyboardInterrupt)
+            with pytest.raises(KeyboardInterrupt):
+                import_resumably(made.library, [tmp_path / "dicom"], SilentProgress())
+        (cut,) = made.desk.cut_imports()
+        assert cut.here
+        assert 0 < cut.done_bytes < cut.total_bytes
+        written = counted(monkeypatch)
+        assert made.desk.resume(cut.job_id)
+        made.until(lambda: bool(made.summaries))
+        assert made.summaries[0].added == 80
+        assert len(written) < 40, "one journal: what the command line copied is not copied again"
+        assert made.desk.cut_imports() == ()
+        assert is_clean(made.library)
+    finally:
+        made.close()
+
+
+def test_the_command_line_goes_on_with_what_the_window_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    phantoms.write_ct(tmp_path / "dicom", phantoms.index_volume((80, 16, 16)))
+    made = Desk(tmp_path / "home")
+    try:
+        made.look(tmp_path / "dicom")
+        with monkeypatch.context() as patch:
+            cut_after(patch, 70, Cancelled)
+            made.desk.start()
+            made.until(lambda: made.desk.phase is not Phase.IMPORTING or not made.tasks.running())
+        assert made.library.studies.count() == 0
+        written = counted(monkeypatch)
+        summary, resumed = import_resumably(made.library, [tmp_path / "dicom"], SilentProgress())
+        assert (summary.added, resumed) == (80, True)
+        assert len(written) < 40
+        assert made.desk.cut_imports() == ()
+        assert is_clean(made.library)
+    finally:
+        made.close()
