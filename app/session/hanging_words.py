@@ -1,13 +1,11 @@
-"""The series strip and the explanation of the hanging, as words."""
+"""The series strip, as words."""
 
 from __future__ import annotations
 
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet, DisplaySetKind
 from app.session.open_study import OpenStudy
-from app.session.prior_words import prior_lines
-from app.session.views import SeriesCard, Words
-from app.viewer.hanging import Hanging
+from app.session.views import SeriesCard
 
 
 def series_cards(opened: OpenStudy, shown: set[str], prior_date: str = "") -> tuple[SeriesCard, ...]:
@@ -49,25 +47,3 @@ def _stands_for_its_group(chosen: DisplaySet, opened: OpenStudy, shown: set[str]
         key=lambda d: d.moment.number if d.moment is not None else 0,
     )
     return chosen is next((d for d in group if d.display_set_id in shown), group[0])
-
-
-def explanation(hanging: Hanging) -> tuple[Words, ...]:
-    """Which rules of the chosen protocol held, how the others scored, which priors go with the study."""
-    lines: list[Words] = []
-    for number, considered in enumerate(hanging.considered):
-        score = "–" if considered.score is None else f"{considered.score:.1f}"
-        title = (
-            Words("hanging.own", {"title": considered.title})
-            if considered.title
-            else Words(f"hanging.{considered.protocol}")
-        )
-        lines.append(Words("hanging.scored", {"protocol": title, "score": score}))
-        if number == 0:
-            lines += [
-                Words(
-                    "hanging.rule_held" if rule.passed else "hanging.rule_failed",
-                    {"rule": f"{rule.rule.attribute} {rule.rule.test} {rule.rule.expected}", "found": rule.found or "–"},
-                )
-                for rule in considered.rules
-            ]
-    return (*lines, *prior_lines(hanging))

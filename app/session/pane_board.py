@@ -43,6 +43,8 @@ class PaneBoard:
         self._priors = tuple(priors)
         self._images = images
         self._announce = announce
+        self.protocols = protocols
+        """Those that were offered; None: the shipped ones."""
         self.content = PaneContent((current, *self._priors), images)
         self.second = SecondImages(self.content, images, Registrations(images, announce, notice))
         self.second.change.arrived = lambda: announce(Changes(view=True, layout=True))

@@ -23,7 +23,8 @@ from app.session.finding_edits import modified
 from app.session.finding_words import FINDING_KINDS, kinds_of, regions_of, side_of
 from app.session.findings_desk import FindingsDesk
 from app.session.guideline_desk import GuidelineDesk
-from app.session.hanging_words import explanation, series_cards
+from app.session.hanging_said import HangingSaid, hanging_said
+from app.session.hanging_words import series_cards
 from app.session.images import Images
 from app.session.jaw_suggestion import JawSuggestion
 from app.session.layout_recovery import state_of
@@ -211,9 +212,9 @@ class ReadingSession:
     def previous_stage(self) -> None:
         self._room.go_to_stage(self._room.stage - 1)
 
-    def hanging_explanation(self) -> tuple[Words, ...]:
-        """Which rules of the chosen protocol held, then how the others scored."""
-        return explanation(self._room.hanging)
+    def hanging_explanation(self) -> HangingSaid:
+        """Why the stage hangs as it does."""
+        return hanging_said(self._room)
 
     def layout(self) -> LayoutView:
         return self._room.layout()

@@ -12,6 +12,7 @@ from app.domain.measurement import Code
 from app.domain.problem import Problem
 from app.domain.report import KeyImage, Origin, Report, ReportLine, ReportSection
 from app.domain.verdict import Decision, FirstOpinion, ImageQuality, Overall, RejectReason, Verdict
+from app.session.hanging_said import HangingSaid
 from app.session.views import (
     AiState,
     Changes,
@@ -117,8 +118,8 @@ class FakeReading:
 
     def previous_stage(self) -> None: ...
 
-    def hanging_explanation(self) -> tuple[Words, ...]:
-        return (Words("CT of the chest"),)
+    def hanging_explanation(self) -> HangingSaid:
+        return HangingSaid(Words("CT of the chest"))
 
     def layout(self) -> object:
         return SimpleNamespace(

@@ -129,7 +129,7 @@ class ToolsRow(Surface):
         lay.addStretch(1)
         self._hung = note(Words("ui.reading.hung_as"))
         self._protocol = Text("", "body", "medium")
-        self._stage = note("")
+        self._stage = Text("", "small", "regular", "third", elide=False)
         lay.addWidget(self._hung)
         lay.addSpacing(6)
         lay.addWidget(self._protocol)
@@ -141,23 +141,33 @@ class ToolsRow(Surface):
         self._why = Button(NOTHING, TOOL, "info", tip=Words("ui.reading.why_hung"))
         self._back.clicked.connect(lambda: self._step(-1))
         self._next.clicked.connect(lambda: self._step(1))
-        self._why.clicked.connect(lambda: show_menu(self._why, self._why_menu()))
+        self._why.clicked.connect(self._say_why)
         for button in (self._back, self._next, self._why):
             lay.addWidget(button)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        roomy = self.width() >= 1000
         if (self.width() < TIGHT) != self._tight:
             self._tight = not self._tight
             self.refresh()
         for button in (self._back, self._next):
             button.setVisible(self.width() >= 640)
-        self._hung.setVisible(roomy)
-        self._stage.setVisible(roomy)
         self._protocol.setVisible(self.width() >= 860)
         super().resizeEvent(event)
+        self._fit_words()
 
     @property
+    def _fit_words(self) -> None:
+        """How it hangs, in as many words as there is room for: the stage grows short before the protocol does."""
+        reading = self._workstation.reading
+        stage, of = reading.hanging_stage() if reading is not None else (1, 1)
+        roomy = self.width() >= 1000
+        for before, words in ((True, "ui.reading.stage"), (False, "ui.reading.stage"), (False, "ui.why_hung.stage_short")):
+            self._hung.setVisible(roomy and before)
+            self._stage.setVisible(roomy)
+            self._stage.say(tr(words, n=stage, of=of) if of > 1 else "")
+            if self.layout().sizeHint().width() <= self.width():
+                return
+
     def unfold(self) -> Button:
         return self._unfold
 
@@ -208,7 +218,7 @@ class ToolsRow(Surface):
         self._linking.setChecked(reading.room.linked)
         stage, of = reading.hanging_stage()
         self._protocol.say(reading.hanging_title())
-        self._stage.say(tr("ui.reading.stage", n=stage, of=of) if of > 1 else "")
+        self._fit_words()
         self._back.setEnabled(stage > 1)
         self._next.setEnabled(stage < of)
 
@@ -301,8 +311,9 @@ class ToolsRow(Surface):
                 add_hanging_actions(menu, reading.hangings, self, self._workstation.notice.emit)
         return menu
 
-    def _why_menu(self) -> QMenu:
-        menu = QMenu(self)
+    def _say_why(self) -> None:
+        from app.ui.reading.why_sheet import WhySheet
+
         reading = self._workstation.reading
         if reading is not None:
             for words in reading.hanging_explanation():
