@@ -132,7 +132,17 @@ def figures_of(
             "reader": [a.tolist() for a in roc(abnormal, score)[:2]],
             "blob": [a.tolist() for a in roc(abnormal, simple)[:2]],
         }
+    if rows:
+        masses = [r for r in rows if r.kind in MASSES]
+        groups = {"all": rows, "masses": masses, "blob": simple_rows}
+        lines = {name: _found_by_marks(group) for name, group in groups.items() if group}
+        curves["froc"] = {"across": "marks an image", "lines": lines}
     return values, more, curves
+
+
+def _found_by_marks(rows: Sequence[Row]) -> tuple[list[int], list[float]]:
+    marks = list(range(1, 6))
+    return marks, [float(np.mean([0 < r.hit_at <= k for r in rows])) for k in marks]
 
 
 def baseline(found: Measured) -> Scored:

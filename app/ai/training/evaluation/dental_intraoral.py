@@ -240,7 +240,10 @@ def figures(films: Sequence[TrueFilm], counts: Counts, upright: int | None = Non
     if upright is not None:
         asked = sum(n % 4 < 2 for n in range(len(films)))
         more["orientation"] = round(upright / max(asked, 1), 4)
-    return Figures(values, len(films), more)
+    allowed = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0]
+    every = {"all": KINDS, **{k: (k,) for k in KINDS if any(k in t for t in counts.truth)}}
+    lines = {name: (allowed, [sensitivity(counts, groups, a, kinds) for a in allowed]) for name, kinds in every.items()}
+    return Figures(values, len(films), more, {"froc": {"across": "false marks a film", "lines": lines}})
 
 
 def _median(parts: Sequence[Sequence[float]]) -> float:
