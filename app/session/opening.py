@@ -38,8 +38,8 @@ from app.session.tasks import TaskRunner
 from app.session.teeth_desk import TeethDesk
 from app.session.tooth_numbers import ToothNumbers
 from app.session.undo_aspects import calibration_aspect, mount_aspect
-from app.session.views import Changes, HistoryEntry, Notice
 from app.session.video_out import VideoOut
+from app.session.views import Changes, HistoryEntry, Notice
 from app.store.library import Library
 
 

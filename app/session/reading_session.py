@@ -51,6 +51,7 @@ from app.session.time_curves import TimeCurves
 from app.session.tracking import earlier
 from app.session.tracking_words import day_of, then_words
 from app.session.undo_aspects import out_of_sight, teeth_aspect, undoing_of
+from app.session.video_out import VideoOut
 from app.session.views import (
     Changes,
     FindingCard,
@@ -61,7 +62,6 @@ from app.session.views import (
     SeriesCard,
     Words,
 )
-from app.session.video_out import VideoOut
 from app.viewer.layouts import layout_names
 from app.viewer.placement import place
 from app.viewer.primitives import Role
