@@ -244,7 +244,7 @@ class ReadingRoom(PaneLooks):
             layer,
             voi if isinstance(voi, VoiWindow) else None,
             len(chosen.frames) if chosen else 1,
-            self._owner.annotations(),
+            () if pane.prior else self._owner.annotations(),  # none is seen there: none takes the mouse
             self._owner.selected_id(),
             self._beside(pane, layer),
             over=self.second.measured(pane, layer),

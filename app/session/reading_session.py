@@ -29,6 +29,7 @@ from app.session.images import Images
 from app.session.jaw_suggestion import JawSuggestion
 from app.session.layout_recovery import state_of
 from app.session.mount_desk import MountDesk
+from app.session.on_prior import cannot_add, painted_here_only
 from app.session.open_study import OpenStudy, place_words
 from app.session.own_hangings import HangingVerbs
 from app.session.own_masks import OwnMasks
@@ -136,7 +137,7 @@ class ReadingSession:
         )
         recheck_kept(images, room, desk, reports, rechecks, announce)
         desk.mask_layers = self._masks.layers
-        room.extras.painted = self._masks.paint
+        room.extras.painted = painted_here_only(current.study.study_instance_uid, self._masks.paint, notice)
         room.extras.given_up = self._masks.give_up
         room.extras.drawn = rechecks.check
         room.extras.probed = partial(rechecks.probe, doubt=room.doubt_probe)
@@ -431,7 +432,9 @@ class ReadingSession:
         if selected is not None:
             return self._desk.name_selected(kind, self._side(selected.location.centre_lps_mm))
         pane_id = self._room.active
-        context = self._room.context(pane_id)
+        refused = cannot_add(self._room.pane(pane_id))
+        context = self._room.context(pane_id) if refused is None else None
+        self._say_if(refused)
         if context is None:
             return None
         point = self._room.centre_of(pane_id)

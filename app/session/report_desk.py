@@ -151,8 +151,8 @@ class ReportDesk:
         return tuple(sorted(out, key=lambda item: -_size(item.finding)))
 
     def _measurements(self) -> tuple[Annotation, ...]:
-        drawn = (own.annotation_of(m) for m in self._desk.marks if not own.is_finding(m))
-        return tuple(a for a in drawn if a is not None and a.measurements)
+        drawn = (own.annotation_of(m) for m in measured_marks(self._desk.marks, self._current.study))
+        return tuple(a for a in drawn if a is not None)
 
     def _doubts(self) -> dict[str, str]:
         """What speaks against values of this study's marks."""

@@ -132,18 +132,15 @@ def ai_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
 
 def measured_marks(marks: Sequence[Finding], study: Study) -> tuple[Finding, ...]:
     """Measured on images of ``study`` and no finding: they leave this PC too."""
+    return tuple(m for m in marks_of(marks, study) if m.measurements and not is_finding(m))
+
+
+def marks_of(marks: Sequence[Finding], study: Study) -> tuple[Finding, ...]:
+    """Those that lie on no image of another study."""
     known = instances_by_uid(study)
-    planes = [f.plane for i in known.values() for f in i.frames[:1] if f.plane is not None]
-    frames = {*(i.frame_of_reference_uid for i in known.values()), *(p.frame_of_reference_uid for p in planes)} - {""}
-    out = []
-    for mark in marks:
-        at = mark.placement
-        here = (
-            at is None or at.sop_instance_uid in known or (not at.sop_instance_uid and at.frame_of_reference_uid in frames)
-        )
-        if here and mark.measurements and not is_finding(mark):
-            out.append(mark)
-    return tuple(out)
+    return tuple(
+        m for m in marks if m.placement is None or not m.placement.sop_instance_uid or m.placement.sop_instance_uid in known
+    )
 
 
 def own_masks(packet: PacketInput) -> tuple[WrittenObject, ...]:

@@ -1,0 +1,107 @@
+"""A prior's pictures beside the present ones: nothing that is done on them gets into the present study unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.domain.identity import uid_for
+from app.domain.volume import Volume
+from app.session.reading_session import ReadingSession
+from app.session.report_packet import measured_marks
+from app.viewer.tool_api import PointerEvent
+from app.viewer.view_state import Plane
+from tests import phantoms
+from tests.flows import stage
+from tests.flows.stage import BALLS, Stage
+
+
+def balls() -> Volume:
+    return phantoms.spheres_volume([phantoms.Sphere(centre, 3.4) for centre in BALLS])
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Stage]:
+    phantoms.write_ct(tmp_path / "now", balls(), key="now")
+    phantoms.write_ct(tmp_path / "then", balls(), key="then", date="20240101")
+    with stage.stage(tmp_path / "home", None) as made:
+        made.bring(tmp_path / "now", tmp_path / "then")
+        yield made
+
+
+def side_by_side(s: Stage) -> ReadingSession:
+    reading = s.ws.open_study(uid_for("phantom", "now", phantoms.ALIYA.patient_id))
+    room = reading.room
+    room.set_layout("1x2")
+    current = next(c for c in reading.series_cards() if c.images > 2).display_set_id
+    prior = next(c for c in reading.prior_cards() if c.images > 2).display_set_id
+    for pane, chosen in (("pane-0", current), ("pane-1", prior)):
+        room.put_in_pane(pane, chosen)
+        room._panes[pane] = replace(room.pane(pane), view=replace(room.pane(pane).view, plane=Plane.STACK))
+        reading.picture_request(pane, 400, 400)
+    s.until(lambda: not s.ws.images_busy())
+    for pane in ("pane-0", "pane-1"):
+        reading.picture_request(pane, 400, 400)()
+    assert room.pane("pane-1").prior
+    return reading
+
+
+def drag(reading: ReadingSession, pane: str, tool: str, y: float = 150.0) -> None:
+    reading.set_tool(tool)
+    for kind, x in (("press", 100.0), ("drag", 180.0), ("release", 180.0)):
+        reading.pointer(pane, kind, PointerEvent(x, y))
+
+
+def test_marks_that_are_not_seen_take_no_mouse(two: Stage) -> None:
+    reading = side_by_side(two)
+    drag(reading, "pane-0", "length")
+    (mark,) = reading.desk.marks
+    for pane, seen in (("pane-0", True), ("pane-1", False)):
+        context = reading.room.context(pane)
+        assert context is not None
+        assert any(a.annotation_id == mark.finding_id for a in context.annotations) is seen
+    # A drag over the place of the hidden mark moves nothing of it.
+    drag(reading, "pane-1", "select")
+    assert reading.desk.marks == (mark,)
+
+
+def test_a_prior_is_not_painted_on_and_that_is_said_once(two: Stage) -> None:
+    reading = side_by_side(two)
+    two.ws._images.volume(reading.room.pane("pane-1").display_set_id)
+    two.until(lambda: not two.ws.images_busy())
+    for tool in ("brush", "region_grow"):
+        two.notices.clear()
+        drag(reading, "pane-1", tool)
+        two.until(lambda: not two.ws.images_busy())
+        assert reading.desk.marks == ()
+        assert two.notices.count("marks.no_masks_on_prior") == 1
+
+
+def test_no_finding_is_added_at_a_place_of_a_prior(two: Stage) -> None:
+    reading = side_by_side(two)
+    reading.activate("pane-1")
+    reading.desk.select("")
+    assert reading.add_mark() is None
+    assert reading.desk.marks == ()
+    assert two.notices[-1] == "marks.added_on_prior"
+    reading.activate("pane-0")
+    assert reading.add_mark() is not None
+
+
+def test_a_mark_on_an_image_of_another_study_is_no_measurement_of_this_one(two: Stage) -> None:
+    """Older versions kept them with the present study."""
+    reading = side_by_side(two)
+    drag(reading, "pane-0", "length")
+    (mark,) = reading.desk.marks
+    assert mark.placement is not None
+    ref = reading.room.frame_ref(reading.room.pane("pane-1"))
+    assert ref is not None
+    stray = replace(mark, finding_id="2.25.9", placement=replace(mark.placement, sop_instance_uid=ref.sop_instance_uid))
+    reading.desk.keep(stray)
+    assert measured_marks(reading.desk.marks, reading.study) == (mark,)
+    told = [i for section in reading.report().report.sections for line in section.lines for i in line.finding_ids]
+    assert told.count(mark.finding_id) == 1
+    assert stray.finding_id not in told
