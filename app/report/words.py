@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.dicom.coding import finding_kind
 from app.domain.finding import Finding
 from app.domain.measurement import Measurement, Quantity
 from app.domain.messages import translate
 
 _UNIT_IDS = {"[hnsf'U]": "hu", "{SUVbw}g/ml": "suv", "%": "percent"}
-_WHOLE = {"mm2", "mm3", "[hnsf'U]", "px", "ml"}
+_WHOLE = {"mm2", "mm3", "[hnsf'U]", "px"}
 _SIZE_AXES = (Quantity.LONG_AXIS, Quantity.SHORT_AXIS)
 
 
@@ -27,6 +29,13 @@ def unit_word(language: str, unit: str) -> str:
     message_id = "report.unit." + _UNIT_IDS.get(unit, unit)
     word = translate(language, message_id)
     return unit if word == message_id else word
+
+
+def told(finding: Finding) -> tuple[Measurement, ...]:
+    """The measurements in the units that readers use: blood in millilitres, a nodule's volume in cubic millimetres."""
+    if finding_kind(finding.code) != "intracranial_haemorrhage":
+        return finding.measurements
+    return tuple(replace(m, value=m.value / 1000.0, unit="ml") if m.unit == "mm3" else m for m in finding.measurements)
 
 
 def amount(language: str, measurement: Measurement) -> str:
@@ -56,7 +65,7 @@ def more_values(language: str, finding: Finding) -> str:
     said = set(_SIZE_AXES)
     if finding.measured(Quantity.LONG_AXIS) is None:
         said |= {Quantity.MEAN_DIAMETER, Quantity.LENGTH}
-    parts = [quantity_words(language, m) for m in finding.measurements if m.quantity not in said]
+    parts = [quantity_words(language, m) for m in told(finding) if m.quantity not in said]
     share = dict(finding.attributes).get("bone_percent", "")
     if share:
         parts.append(translate(language, "report.root_percent", {"value": share}))

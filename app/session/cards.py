@@ -9,6 +9,7 @@ from app.domain.finding import Finding, ReadResult
 from app.domain.measurement import Measurement, Quantity
 from app.domain.model_card import CalibrationBand, ModelCard
 from app.domain.verdict import Verdict
+from app.report.words import told
 from app.session.agreement import agreements
 from app.session.views import NOTHING, FindingCard, Words
 from app.viewer.suv import SUV_UNIT
@@ -44,10 +45,17 @@ def sizes(measurements: Sequence[Measurement]) -> tuple[tuple[Words, str, str], 
         found = by.get(quantity)
         if found is None or (quantity in (Quantity.LONG_AXIS, Quantity.SHORT_AXIS) and Quantity.SHORT_AXIS in by):
             continue
-        digits = 0 if quantity in (Quantity.VOLUME, Quantity.COUNT) or abs(found.value) >= 100 else 1
+        whole = quantity is Quantity.COUNT or found.unit == "mm3"
+        digits = 0 if whole or abs(found.value) >= 100 else 1
         digits = 2 if found.unit == SUV_UNIT else digits
         out.append((Words(f"quantity.{quantity.value}"), _number(found.value, digits), _UNITS.get(found.unit, found.unit)))
     return tuple(out)
+
+
+def _of_the_root(finding: Finding) -> tuple[tuple[Words, str, str], ...]:
+    """The bone level as a share of the root: the only size that an uncalibrated film has."""
+    share = dict(finding.attributes).get("bone_percent", "")
+    return ((Words("quantity.bone_percent"), share, "%"),) if share else ()
 
 
 def title_of(finding: Finding) -> Words:
@@ -101,7 +109,7 @@ def card(
         badge=badge,
         title=title_of(shown),
         region=region_of(shown),
-        sizes=sizes(shown.measurements),
+        sizes=(*sizes(told(shown)), *_of_the_root(shown)),
         place=place(shown),
         verdict=verdict,
         agrees_with=agrees_with,
