@@ -15,7 +15,9 @@ from app.session.views import NOTHING
 
 
 def _finding(kind: str, *measurements: Measurement) -> Finding:
-    return Finding("2.25.1", Source.AI, FINDING_KINDS[kind], Location(), measurements=measurements)
+    return Finding(
+        "2.25.1", Source.AI, FINDING_KINDS[kind], Location(centre_lps_mm=(0.0, 0.0, 0.0)), measurements=measurements
+    )
 
 
 def _said(finding: Finding) -> list[tuple[str, str, str]]:
