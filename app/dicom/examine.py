@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.dicom.frame_decoder import fragment_note, stored_frame
 from app.dicom.header import read_header
+from app.dicom.one_value import PICTURES, all_alike, has_one_value, remark
 from app.dicom.rules import Rule, rule_of
 from app.dicom.tag_names import uid_name
 from app.dicom.tag_tree import Breach, Fetch, TagElement, TagTree, read_tree
@@ -100,11 +101,15 @@ def examine(locator: str, source: ByteSource, name: str = "", told: Problem | No
     except ProblemError as error:
         reasons.insert(0, Reason(error.problem, rule_of(error.problem.code), refuses=True))
         state = REFUSED
-    if told is not None and state != REFUSED:
+    if told is not None and told.code.startswith("zip."):
+        # An archive is no DICOM file by right: what is wrong with the archive is the reason.
+        reasons, state = [Reason(told, rule_of(told.code), refuses=True)], REFUSED
+    elif told is not None and state != REFUSED:
         # It opens now, alone: it was refused beside others (an identity that was taken, a full disk).
         reasons.insert(0, Reason(told, rule_of(told.code), refuses=True))
         state = REFUSED
-    reasons += [Reason(None, None, breach) for breach in tree.breaches]
+    if told is None or not told.code.startswith("zip."):
+        reasons += [Reason(None, None, breach) for breach in tree.breaches]
     sop_class = _text(tree, 0x00080016) or _text(tree, 0x00020002)
     return Examination(
         name,

@@ -35,7 +35,7 @@ def differences(first: TagTree, other: TagTree, most: int = MOST) -> tuple[Diffe
         found.append(
             Difference(
                 path,
-                element.keyword,
+                _keyword(element),
                 _value(first, element),
                 _value(other, beside) if beside is not None else "",
                 in_other=beside is not None,
@@ -44,8 +44,13 @@ def differences(first: TagTree, other: TagTree, most: int = MOST) -> tuple[Diffe
         )
         if len(found) >= most:
             return tuple(found)
-    rest = [Difference(path, e.keyword, "", _value(other, e), in_first=False, bulk=_bulk(e)) for path, e in there.items()]
+    rest = [Difference(path, _keyword(e), "", _value(other, e), in_first=False, bulk=_bulk(e)) for path, e in there.items()]
     return (*found, *rest)[:most]
+
+
+def _keyword(element: TagElement) -> str:
+    """Of a fragment that of its element."""
+    return element.parent.keyword if element.kind == "fragment" and element.parent is not None else element.keyword
 
 
 def _leaves(tree: TagTree) -> dict[str, TagElement]:

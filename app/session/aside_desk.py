@@ -115,7 +115,7 @@ class AsideDesk:
         return AsideView(key, first.side, other.side, differences(first.tree, other.tree), self._why_not(one, other))
 
     def _why_not(self, one: AsideObject, other: _Read) -> Problem | None:
-        if other.header is None:
+        if other.header is None or other.side.problem is not None:
             return other.side.problem
         try:
             _same_place(self._library, one, other.header)

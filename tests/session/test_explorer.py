@@ -153,3 +153,10 @@ def test_every_refusal_says_what_can_be_done() -> None:
     assert set(REMEDIES.values()) | {BY_ITSELF, "remedy.not_needed_breach"} == {
         key for key in catalogue["en"] if key.startswith("remedy.")
     }
+
+
+def test_what_is_wrong_with_an_archive_is_said_of_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04garbage")
+    found = examine(file_locator(tmp_path / "a.zip"), FileByteSource(), "a.zip", Problem("zip.broken"))
+    assert [r.problem.code for r in found.reasons if r.problem] == ["zip.broken"]
+    assert found.state == "refused"

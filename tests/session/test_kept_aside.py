@@ -190,3 +190,20 @@ def test_bytes_that_do_not_open_are_kept_and_named(made: Desk, tmp_path: Path) -
     path.write_bytes(path.read_bytes()[:-200])
     import_paths(made.library, [tmp_path / "medium"], SilentProgress())
     assert waiting(made.library) == (), "a cut file is refused for that, and stays on its medium"
+
+
+def test_an_other_one_without_a_picture_cannot_take_the_place(made: Desk, tmp_path: Path) -> None:
+    paths = phantoms.write_ct(tmp_path / "dicom", phantoms.index_volume((4, 32, 32)))
+    import_paths(made.library, [tmp_path / "dicom"], SilentProgress())
+    d = pydicom.dcmread(paths[1])
+    d.compress("1.2.840.10008.1.2.5", generate_instance_uid=False)
+    cut = bytearray(d.PixelData)
+    cut[12:-20] = bytes(len(cut) - 32)
+    d.PixelData = bytes(cut)
+    (tmp_path / "medium").mkdir()
+    d.save_as(tmp_path / "medium" / "IM1.dcm")
+    import_paths(made.library, [tmp_path / "medium"], SilentProgress())
+    view = view_of(made)
+    assert view.other.pixels is None
+    assert view.other.problem is not None
+    assert view.cannot_take == view.other.problem

@@ -18,9 +18,10 @@ from app.ui.theme import colour, font
 from app.ui.widgets.boxes import Line, Surface, column, row
 from app.ui.widgets.buttons import OUTLINE, PRIMARY, TOOL, Button
 from app.ui.widgets.glyph import Glyph
-from app.ui.widgets.paint import clip_rounded, paint_text, rounded
+from app.ui.widgets.paint import clip_rounded, rounded
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.text import Text, note
+from app.ui.worklist.import_refused import tail
 
 _TITLES = ("ui.explorer.tag", "ui.explorer.name", "ui.aside.shown", "ui.aside.other")
 _WIDTHS = (190, 250, 360, 360)
@@ -97,8 +98,10 @@ class _Picture(QWidget):
             at = QRectF((self.width() - size.width()) / 2, (self.height() - size.height()) / 2, size.width(), size.height())
             painter.drawImage(at, self._image)
         else:
-            middle = QRectF(12, self.height() / 2 - 12, self.width() - 24, 24)
-            paint_text(painter, middle, self._words, "secondary", "small", align=Qt.AlignmentFlag.AlignHCenter)
+            painter.setPen(colour("secondary"))
+            painter.setFont(font("small"))
+            how = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(box.adjusted(24, 12, -24, -12), how, self._words)
         painter.end()
 
 
@@ -121,7 +124,8 @@ class _Side(QWidget):
         lay.addWidget(self._bytes)
 
     def show_side(self, side: Side | None, source: str) -> None:
-        self._source.say(tr("ui.aside.from", file=source) if source else "")
+        self._source.say(tr("ui.aside.from", file=tail(source)) if source else "")
+        self._source.setToolTip(source)
         if side is None:
             self._picture.show_image(None, tr("ui.aside.reading"))
             self._facts.say("")
@@ -180,7 +184,10 @@ class AsideSheet(Sheet):
         header.setFixedHeight(28)
         for number, width in enumerate(_WIDTHS):
             header.resizeSection(number, width)
-        self.body.addWidget(self._table, 2)
+        self._table.setIndentation(0)
+        holder = column(margins=(12, 0, 12, 8))
+        holder.addWidget(self._table)
+        self.body.addLayout(holder, 2)
         self.body.addWidget(Line())
         foot = row(margins=(16, 10, 16, 12), gap=10)
         self._why = Text(Words("ui.aside.nothing_lost"), "small", "regular", "secondary", wrap=True)

@@ -99,7 +99,7 @@ class RefusedList(QWidget):
         for one in refused[:_SHOWN]:
             aside = imported and one.problem.code in OTHER_BYTES
             look = (lambda path=one.path: self.compare.emit(path)) if aside else None
-            self._list.addWidget(_One(_tail(one.path), one.problem, look))
+            self._list.addWidget(_One(tail(one.path), one.problem, look))
             self._list.addWidget(Line(role="fine_line"))
         if len(refused) > _SHOWN:
             self._list.addWidget(note(tr("ui.import.more", n=len(refused) - _SHOWN)))
@@ -117,7 +117,7 @@ class RefusedList(QWidget):
             self.show_problems(*shown)
 
 
-def _tail(path: str) -> str:
+def tail(path: str) -> str:
     """Folder and file: the rest of a path says nothing to a person."""
     parts = path.replace("\\", "/").replace("!", "/").rstrip("/").split("/")
     return "/".join(parts[-2:])
