@@ -16,7 +16,7 @@ from app.session.views import NOTHING
 
 def _finding(kind: str, *measurements: Measurement) -> Finding:
     return Finding(
-        "2.25.1", Source.AI, FINDING_KINDS[kind], Location(centre_lps_mm=(0.0, 0.0, 0.0)), measurements=measurements
+        "2.25.1", Source.MINE, FINDING_KINDS[kind], Location(centre_lps_mm=(0.0, 0.0, 0.0)), measurements=measurements
     )
 
 
