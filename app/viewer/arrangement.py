@@ -251,13 +251,15 @@ def protocol_data(
     if not arranged or not match:
         raise ValueError("nothing is arranged")
     used = _used(others)
+    replaced = next((s for n, s in enumerate(kept.get("stage", [])) if n == stage), {})
+    own = {"name": "own", "layout": layout, "pane": arranged, **({"tool": replaced["tool"]} if replaced.get("tool") else {})}
     ahead = AHEAD_OF_OWN if any(s["name"] == "own" for s in kept.get("stage", [])) else AHEAD
     return {
         "name": name,
         "rank": min(RANK, float(kept.get("rank", 0.0)) + ahead) if kept else RANK,
         "match": match,
         "set": [*selectors, *(dict(s) for s in kept.get("set", []) if s["name"] in used)],
-        "stage": [{"name": "own", "layout": layout, "pane": arranged}, *others],
+        "stage": [own, *others],
     }
 
 
