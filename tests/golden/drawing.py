@@ -69,9 +69,10 @@ def paint(rgba: npt.NDArray[np.uint8], primitives: Sequence[Primitive]) -> npt.N
             )
         elif isinstance(p, Polyline):
             points = np.array([_p(*q) for q in p.points], np.int32)
+            ink = p.rgb or ROLE_RGB[p.role]
             if p.filled:
-                cv2.fillPoly(out, [points], ROLE_RGB[p.role], cv2.LINE_8, _SHIFT)
-            cv2.polylines(out, [points], p.closed, ROLE_RGB[p.role], _width(p.width), cv2.LINE_8, _SHIFT)
+                cv2.fillPoly(out, [points], ink, cv2.LINE_8, _SHIFT)
+            cv2.polylines(out, [points], p.closed, ink, _width(p.width), cv2.LINE_8, _SHIFT)
     return out
 
 

@@ -29,9 +29,9 @@ from app.viewer.primitives import Primitive
 from app.viewer.view_state import Appearance, ImageGeometry, Plane, SlabMode, ViewState
 from tests import phantoms
 from tests.golden.drawing import paint
+from tests.golden.overlay_scenes import OVERLAY_SCENES, TEXTS
 
 HERE = Path(__file__).parent
-TEXTS = {"viewer.no_name": "?", "viewer.no_id": "?"}
 INFO = PaneInfo(
     "Phantom Aliya", "620314", position=5, count=12, window=VoiWindow(-300, 1400), laterality="L", view_position="MLO"
 )
@@ -62,7 +62,7 @@ def _heat() -> HeatmapLayer:
 
 def axial_with_heatmap() -> Scene:
     layer = ImageLayer(LOOK, volume=BALLS)
-    picture = render(ViewState(plane=Plane.AXIAL, point_mm=CENTRE), [layer, _heat()], (300, 460))
+    picture = render(ViewState(plane=Plane.AXIAL, point_mm=CENTRE), [layer, _heat()], (240, 460))
     info = replace(INFO, ai_shown=True)
     marks = finding_primitives(AI, layer, picture.resolved, TEXTS, MarkLook("A1", pending=True))
     return picture, decorate(picture.resolved, info, TEXTS, marks, heatmap=("inferno", 0.3), point_mm=CENTRE)
@@ -131,6 +131,7 @@ SCENES: tuple[Callable[[], Scene], ...] = (
     film_at_the_edge_with_marks,
     film_uncalibrated_inverted,
     mask_with_outline,
+    *OVERLAY_SCENES,
 )
 
 
