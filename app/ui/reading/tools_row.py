@@ -152,10 +152,9 @@ class ToolsRow(Surface):
         for button in (self._back, self._next):
             button.setVisible(self.width() >= 640)
         self._protocol.setVisible(self.width() >= 860)
-        super().resizeEvent(event)
         self._fit_words()
+        super().resizeEvent(event)
 
-    @property
     def _fit_words(self) -> None:
         """How it hangs, in as many words as there is room for: the stage grows short before the protocol does."""
         reading = self._workstation.reading
@@ -168,6 +167,7 @@ class ToolsRow(Surface):
             if self.layout().sizeHint().width() <= self.width():
                 return
 
+    @property
     def unfold(self) -> Button:
         return self._unfold
 
@@ -316,6 +316,6 @@ class ToolsRow(Surface):
 
         reading = self._workstation.reading
         if reading is not None:
-            for words in reading.hanging_explanation():
-                menu.addAction(tr(words))
-        return menu
+            sheet = WhySheet(reading.hanging_explanation(), self.window())
+            sheet.closed.connect(sheet.deleteLater)
+            sheet.open()
