@@ -187,7 +187,7 @@ def test_from_a_folder_to_a_proven_report(
     assert [r.group for r in workstation.tray().rows] == ["proven"]
     items = workstation.library.outbox.items(report_id=report_id)
     kinds = {i.kind for i in items}
-    assert {"report_pdf", "verdict_sr", "ai_sr", "seg", "heatmap", "key_objects"} <= kinds, kinds
+    assert {"report_pdf", "verdict_sr", "ai_sr", "seg", "heatmap", "key_objects", "presentation"} <= kinds, kinds
     assert orthanc.count() == len(items)
 
     # read back byte for byte, by somebody else than the programme

@@ -153,3 +153,29 @@ def test_a_set_that_hung_before_another_stage_is_remembered(desk: Stage) -> None
     room.change_view(invert=True)
     room.change_view(plane=Plane.CORONAL)
     assert reading.reports.looks.states((), {}, "", {})[0][1].inverse
+
+
+def test_what_was_written_is_listed_with_the_study_and_hangs_by_a_name(desk: Stage, tmp_path: Path) -> None:
+    """The way of another workstation: images and our objects from one folder."""
+    reading = stack(desk)
+    reading.room.change_view(invert=True)
+    draw(reading, 150.0)
+    written = packet(reading)
+    for item in (*look_objects(written), verdict_object(written, ())):
+        (tmp_path / "dicom" / f"{item.kind}.dcm").write_bytes(item.content)
+    with stage.stage(tmp_path / "elsewhere", None) as s:
+        s.bring(tmp_path / "dicom")
+        there = stack(s)
+        s.until(lambda: not s.ws.images_busy())
+        saved = there.room.saved
+        assert saved is not None
+        pane = there.room.pane("pane-0")
+        chosen = there.room.display_set(pane)
+        assert chosen is not None
+        (look,) = saved.states_of(chosen)
+        assert (look.problem, look.detail.params["name"]) == (None, stage.READER.display_name)
+        (marks,) = saved.reports.listed()
+        assert marks.detail.params == {"n": 1}
+        assert not there.picture_request("pane-0", 400, 400).layers[0].frame.inverse  # type: ignore[union-attr]
+        saved.apply_state(pane, look.sop_instance_uid)
+        assert there.picture_request("pane-0", 400, 400).layers[0].frame.inverse  # type: ignore[union-attr]
