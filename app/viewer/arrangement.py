@@ -251,7 +251,7 @@ def protocol_data(
     if not arranged or not match:
         raise ValueError("nothing is arranged")
     used = _used(others)
-    replaced = next((s for n, s in enumerate(kept.get("stage", [])) if n == stage), {})
+    replaced: Mapping[str, Any] = next((s for n, s in enumerate(kept.get("stage", [])) if n == stage), {})
     own = {"name": "own", "layout": layout, "pane": arranged, **({"tool": replaced["tool"]} if replaced.get("tool") else {})}
     ahead = AHEAD_OF_OWN if any(s["name"] == "own" for s in kept.get("stage", [])) else AHEAD
     return {
