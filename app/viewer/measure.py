@@ -157,18 +157,21 @@ def region(
 def _inside_polygon(
     x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Even-odd rule; points on an edge belong."""
+    """Even-odd rule; points on an edge belong. ``y`` is one value a row, growing: an edge touches its own rows only."""
     inside = np.zeros(x.shape, dtype=np.bool_)
     edge = np.zeros(x.shape, dtype=np.bool_)
-    for (ax, ay), (bx, by) in zip(p, np.roll(p, -1, axis=0), strict=True):
-        cross = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
-        within = (
-            (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx)) & (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
-        )
-        edge |= within & (np.abs(cross) <= 1e-9 * (1.0 + abs(bx - ax) + abs(by - ay)))
+    if not x.size:
+        return inside
+    heights = y[:, 0]
+    for (ax, ay), (bx, by) in zip(p.tolist(), np.roll(p, -1, axis=0).tolist(), strict=True):
+        rows = slice(*np.searchsorted(heights, (min(ay, by) - 1e-6, max(ay, by) + 1e-6)))
+        u, v = x[rows], y[rows]
+        cross = (bx - ax) * (v - ay) - (by - ay) * (u - ax)
+        within = (min(ax, bx) <= u) & (u <= max(ax, bx)) & (min(ay, by) <= v) & (v <= max(ay, by))
+        edge[rows] |= within & (np.abs(cross) <= 1e-9 * (1.0 + abs(bx - ax) + abs(by - ay)))
         if ay != by:
-            crosses = (ay > y) != (by > y)
-            inside ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+            crosses = (ay > v) != (by > v)
+            inside[rows] ^= crosses & (u < (bx - ax) * (v - ay) / (by - ay) + ax)
     return inside | edge
 
 
