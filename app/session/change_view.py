@@ -181,19 +181,31 @@ def _grey(frame: FramePixels) -> npt.NDArray[np.uint8]:
 
 
 def _fit(pane: PaneState, mine: Instance, theirs: Instance, first: FramePixels, second: FramePixels) -> FilmPlace:
-    """By millimetres where both films have the same kind of them, else by width; on the side of the chest wall or middle."""
-    scale = None
-    pairs = (
-        (mine.pixel_spacing_mm, theirs.pixel_spacing_mm),
-        (mine.imager_pixel_spacing_mm, theirs.imager_pixel_spacing_mm),
-    )
-    for own, other in pairs:
-        if scale is None and own is not None and other is not None:
-            scale = (own[1] / other[1], own[0] / other[0])
+    """On the side of the chest wall where there is one, else about the middle."""
     ax, ay = pane.view.anchor
     anchor = (1.0 - ax if pane.view.flip_h else ax, 1.0 - ay if pane.view.flip_v else ay)
+    (h, w), (oh, ow) = first.values.shape[:2], second.values.shape[:2]
+    return _fitted(mine, theirs, (w, h), (ow, oh), anchor)
+
+
+def film_fit(mine: Instance, theirs: Instance) -> FilmPlace | None:
+    """Of two films by their headers alone; None without pixels."""
+    a, b = mine.pixel_format, theirs.pixel_format
+    if a is None or b is None or not (a.rows and a.columns and b.rows and b.columns):
+        return None
+    return _fitted(mine, theirs, (a.columns, a.rows), (b.columns, b.rows), (0.5, 0.5))
+
+
+def _fitted(
+    mine: Instance, theirs: Instance, first: tuple[int, int], second: tuple[int, int], anchor: tuple[float, float]
+) -> FilmPlace:
+    """By millimetres where both films have the same kind of them, else by width; mirrored where one was stored so."""
+    scale = None
+    known = [(i.pixel_spacing_mm, i.imager_pixel_spacing_mm) for i in (mine, theirs)]
+    for own, other in zip(*known, strict=True):
+        if scale is None and own is not None and other is not None:
+            scale = (own[1] / other[1], own[0] / other[0])
     ways = list(zip(mine.patient_orientation, theirs.patient_orientation, strict=False))
     turned = [bool(a and b and _OPPOSITE.get(a[0]) == b[0]) for a, b in ways[:2]]
     mirrored = (turned[0], turned[1]) if len(turned) == 2 else (False, False)
-    (h, w), (oh, ow) = first.values.shape[:2], second.values.shape[:2]
-    return fitted((w, h), (ow, oh), scale, anchor, mirrored)
+    return fitted(first, second, scale, anchor, mirrored)

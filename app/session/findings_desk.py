@@ -24,7 +24,7 @@ from app.session.finding_words import side_of_region
 from app.session.open_study import OpenStudy
 from app.session.picture import ShownMark
 from app.session.reads_said import said
-from app.session.room_sides import Overlay
+from app.session.room_sides import MarksBeside, Overlay
 from app.session.second_read import SecondReads
 from app.session.views import AiState, Changes, FindingCard, Notice, SecondReadView, Words
 from app.store.hlc import utc_iso
@@ -88,6 +88,8 @@ class FindingsDesk:
         self.before_marks: Callable[[], None] = lambda: None
         """Called before the marks change: what is to be undone is noted."""
         self.before_verdicts: Callable[[], None] = lambda: None
+        self.beside: MarksBeside | None = None
+        """Drawings on priors, and proposals: none of the study's marks; set by the session."""
         self.before_heat: Callable[[str], None] = lambda what: None
         if self._opinion is not None:
             self._open_results()
@@ -116,7 +118,8 @@ class FindingsDesk:
 
     def annotations(self) -> tuple[Annotation, ...]:
         drawings = (m for m in self._marks if m.shape is not MarkShape.KEY_IMAGE)
-        return tuple(a for m in drawings if (a := own.annotation_of(m)) is not None)
+        mine = tuple(a for m in drawings if (a := own.annotation_of(m)) is not None)
+        return (*mine, *self.beside.annotations()) if self.beside is not None else mine
 
     def doubt(self, finding_id: str, message_id: str) -> None:
         """What an independent computation says about a mark's values; "" when it agrees."""
@@ -139,6 +142,8 @@ class FindingsDesk:
             self.keep(own.star(sop_instance_uid, frame))
 
     def put_annotation(self, annotation: Annotation, provisional: bool) -> None:
+        if self.beside is not None and self.beside.take(annotation, provisional):
+            return
         if provisional:
             self._provisional = annotation
             return
@@ -160,6 +165,8 @@ class FindingsDesk:
             self._provisional = None
         if self.mark(annotation_id) is not None:
             self.remove(annotation_id)
+        elif self.beside is not None:
+            self.beside.drop(annotation_id)
 
     def keep(self, mark: Finding) -> None:
         """Adds a mark or its new version; saved at once."""
@@ -428,6 +435,8 @@ class FindingsDesk:
             shown.append(ShownMark(mark, MarkLook(label, selected=mark.finding_id == self._selected, doubt=doubt)))
         if self._provisional is not None:
             shown.append(ShownMark(own.drawn(self._provisional, None), MarkLook(selected=True)))
+        if self.beside is not None:
+            shown += self.beside.overlay()
         layers: tuple[HeatmapLayer | MaskLayer, ...] = self.mask_layers(self._marks)
         ai_shown = bool(self.results) and self._heat.visible
         if ai_shown:

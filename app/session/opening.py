@@ -13,6 +13,7 @@ from app.ai.catalogue import Catalogue
 from app.domain.messages import templates
 from app.domain.person import Person
 from app.domain.ports import MainLoop
+from app.domain.problem import Problem
 from app.domain.study import Study
 from app.security.redaction import REDACTOR
 from app.session.calibration_desk import CalibrationDesk
@@ -26,6 +27,8 @@ from app.session.mount_desk import MountDesk
 from app.session.open_study import OpenStudy
 from app.session.own_hangings import HangingVerbs, OwnHangings
 from app.session.print_desk import PrintDesk
+from app.session.prior_desk import PriorDesk
+from app.session.prior_verbs import PriorVerbs
 from app.session.reading_room import ReadingRoom
 from app.session.reading_session import ReadingSession, place_words
 from app.session.report_desk import ReportDesk, Signer
@@ -83,7 +86,17 @@ class Opening:
         ]
         person = self.person.person_id
         self.library.write_async(lambda tx: self.library.studies.opened(tx, uid, person))
-        images = Images(self.library.objects, self.loop, lambda: self.announce(Changes(view=True, images=True)))
+        waiting: list[Callable[[], Problem | None]] = []
+        """What goes on when images or registrations arrive."""
+
+        def arrived(changes: Changes) -> None:
+            for go_on in waiting:
+                problem = go_on()
+                if problem is not None:
+                    self.say(Notice(problem))
+            self.announce(changes)
+
+        images = Images(self.library.objects, self.loop, lambda: arrived(Changes(view=True, images=True)))
         for opened in (current, *priors):
             images.add(opened.study, opened.display_sets)
         desk = FindingsDesk(
@@ -98,7 +111,21 @@ class Opening:
             lambda finding: place_words(current, finding),
         )
         own = OwnHangings(self.library, person)
-        room = ReadingRoom(current, priors, images, desk, self.announce, self.is_demo, self.say, own.protocols())
+        room = ReadingRoom(current, priors, images, desk, arrived, self.is_demo, self.say, own.protocols())
+        earlier = PriorDesk(
+            self.library,
+            self.reads,
+            current,
+            priors,
+            room,
+            images,
+            self.library.objects,
+            desk,
+            person,
+            self.announce,
+            self.say,
+        )
+        waiting.append(earlier.step)
         room.texts = templates(self.language)
         room.saved = SavedObjects((current, *priors), room.content, images, self.library.objects, self.announce)
         reports = ReportDesk(
@@ -128,6 +155,7 @@ class Opening:
             lambda: self.reads.retry(uid),
             priors,
         )
+        reading.earlier = PriorVerbs(earlier, reports, room)
         reading.hangings = HangingVerbs(own, room, self.say)
         reading.saved = SavedDesk(room, room.saved, Documents(images, self.library.objects, self.announce))
         reading.calibration = CalibrationDesk(

@@ -82,6 +82,8 @@ class ReadingRoom(PaneLooks):
         self._tools = discover()
         self._tool_name = ""
         """What the reader took into the hand; until then the stage says."""
+        self.prior_marks: Callable[[PaneState], tuple[ShownMark, ...]] = lambda pane: ()
+        """What was marked in a prior, for its pane; set by the session."""
         self.labels: Labels | None = None
         """What lies over a film besides marks and may be dragged (tooth numbers)."""
         self._gestures: dict[str, Tool] = {}
@@ -344,11 +346,12 @@ class ReadingRoom(PaneLooks):
             self.extras.probe_doubted = doubted
             self._announce(Changes(view=True))
 
-    @staticmethod
-    def _marks_on(pane: PaneState, overlay: Overlay) -> tuple[ShownMark, ...]:
-        """Those of the current study; none where depth is not shown, the reader's own where the protocol wants no others."""
-        if pane.prior or rendered_panes.is_rendered(pane):
+    def _marks_on(self, pane: PaneState, overlay: Overlay) -> tuple[ShownMark, ...]:
+        """Those of its study; none where depth is not shown, the reader's own where the protocol wants no others."""
+        if rendered_panes.is_rendered(pane):
             return ()
+        if pane.prior:
+            return self.prior_marks(pane)
         return tuple(m for m in overlay.marks if pane.ai or m.finding.source is Source.MINE)
 
     def _open_curve(self, pane_id: str, curve_id: str) -> None:

@@ -39,6 +39,7 @@ from app.session.patient_view import patient_request
 from app.session.people import banner_line
 from app.session.picture import PictureRequest
 from app.session.print_desk import PrintDesk
+from app.session.prior_verbs import PriorVerbs
 from app.session.quadrant_walk import QuadrantWalk
 from app.session.reading_room import ReadingRoom
 from app.session.recheck_desk import Rechecks
@@ -49,8 +50,7 @@ from app.session.room_tools import Asked
 from app.session.saved_desk import SavedDesk
 from app.session.teeth_desk import TeethDesk
 from app.session.time_curves import TimeCurves
-from app.session.tracking import earlier
-from app.session.tracking_words import day_of, then_words
+from app.session.tracking_words import then_words
 from app.session.undo_aspects import out_of_sight, teeth_aspect, undoing_of
 from app.session.video_out import VideoOut
 from app.session.views import (
@@ -113,6 +113,8 @@ class ReadingSession:
         self._retry = retry
         self.undoing = undoing_of(room, desk, reports, lambda: self.on_layout())
         self._crops: dict[tuple[str, str], npt.NDArray[np.uint8]] = {}
+        self.earlier: PriorVerbs | None = None
+        """Marks of earlier studies: carried over, followed over time."""
         self.hangings: HangingVerbs | None = None
         """The reader's own arrangements."""
         self.guidelines: GuidelineDesk | None = None
@@ -281,6 +283,7 @@ class ReadingSession:
             "toggle_key_image": self._toggle_key_image,
             "link_by_hand": room.link_by_hand,
             "change_view": self._next_change,
+            "carry_over": lambda: self.earlier.carry() if self.earlier is not None else None,
             "save_arrangement": lambda: self.hangings.save() if self.hangings is not None else None,
             **room.fusion.verbs(),
             "reset": room.reset,
@@ -326,18 +329,8 @@ class ReadingSession:
     def then(self, finding_id: str) -> Words | None:
         """How large a finding was in the newest earlier study that has it; None when none does."""
         finding = self._desk.finding(finding_id)
-        today = day_of(self._current.study.study_datetime)
-        if finding is None or today is None:
-            return None
-        for prior in sorted(self._priors, key=lambda p: p.study.study_datetime, reverse=True):
-            before = day_of(prior.study.study_datetime)
-            marks = self._desk.earlier_findings(prior.study.study_instance_uid) if before is not None else ()
-            if before is None or not marks:
-                continue
-            found = earlier(finding, today, marks, before, self._room.place_in(prior, finding))
-            if found is not None:
-                return then_words(found)
-        return None
+        found = self.earlier.desk.then(finding) if finding is not None and self.earlier is not None else None
+        return then_words(found) if found is not None else None
 
     def _say_if(self, problem: Problem | None) -> None:
         if problem is not None:

@@ -36,6 +36,8 @@ class MarkLook:
     rejected: bool = False
     words: str = ""
     """What a written mark says."""
+    role: Role | None = None
+    """Another colour than that of its source: marks of an earlier study."""
     doubt: str = ""
     """Message id of what is wrong with the values (an independent computation gave others): shown as a warning."""
 
@@ -257,7 +259,7 @@ def finding_primitives(
 ) -> tuple[Primitive, ...]:
     """A finding's outline and label in its source's colour; () when it is not on the shown image."""
     look, style = look or MarkLook(), style or Style()
-    role = Role.MINE if finding.source is Source.MINE else Role.AI
+    role = look.role or (Role.MINE if finding.source is Source.MINE else Role.AI)
     out: list[Primitive] = []
     placed = finding.placement
     whole = finding.shape is MarkShape.MASK

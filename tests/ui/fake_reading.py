@@ -56,6 +56,7 @@ def _card(number: int, badge: str, title: str, region: str, source: Source, **kw
 
 class FakeReading:
     awaited_words = None
+    earlier = None
     hangings = None
     teeth = None
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.domain.problem import ProblemError
 from app.session.views import NOTHING, AiState, Notice, Words
+from app.ui.reading.earlier_list import EarlierList
 from app.ui.reading.panel_foot import RevealedFoot, SealedFoot
 from app.ui.reading.panel_lists import OwnList, RevealedList
 from app.ui.shortcuts import key_of
@@ -57,6 +58,8 @@ class FindingsPanel(Surface):
         self.revealed.noticed.connect(self.noticed)
         inner.addWidget(self.own)
         inner.addWidget(self.revealed)
+        self.earlier = EarlierList(workstation)
+        inner.addWidget(self.earlier)
         inner.addStretch(1)
         self._scroll = VScroll(body)
         lay.addWidget(self._scroll, 1)
@@ -91,6 +94,7 @@ class FindingsPanel(Surface):
         else:
             self.own.show_view(view)
             self.sealed_foot.show_view(view, self.own.overall())
+        self.earlier.refresh()
         self._add.say(NOTHING if committed else Words("ui.finding.add"))
 
     def changeEvent(self, event: QEvent) -> None:
@@ -98,6 +102,7 @@ class FindingsPanel(Surface):
         if event.type() == QEvent.Type.LanguageChange:
             self.own.forget()
             self.revealed.forget()
+            self.earlier.forget()
             self.refresh()
 
     # verbs, also by key

@@ -50,6 +50,7 @@ _OUT = {
     "true_size": "ruler",
     "link_by_hand": "link-simple-horizontal",
     "change_view": "swap",
+    "carry_over": "target",
     "toggle_key_image": "star",
     "copy_image": "copy",
     "save_image": "floppy-disk",

@@ -1,0 +1,407 @@
+"""Earlier marks of the patient in the open study: shown on the prior's panes, carried over, followed over time.
+
+Nothing of it is in a report by itself: a carried mark is a proposal until the reader accepts it, and the course of a lesion
+gets into the text by a press. What a person draws on a prior's image is kept with that prior's study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from app.domain.finding import Finding
+from app.domain.geometry import Point3
+from app.domain.measurement import Annotation
+from app.domain.ports import ByteSource
+from app.domain.problem import Problem, Severity
+from app.domain.study import DisplaySet, DisplaySetKind
+from app.imaging.registration import RigidTransform
+from app.session import marks as own
+from app.session.carrying import accepted, carried_from, in_volume, on_film, points_mm
+from app.session.change_view import ChangeView, film_fit
+from app.session.clock import dicom_date
+from app.session.course import CourseRow, Measured, course
+from app.session.findings_desk import FindingsDesk
+from app.session.images import Images
+from app.session.open_study import OpenStudy
+from app.session.panes import PaneState
+from app.session.picture import ShownMark
+from app.session.prior_marks import PriorMark, Whose, read_marks, reports_of, stored_marks
+from app.session.reading_room import ReadingRoom
+from app.session.second_read import SecondReads
+from app.session.tracking import Earlier, Place, earlier
+from app.session.tracking_words import day_of
+from app.session.views import Changes, Notice
+from app.store.library import Library
+from app.viewer.anatomy import Match
+from app.viewer.hanging_rules import Candidate
+from app.viewer.marks import MarkLook
+from app.viewer.primitives import Role
+from app.viewer.priors import goes_with
+from app.viewer.series_kind import likeness
+
+
+class PriorDesk:
+    """Main thread only."""
+
+    def __init__(
+        self,
+        library: Library,
+        reads: SecondReads,
+        current: OpenStudy,
+        priors: Sequence[OpenStudy],
+        room: ReadingRoom,
+        images: Images,
+        source: ByteSource,
+        desk: FindingsDesk,
+        person: str,
+        announce: Callable[[Changes], None],
+        notice: Callable[[Notice], None],
+    ) -> None:
+        self._library, self._current, self._room, self._images = library, current, room, images
+        self._desk, self._person, self._announce, self._notice = desk, person, announce, notice
+        self._priors = tuple(sorted(priors, key=lambda p: p.study.study_datetime, reverse=True))
+        self._marks: dict[str, PriorMark] = {}
+        self._drawn: set[str] = set()
+        """Drawn on a prior in this session: they may be taken back."""
+        self._provisional: tuple[str, Annotation] | None = None
+        self._waiting: set[str] = set()
+        self._proposed: dict[str, Finding] = {}
+        self._through: dict[str, set[str]] = {}
+        self._wanted: set[tuple[str, str]] = set()
+        """Pairs of stacks whose registration somebody waits for; the prior need not hang."""
+        self._study_of = {
+            i.sop_instance_uid: p for p in self._priors for s in p.study.series for i in s.instances if i.pixel_format
+        }
+        for prior in self._priors:
+            for mark in stored_marks(library, reads, prior.study, person):
+                self._marks[mark.finding.finding_id] = mark
+            for instance in reports_of(prior.study):
+                self._read(source, instance, prior)
+        room.prior_marks = self.shown
+        desk.beside = self
+
+    def _read(self, source: ByteSource, instance: Any, prior: OpenStudy) -> None:
+        def came(found: tuple[PriorMark, ...] | None) -> None:
+            for mark in found or ():
+                self._marks.setdefault(mark.finding.finding_id, mark)
+            if found:
+                self._announce(Changes(view=True, findings=True))
+
+        self._images.beside(lambda: read_marks(source, instance, prior.study), came)
+
+    # -- what is shown ---------------------------------------------------------------------------------------------
+
+    def marks(self) -> tuple[PriorMark, ...]:
+        """The newest study first."""
+        return tuple(sorted(self._marks.values(), key=lambda m: m.study_datetime, reverse=True))
+
+    def mark(self, finding_id: str) -> PriorMark | None:
+        return self._marks.get(finding_id)
+
+    def shown(self, pane: PaneState) -> tuple[ShownMark, ...]:
+        """On a prior's pane: its marks with their date; they cannot be taken hold of."""
+        chosen = self._room.display_set(pane)
+        if chosen is None or not pane.prior:
+            return ()
+        out = [
+            ShownMark(m.finding, MarkLook(dicom_date(m.study_datetime), role=Role.TEXT))
+            for m in self.marks()
+            if m.study_instance_uid == chosen.study_instance_uid
+        ]
+        if self._provisional is not None and self._provisional[0] == chosen.study_instance_uid:
+            out.append(ShownMark(own.drawn(self._provisional[1], None), MarkLook(selected=True)))
+        return tuple(out)
+
+    # -- beside the marks of the study: see ``room_sides.MarksBeside`` -----------------------------------------------
+
+    def take(self, annotation: Annotation, provisional: bool) -> bool:
+        """A drawing that is none of the study's own: on a prior, or of a proposal."""
+        known = self._proposed.get(annotation.annotation_id)
+        if known is not None:
+            if not provisional:
+                self._proposed[annotation.annotation_id] = own.drawn(annotation, known)
+                self._desk.select(annotation.annotation_id)
+                self._announce(Changes(view=True, findings=True))
+            return True
+        prior = self._prior_of(annotation)
+        if prior is None:
+            return False
+        uid = prior.study.study_instance_uid
+        self._provisional = (uid, annotation) if provisional else None
+        if not provisional:
+            mark = own.drawn(annotation, None)
+            self._drawn.add(mark.finding_id)
+            self._marks[mark.finding_id] = PriorMark(mark, uid, prior.study.study_datetime, Whose.MINE)
+            self._library.write(lambda tx: self._library.drafts.put(tx, uid, self._person, mark))
+        self._announce(Changes(view=True, findings=not provisional))
+        return True
+
+    def _prior_of(self, annotation: Annotation) -> OpenStudy | None:
+        placement = annotation.placement
+        if placement.sop_instance_uid:
+            return self._study_of.get(placement.sop_instance_uid)
+        reference = placement.frame_of_reference_uid
+        if not reference or reference in self._references(self._current):
+            return None
+        return next((p for p in self._priors if reference in self._references(p)), None)
+
+    @staticmethod
+    def _references(opened: OpenStudy) -> set[str]:
+        return {i.frame_of_reference_uid for s in opened.study.series for i in s.instances if i.frame_of_reference_uid}
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        """Proposals can be taken hold of."""
+        return tuple(a for p in self._proposed.values() if (a := own.annotation_of(p)) is not None)
+
+    def overlay(self) -> tuple[ShownMark, ...]:
+        chosen = self._desk.selected_id()
+        return tuple(ShownMark(p, MarkLook("\u2192", selected=i == chosen, pending=True)) for i, p in self._proposed.items())
+
+    def drop(self, finding_id: str) -> bool:
+        """A proposal is declined, or a drawing of this session on a prior taken back."""
+        if self._proposed.pop(finding_id, None) is None:
+            if finding_id not in self._drawn:
+                return False
+            self._drawn.discard(finding_id)
+            gone = self._marks.pop(finding_id)
+            uid = gone.study_instance_uid
+            self._library.write(lambda tx: self._library.drafts.remove(tx, uid, self._person, finding_id))
+        self._announce(Changes(view=True, findings=True))
+        return True
+
+    def can_drop(self, finding_id: str) -> bool:
+        return finding_id in self._drawn
+
+    # -- carrying over ---------------------------------------------------------------------------------------------
+
+    def proposals(self) -> tuple[Finding, ...]:
+        return tuple(self._proposed.values())
+
+    def waits(self, finding_id: str) -> bool:
+        return finding_id in self._waiting
+
+    def followed(self) -> set[str]:
+        """Earlier marks that a present mark or a proposal follows."""
+        present = (*self._desk.marks, *self._proposed.values())
+        direct = {c for m in present if (c := carried_from(m))} | {m.finding_id for m in present}
+        older = {c for i in direct if i in self._marks and (c := carried_from(self._marks[i].finding))}
+        return direct | older
+
+    def carry(self, finding_id: str = "") -> None:
+        """One mark, or all of a prior that nothing follows yet: of the active pane's prior, else of the newest with some."""
+        wanted = [self._marks[finding_id]] if finding_id in self._marks else list(self._open_marks())
+        if not wanted:
+            self._notice(Notice(Problem("carry.nothing", severity=Severity.NOTE)))
+            return
+        for mark in wanted:
+            self._waiting.add(mark.finding.finding_id)
+        problem = self.step()
+        if problem is not None:
+            self._notice(Notice(problem))
+        elif self._waiting:
+            self._notice(Notice(Problem("carry.registering", severity=Severity.NOTE)))
+        self._announce(Changes(view=True, findings=True))
+
+    def _open_marks(self) -> tuple[PriorMark, ...]:
+        taken = self.followed()
+        open_ = [m for m in self.marks() if m.can_follow and m.finding.finding_id not in taken]
+        active = self._room.display_set(self._room.pane(self._room.active))
+        uid = active.study_instance_uid if active is not None else ""
+        uid = uid if any(m.study_instance_uid == uid for m in open_) else open_[0].study_instance_uid if open_ else ""
+        return tuple(m for m in open_ if m.study_instance_uid == uid)
+
+    def step(self) -> Problem | None:
+        """Goes on with what waits for volumes and registrations; called whenever something arrived."""
+        said: Problem | None = None
+        registrations = self._room.second.registrations
+        for pair in list(self._wanted):
+            if registrations.want(*pair) is not None or registrations.failed(*pair) is not None:
+                self._wanted.discard(pair)
+                self._announce(Changes(view=True, findings=True))
+        for finding_id in list(self._waiting):
+            found = self._proposal(self._marks[finding_id]) if finding_id in self._marks else None
+            if found is None:
+                continue
+            self._waiting.discard(finding_id)
+            if isinstance(found, Problem):
+                said = found
+                continue
+            self._proposed[found.finding_id] = found
+            self._desk.select(found.finding_id)
+            if found.location.centre_lps_mm is not None:
+                self._room.show_point(found.location.centre_lps_mm)
+            self._announce(Changes(view=True, findings=True))
+        return said
+
+    def accept(self, finding_id: str) -> None:
+        """The proposal, as the reader left it, becomes a mark of the study."""
+        proposal = self._proposed.pop(finding_id, None)
+        if proposal is None:
+            return
+        then = self._marks.get(carried_from(proposal))
+        mark = accepted(proposal, then.finding) if then is not None else proposal
+        self._desk.keep(mark)
+        self._desk.select(mark.finding_id)
+
+    def _proposal(self, mark: PriorMark) -> Finding | Problem | None:
+        """None while its place is searched for."""
+        prior = next(p for p in self._priors if p.study.study_instance_uid == mark.study_instance_uid)
+        if not points_mm(mark.finding):
+            return self._on_film(prior, mark.finding)
+        pair = self._pair(prior, mark.finding)
+        if pair is None:
+            return Problem("carry.no_images")
+        now, then = pair
+        place = self._place(now, then)
+        if place is None:
+            failed = self._room.second.registrations.failed(now.display_set_id, then.display_set_id)
+            return Problem("carry.no_place") if failed is not None else None
+        found = in_volume(mark.finding, place, now.frames, self._room.content.planes(now))
+        return found if found is not None else Problem("carry.outside")
+
+    def _place(self, now: DisplaySet, then: DisplaySet) -> Callable[[Point3], Point3] | None:
+        """From the earlier images to the present ones; None while or where it is not known."""
+        if self._reference(now) and self._reference(now) == self._reference(then):
+            return lambda point: point
+        transform = self._want(now, then)
+        return transform.inverse().apply if transform is not None else None
+
+    def _want(self, now: DisplaySet, then: DisplaySet) -> RigidTransform | None:
+        registrations, pair = self._room.second.registrations, (now.display_set_id, then.display_set_id)
+        found = registrations.want(*pair)
+        if found is None and registrations.failed(*pair) is None:
+            self._wanted.add(pair)
+        return found
+
+    def _reference(self, chosen: DisplaySet) -> str:
+        planes = self._room.content.planes(chosen)
+        return next((p.frame_of_reference_uid for p in planes if p is not None), "")
+
+    def _pair(self, prior: OpenStudy, mark: Finding) -> tuple[DisplaySet, DisplaySet] | None:
+        """(present stack, earlier stack) through which a place is found: the earlier one that the mark lies in."""
+        reference = mark.location.frame_of_reference_uid or (mark.placement.frame_of_reference_uid if mark.placement else "")
+        uid = mark.location.sop_instance_uid
+        stacks = [d for d in prior.display_sets if d.kind is DisplaySetKind.STACK and self._images.can_be_volume(d)]
+        holds = [d for d in stacks if uid and any(f.sop_instance_uid == uid for f in d.frames)]
+        holds = holds or [d for d in stacks if reference and self._reference(d) == reference] or stacks
+        best: tuple[float, DisplaySet, DisplaySet] | None = None
+        for now in self._current.display_sets:
+            a = self._candidate(now)
+            if a is None or now.kind is not DisplaySetKind.STACK or not self._images.can_be_volume(now):
+                continue
+            for then in holds:
+                b = self._candidate(then, prior=True)
+                if b is None or a.display_set.modality != b.display_set.modality or goes_with(a, b) <= Match.OTHER_SIDE:
+                    continue
+                same = self._reference(now) != "" and self._reference(now) == self._reference(then)
+                score = (likeness(a, b, by_hand=True) or -1.0) + (100.0 if same else 0.0)
+                if best is None or score > best[0]:
+                    best = (score, now, then)
+        return (best[1], best[2]) if best is not None else None
+
+    @property
+    def _change(self) -> ChangeView:
+        return self._room.second.change
+
+    def _candidate(self, chosen: DisplaySet, at: int = 0, prior: bool = False) -> Candidate | None:
+        return self._change.candidate(chosen.display_set_id, at, prior)
+
+    def _on_film(self, prior: OpenStudy, mark: Finding) -> Finding | Problem:
+        """By the place of both films on each other, as far as it is known: else by their sizes."""
+        uid, number = mark.location.sop_instance_uid, mark.location.frame
+        for then in prior.display_sets:
+            at = next((n for n, f in enumerate(then.frames) if (f.sop_instance_uid, f.frame) == (uid, number)), None)
+            b = self._candidate(then, at, prior=True) if at is not None else None
+            if b is None or b.instance is None:
+                continue
+            found: list[tuple[float, Candidate]] = []
+            for now in self._current.display_sets:
+                for n in range(len(now.frames) if now.kind is DisplaySetKind.IMAGES else 0):
+                    a = self._candidate(now, n)
+                    score = likeness(a, b, by_hand=True) if a is not None else None
+                    if a is not None and score is not None:
+                        found.append((score, a))
+            if not found:
+                return Problem("carry.no_images")
+            a = max(found, key=lambda item: item[0])[1]
+            ref = a.display_set.frames[a.frame_index]
+            if a.instance is None:
+                return Problem("carry.no_images")
+            known = self._change.film_place((ref.sop_instance_uid, ref.frame), (uid, number))
+            place = known or film_fit(a.instance, b.instance)
+            moved = on_film(mark, place.to_second, ref, a.instance, a.display_set.modality) if place is not None else None
+            return moved if moved is not None else Problem("carry.outside")
+        return Problem("carry.no_images")
+
+    # -- over time -------------------------------------------------------------------------------------------------
+
+    def then(self, finding: Finding) -> Earlier | None:
+        """How it was in the newest earlier study that has it."""
+        today = day_of(self._current.study.study_datetime)
+        for prior in self._priors if today is not None else ():
+            on = day_of(prior.study.study_datetime)
+            uid = prior.study.study_instance_uid
+            marks = [m.finding for m in self.marks() if m.study_instance_uid == uid and own.is_finding(m.finding)]
+            if today is None or on is None or not marks:
+                continue
+            found = earlier(finding, today, marks, on, self._place_then(prior, finding))
+            if found is not None:
+                return found
+        return None
+
+    def course(self, finding: Finding) -> tuple[CourseRow, ...]:
+        """The lesion in every study that has it, the oldest first; empty when no earlier one has."""
+        today = day_of(self._current.study.study_datetime)
+        if today is None:
+            return ()
+        measured = [Measured(today, finding)]
+        through: set[str] = set()
+        link = carried_from(finding)
+        for prior in self._priors:
+            on = day_of(prior.study.study_datetime)
+            if on is None:
+                continue
+            of_study = [m.finding for m in self.marks() if m.study_instance_uid == prior.study.study_instance_uid]
+            linked = next((f for f in of_study if f.finding_id in (link, finding.finding_id)), None)
+            if linked is None:
+                known = earlier(
+                    finding, today, [f for f in of_study if own.is_finding(f)], on, self._place_then(prior, finding)
+                )
+                linked = known.finding if known is not None else None
+            if linked is not None:
+                link = carried_from(linked) or link
+                measured.append(Measured(on, linked))
+                through.add(linked.finding_id)
+        self._through[finding.finding_id] = through
+        rows = course(measured)
+        told = [r for r in rows if r.size_mm is not None or r.volume_mm3 is not None]
+        return tuple(told) if len(told) > 1 else ()
+
+    def _place_then(self, prior: OpenStudy, finding: Finding) -> Place:
+        """Where a present place lies in a prior; the registration is asked for, whether the prior hangs or not."""
+        known = self._room.place_in(prior, finding)
+        centre = finding.location.centre_lps_mm
+        alike = (m.finding for m in self.marks() if m.study_instance_uid == prior.study.study_instance_uid)
+        if centre is None or known(centre) is not None or not any(f.code.value == finding.code.value for f in alike):
+            return known
+        pair = self._pair(prior, next(f for f in self._of(prior) if f.code.value == finding.code.value))
+        transform = None
+        if pair is not None and self._reference(pair[0]) == finding.location.frame_of_reference_uid:
+            transform = self._want(*pair)
+        return transform.apply if transform is not None else known
+
+    def _of(self, prior: OpenStudy) -> tuple[Finding, ...]:
+        uid = prior.study.study_instance_uid
+        return tuple(m.finding for m in self.marks() if m.study_instance_uid == uid and points_mm(m.finding))
+
+    def tracked(self) -> tuple[tuple[Finding, tuple[CourseRow, ...]], ...]:
+        """Every present finding or measurement that has a past, in the order of the list."""
+        present = (*self._desk.marks, *self._desk.accepted_findings())
+        found = ((m, self.course(m)) for m in present if own.is_finding(m) or carried_from(m))
+        return tuple((replace(m), rows) for m, rows in found if rows)
+
+    def is_followed_by(self, mark: PriorMark, finding: Finding) -> bool:
+        """Whether the course of a present finding goes through an earlier mark."""
+        return mark.finding.finding_id in self._through.get(finding.finding_id, ())

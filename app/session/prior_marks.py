@@ -1,0 +1,111 @@
+"""What was marked in earlier studies: by this reader, by who signed them, in reports of any maker. Read only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.dicom.coding import VERDICTS
+from app.dicom.sr_reader import SrDocument, SrFinding, read_sr
+from app.domain.finding import Finding, ReadResult, Source
+from app.domain.identity import uid_for
+from app.domain.measurement import MarkShape
+from app.domain.ports import ByteSource
+from app.domain.problem import ProblemError
+from app.domain.study import Instance, Study
+from app.domain.verdict import Decision
+from app.session import marks as own
+from app.session.second_read import SecondReads
+from app.store.library import Library
+
+_REPORTS = "1.2.840.10008.5.1.4.1.1.88."
+_LARGEST = 32 << 20
+_NOT_SHOWN = (MarkShape.KEY_IMAGE, MarkShape.CURVE)
+
+
+class Whose(StrEnum):
+    MINE = "mine"
+    COLLEAGUE = "colleague"
+    """Of who signed the study."""
+    REPORT = "report"
+    """Of a structured report that lies with the study."""
+
+
+@dataclass(frozen=True)
+class PriorMark:
+    finding: Finding
+    study_instance_uid: str
+    study_datetime: str
+    whose: Whose
+
+    @property
+    def can_follow(self) -> bool:
+        """Something that has a size or is a finding; a mere arrow is not followed."""
+        return bool(self.finding.measurements) or own.is_finding(self.finding)
+
+
+def stored_marks(library: Library, reads: SecondReads | None, study: Study, person: str) -> tuple[PriorMark, ...]:
+    """Of the library: own marks and accepted findings, and those of who signed the study."""
+    uid = study.study_instance_uid
+    found: dict[str, PriorMark] = {}
+
+    def take(finding: Finding, whose: Whose) -> None:
+        if finding.shape not in _NOT_SHOWN:
+            found.setdefault(finding.finding_id, PriorMark(finding, uid, study.study_datetime, whose))
+
+    for mark in library.drafts.marks(uid, person):
+        take(mark, Whose.MINE)
+    for signed in library.reports.signed(uid):
+        for mark in library.drafts.marks(uid, signed.person_id) if signed.person_id != person else ():
+            take(mark, Whose.COLLEAGUE)
+    results: tuple[ReadResult, ...] = ()
+    if reads is not None:
+        try:
+            results = reads.opened(uid, person)
+        except ProblemError:
+            results = ()  # sealed for this person
+    by_id = {f.finding_id: f for r in results for f in r.findings}
+    for finding_id, verdict in library.verdicts.current(uid).items():
+        mine = verdict.person_id == person
+        finding = verdict.modified or (by_id.get(finding_id) if verdict.decision is Decision.ACCEPTED else None)
+        if finding is not None and verdict.decision is not Decision.REJECTED:
+            take(finding, Whose.MINE if mine else Whose.COLLEAGUE)
+    return tuple(found.values())
+
+
+def reports_of(study: Study) -> tuple[Instance, ...]:
+    """Structured reports that lie with a study."""
+    every = (i for s in study.series for i in s.instances)
+    return tuple(i for i in every if i.sop_class_uid.startswith(_REPORTS) and i.size_bytes <= _LARGEST)
+
+
+def read_marks(source: ByteSource, instance: Instance, study: Study) -> tuple[PriorMark, ...]:
+    """Findings of a person's report; what a device reported for itself is no mark that anybody has looked at."""
+    try:
+        document = read_sr(source.read(instance.locator))
+    except ProblemError:
+        return ()  # its document pane says why
+    if document.observer_is_device:
+        return ()
+    return tuple(
+        PriorMark(finding, study.study_instance_uid, study.study_datetime, Whose.REPORT)
+        for n, said in enumerate(document.findings)
+        if (finding := _finding(document, said, n)) is not None
+    )
+
+
+def _finding(document: SrDocument, said: SrFinding, number: int) -> Finding | None:
+    rejected = VERDICTS[Decision.REJECTED]
+    if not said.locations or (said.verdict is not None and said.verdict.value == rejected.value):
+        return None
+    return Finding(
+        finding_id=said.tracking_uid or uid_for("prior", document.sop_instance_uid, str(number)),
+        source=Source.MINE,
+        code=said.code or own.DRAWING,
+        location=said.locations[0],
+        measurements=own.with_axes(said.measurements),
+        laterality=said.laterality if said.laterality in ("R", "L", "B") else "",
+        region=said.region,
+        attributes=() if said.code is not None else (own.MEASUREMENT_ONLY,),
+        comment=said.comment,
+    )
