@@ -81,3 +81,50 @@ def test_real_counts_are_dark_on_white() -> None:
     study = next(s for s in found if {x.modality for x in s.series} == {"NM"})
     (pane,) = hang(study, display_sets(study)).stages[0].panes
     assert pane.view.invert
+
+
+def studies(folder: str) -> list[Hanging]:
+    return [hang(s, once(display_sets(s))) for s in scan([SHARED / folder]).studies]
+
+
+def test_a_real_enhanced_field_map_hangs_beside_its_magnitude_and_scrolls_with_it() -> None:
+    pair = next(h for h in studies("mr-enhanced-multiframe") if len(h.stages[0].panes) == 2)
+    assert (pair.protocol, pair.stages[0].layout) == ("mr", "1x2")
+    first, second = pair.stages[0].panes
+    assert first.display_set_id != second.display_set_id
+    assert {first.link, second.link} == {"grid"}
+    assert {p.view.frame_index for p in (first, second)} == {15}  # the middle of 32 slices
+    assert {(p.view.rotation_deg, p.view.flip_h) for p in (first, second)} == {(0.0, False)}
+
+
+def test_a_real_enhanced_function_series_hangs_once_with_its_moments() -> None:
+    one = next(h for h in studies("mr-enhanced-multiframe") if len(h.stages[0].panes) == 1)
+    assert (one.protocol, one.stages[0].layout) == ("mr", "1x1")
+    (pane,) = one.stages[0].panes
+    assert pane.view.frame_index == 2
+    study = next(
+        s for s in scan([SHARED / "mr-enhanced-multiframe"]).studies if s.study_instance_uid == pane.study_instance_uid
+    )
+    (shown,) = once(display_sets(study))
+    assert shown.moment is not None
+    assert shown.moment.count == 2
+
+
+def test_a_real_pet_slice_is_dark_on_white_in_the_window_of_pet() -> None:
+    (pet,) = (h for h in studies("robustness-fo-dicom") if h.protocol == "pet")
+    (pane,) = pet.stages[0].panes
+    assert pane.view.invert
+    assert pane.preset == "pet"
+
+
+def test_all_real_films_of_a_spine_hang_at_one_scale() -> None:
+    (films,) = (h for h in studies("media-dicomdir") if h.protocol == "spine_film")
+    panes = films.stages[0].panes
+    assert films.stages[0].layout == "2x2"
+    assert len({p.display_set_id for p in panes if p.display_set_id}) == 3
+
+
+def test_a_real_thin_old_head_hangs_in_its_windows() -> None:
+    (head,) = (h for h in studies("media-dicomdir") if h.protocol == "head_ct")
+    assert [p.preset for p in head.stages[0].panes] == ["brain", "bone", "subdural", "stroke"]
+    assert [s.name for s in head.stages] == ["brain", "planes", "bone"]
