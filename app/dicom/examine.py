@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.dicom.frame_decoder import fragment_note, stored_frame
 from app.dicom.header import read_header
 from app.dicom.one_value import PICTURES, all_alike, has_one_value, remark
+from app.dicom.repair import Repair, repair_of
 from app.dicom.rules import Rule, rule_of
 from app.dicom.tag_names import uid_name
 from app.dicom.tag_tree import Breach, Fetch, TagElement, TagTree, read_tree
@@ -49,6 +50,8 @@ class Examination:
     instance: Instance | None = None
     places: tuple[TagElement | None, ...] = ()
     """Where each of ``reasons`` is to be seen in the tree."""
+    repair: Repair | None = None
+    """Of a refused file: what can be repaired in a copy."""
 
     def element(self, reason: Reason) -> TagElement | None:
         """Where a reason is to be seen in the tree."""
@@ -92,8 +95,11 @@ def examine(locator: str, source: ByteSource, name: str = "", told: Problem | No
         for problem in instance.repairs:
             reasons.append(Reason(problem, rule_of(problem.code)))
         if instance.pixel_format is not None:
-            for frame in sorted({0, instance.pixel_format.frames - 1}):
-                stored_frame(instance, frame, source)
+            frames = [stored_frame(instance, n, source) for n in sorted({0, instance.pixel_format.frames - 1})]
+            alike = has_one_value(instance, source) or (instance.pixel_format.frames == 1 and all_alike(frames[0]))
+            if alike and instance.sop_class_uid in PICTURES:
+                reasons.append(Reason(remark(), rule_of(remark().code)))
+            del frames
             note = fragment_note(instance, source)
             if note:
                 reasons.append(Reason(Problem(note, {}, Severity.WARNING), rule_of(note)))
@@ -108,6 +114,8 @@ def examine(locator: str, source: ByteSource, name: str = "", told: Problem | No
         # It opens now, alone: it was refused beside others (an identity that was taken, a full disk).
         reasons.insert(0, Reason(told, rule_of(told.code), refuses=True))
         state = REFUSED
+    why = reasons[0].problem if state == REFUSED else None
+    repair = repair_of(why.code, tree, fetch) if why is not None else None
     if told is None or not told.code.startswith("zip."):
         reasons += [Reason(None, None, breach) for breach in tree.breaches]
     sop_class = _text(tree, 0x00080016) or _text(tree, 0x00020002)
@@ -120,6 +128,7 @@ def examine(locator: str, source: ByteSource, name: str = "", told: Problem | No
         uid_name(sop_class) or sop_class,
         instance,
         _places(tree, reasons),
+        repair,
     )
 
 

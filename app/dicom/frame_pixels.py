@@ -15,6 +15,7 @@ from app.dicom.frame_decoder import stored_frame
 from app.dicom.frame_loader import apply_lut, rescale_in_place
 from app.dicom.header import read_raw_of
 from app.dicom.luts import PALETTE_TAGS, lut_from_item
+from app.dicom.one_value import all_alike
 from app.dicom.overlays import OVERLAY_TAGS, overlays_by_group
 from app.dicom.padding import padding_mask
 from app.dicom.raw_items import RawDataset
@@ -68,12 +69,15 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
     if fmt is None:
         raise fail("dicom.no_pixels")
     stored = stored_frame(instance, frame, source)
+    alike = all_alike(stored)
     dataset = _attributes.of(instance, source)
     planes = overlays_by_group(dataset, fmt, frame, lambda: _with_unused_bits(instance, frame, source))
     overlays, groups = tuple(m for _, m in planes), tuple(g for g, _ in planes)
     if fmt.is_colour:
         shown = to_rgb(stored, instance, fmt, dataset, frame, source)
-        return FramePixels(shown, overlays=overlays, overlay_groups=groups, colour_state=profile_state(dataset))
+        return FramePixels(
+            shown, overlays=overlays, overlay_groups=groups, colour_state=profile_state(dataset), one_value=alike
+        )
     if stored.ndim == 3:
         raise fail("dicom.colour_unsupported", kept_safe="kept.original", name=fmt.photometric_interpretation)
     header = instance.frames[frame]
@@ -88,6 +92,7 @@ def frame_pixels(instance: Instance, frame: int, source: ByteSource) -> FramePix
         overlays=overlays,
         overlay_groups=groups,
         real_world=maps_of_header(dataset, header.modality_transform, frame, fmt.signed),
+        one_value=alike,
     )
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from app.dicom.byte_source import FileByteSource
 from app.dicom.display_sets import display_sets
 from app.dicom.frame_decoder import fragment_note, stored_frame
+from app.dicom.one_value import PICTURES, remark
 from app.dicom.scanner import scan
 from app.dicom.sentences import sentence
 from app.dicom.suv import suv_of
@@ -103,8 +104,11 @@ def file_entry(path: str, instance: Instance, source: ByteSource, pixels: bool) 
         try:
             entry["pixels"] = pixel_summary(instance, source)
             note = fragment_note(instance, source)
-            if note:
-                mended = Problem(note, {}, Severity.WARNING)
+            told = [Problem(note, {}, Severity.WARNING)] if note else []
+            alike = entry["pixels"]["min"] == entry["pixels"]["max"] and int(np.prod(entry["pixels"]["shape"])) > 1
+            if alike and instance.sop_class_uid in PICTURES:
+                told.append(remark())
+            for mended in told:
                 entry["repairs"] = [*entry.get("repairs", ()), _told(mended)]
                 if entry["state"] == "exact":
                     entry["state"] = "repaired"

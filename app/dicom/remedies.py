@@ -35,6 +35,7 @@ REMEDIES: Final[dict[str, str]] = {
     "dicom.stream_cut": _AGAIN,
     "dicom.stream_broken": _AGAIN,
     "dicom.stream_hole": _AGAIN,
+    "dicom.one_value": _AGAIN,
     "dicom.stream_other_size": _ASK,
     "dicom.stream_other_samples": _ASK,
     "dicom.decoder_died": _AGAIN,
@@ -67,6 +68,6 @@ REMEDIES: Final[dict[str, str]] = {
 def remedy_of(code: str, refuses: bool) -> str:
     """The message id ``remedy.*``. ``refuses``: the file is not shown because of it; what is shown was mended by itself."""
     found = REMEDIES.get(code)
-    if not refuses and found not in (NOT_NEEDED, _COMPARE):
+    if not refuses and found not in (NOT_NEEDED, _COMPARE) and code != "dicom.one_value":  # nothing was mended there
         return BY_ITSELF
     return found if found is not None else _ASK

@@ -38,6 +38,7 @@ RULES: Final[dict[str, Rule]] = {
     "dicom.deflate_bomb": _DEFLATE,
     "dicom.pixels_missing": _PIXELS,
     "dicom.pixels_short": _PIXELS,
+    "dicom.one_value": _PIXELS,
     "dicom.image_description_missing": Rule("rule.image_description", "PS3.3 C.7.6.3.1", tags.ROWS),
     "dicom.image_absurd": Rule("rule.image_description", "PS3.3 C.7.6.3.1", tags.ROWS),
     "dicom.transfer_syntax_unsupported": Rule("rule.transfer_syntax", "PS3.5 10", tags.TRANSFER_SYNTAX_UID),

@@ -140,6 +140,8 @@ class FramePixels:
     """Real-world value maps of the object's own header, on modality values."""
     colour_state: str = ""
     """Message id of what a colour profile did to the shown colours; empty where nothing."""
+    one_value: bool = False
+    """Every stored pixel is the same: there may be nothing in the picture."""
 
     @property
     def is_colour(self) -> bool:

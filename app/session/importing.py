@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.dicom.byte_source import FileByteSource
+from app.dicom.one_value import has_one_value, remark
 from app.dicom.scanner import ScanResult, scan
 from app.domain.ports import ByteSource, Cancelled, Progress
 from app.domain.problem import Problem, ProblemError, Severity
@@ -265,7 +266,14 @@ class _Study:
                 self.watch.moved(instance.locator, instance.size_bytes)
             if self.watch is not None:
                 self.watch.ended(instance.locator, None)
-            return dataclasses.replace(instance, locator=stored.locator, sha256=stored.sha256, size_bytes=stored.size_bytes)
+            told = (remark(),) if has_one_value(instance, self.source) else ()
+            return dataclasses.replace(
+                instance,
+                locator=stored.locator,
+                sha256=stored.sha256,
+                size_bytes=stored.size_bytes,
+                repairs=(*instance.repairs, *told),
+            )
 
         with ThreadPoolExecutor(_COPYING_AT_ONCE, "ekinshi-import") as pool:
             try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from app.dicom.one_value import CODE as ONE_VALUE
+from app.dicom.one_value import PICTURES, remark
 from app.dicom.suv import Suv, suv_of
 from app.domain.geometry import PlaneGeometry, Point3
 from app.domain.pixels import FramePixels, VoiWindow
@@ -183,6 +185,10 @@ class PaneContent:
         info = replace(info, remarks=(*info.remarks, *told))
         if layer is not None and layer.processed:
             info = replace(info, states=(*info.states, "viewer.subtracted"))
+        frame = layer.frame if layer is not None and not layer.processed else None
+        if frame is not None and frame.one_value and instance is not None and instance.sop_class_uid in PICTURES:
+            told_already = any(p.code == ONE_VALUE for p in info.remarks)
+            info = info if told_already else replace(info, remarks=(*info.remarks, remark()))
         if layer is not None and layer.frame is not None and layer.frame.colour_state:
             info = replace(info, states=(*info.states, layer.frame.colour_state))
         if pane.view.plane is not Plane.STACK:

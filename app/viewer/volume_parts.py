@@ -219,5 +219,9 @@ def part_inside(cut: VolumeCut, values: npt.NDArray[np.bool_], geometry: VolumeG
 def value_range(volume: Volume) -> tuple[float, float]:
     """The values that a look in parts of the range is laid over: from the 1st to the 99.8th percentile of every fourth."""
     some: npt.NDArray[Any] = volume.voxels[::4, ::4, ::4]
+    if volume.no_value is not None:
+        fourth = slice(None, None, 4)
+        known = some[~volume.no_value.box(fourth, fourth, fourth)]
+        some = known if known.size else some
     low, high = np.percentile(some, (1.0, 99.8))
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
