@@ -11,15 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from app.domain.finding import Finding
-from app.domain.geometry import Point3
 from app.domain.measurement import Annotation
 from app.domain.ports import ByteSource
 from app.domain.problem import Problem, Severity
-from app.domain.study import DisplaySet, DisplaySetKind
-from app.imaging.registration import RigidTransform
 from app.session import marks as own
-from app.session.carrying import accepted, carried_from, in_volume, on_film, points_mm
-from app.session.change_view import ChangeView, film_fit
+from app.session.carrying import accepted, carried_from
 from app.session.clock import dicom_date
 from app.session.course import CourseRow, Measured, course
 from app.session.findings_desk import FindingsDesk
@@ -28,18 +24,15 @@ from app.session.open_study import OpenStudy
 from app.session.panes import PaneState
 from app.session.picture import ShownMark
 from app.session.prior_marks import PriorMark, Whose, read_marks, reports_of, stored_marks
+from app.session.prior_places import PriorPlaces
 from app.session.reading_room import ReadingRoom
 from app.session.second_read import SecondReads
-from app.session.tracking import Earlier, Place, earlier
+from app.session.tracking import Earlier, earlier
 from app.session.tracking_words import day_of
 from app.session.views import Changes, Notice
 from app.store.library import Library
-from app.viewer.anatomy import Match
-from app.viewer.hanging_rules import Candidate
 from app.viewer.marks import MarkLook
 from app.viewer.primitives import Role
-from app.viewer.priors import goes_with
-from app.viewer.series_kind import likeness
 
 
 class PriorDesk:
@@ -69,8 +62,7 @@ class PriorDesk:
         self._waiting: set[str] = set()
         self._proposed: dict[str, Finding] = {}
         self._through: dict[str, set[str]] = {}
-        self._wanted: set[tuple[str, str]] = set()
-        """Pairs of stacks whose registration somebody waits for; the prior need not hang."""
+        self._places = PriorPlaces(current, room, images)
         self._study_of = {
             i.sop_instance_uid: p for p in self._priors for s in p.study.series for i in s.instances if i.pixel_format
         }
@@ -105,8 +97,11 @@ class PriorDesk:
         chosen = self._room.display_set(pane)
         if chosen is None or not pane.prior:
             return ()
+        doubts = self._desk.doubts
         out = [
-            ShownMark(m.finding, MarkLook(dicom_date(m.study_datetime), role=Role.TEXT))
+            ShownMark(
+                m.finding, MarkLook(dicom_date(m.study_datetime), role=Role.TEXT, doubt=doubts.get(m.finding.finding_id, ""))
+            )
             for m in self.marks()
             if m.study_instance_uid == chosen.study_instance_uid
         ]
@@ -142,6 +137,14 @@ class PriorDesk:
         placement = annotation.placement
         if placement.sop_instance_uid:
             return self._study_of.get(placement.sop_instance_uid)
+        if self._desk.mark(annotation.annotation_id) is not None:
+            return None
+        # A reformat names no image, and a prior may share its frame of reference with the present study: what was drawn on
+        # is the pane that the hand is on.
+        pane = self._room.pane(self._room.active)
+        chosen = self._room.display_set(pane)
+        if pane.prior and chosen is not None:
+            return next((p for p in self._priors if p.study.study_instance_uid == chosen.study_instance_uid), None)
         reference = placement.frame_of_reference_uid
         if not reference or reference in self._references(self._current):
             return None
@@ -215,13 +218,12 @@ class PriorDesk:
     def step(self) -> Problem | None:
         """Goes on with what waits for volumes and registrations; called whenever something arrived."""
         said: Problem | None = None
-        registrations = self._room.second.registrations
-        for pair in list(self._wanted):
-            if registrations.want(*pair) is not None or registrations.failed(*pair) is not None:
-                self._wanted.discard(pair)
-                self._announce(Changes(view=True, findings=True))
+        if self._places.step():
+            self._announce(Changes(view=True, findings=True))
         for finding_id in list(self._waiting):
-            found = self._proposal(self._marks[finding_id]) if finding_id in self._marks else None
+            mark = self._marks.get(finding_id)
+            prior = next((p for p in self._priors if mark and p.study.study_instance_uid == mark.study_instance_uid), None)
+            found = self._places.proposal(prior, mark.finding) if mark is not None and prior is not None else None
             if found is None:
                 continue
             self._waiting.discard(finding_id)
@@ -245,96 +247,6 @@ class PriorDesk:
         self._desk.keep(mark)
         self._desk.select(mark.finding_id)
 
-    def _proposal(self, mark: PriorMark) -> Finding | Problem | None:
-        """None while its place is searched for."""
-        prior = next(p for p in self._priors if p.study.study_instance_uid == mark.study_instance_uid)
-        if not points_mm(mark.finding):
-            return self._on_film(prior, mark.finding)
-        pair = self._pair(prior, mark.finding)
-        if pair is None:
-            return Problem("carry.no_images")
-        now, then = pair
-        place = self._place(now, then)
-        if place is None:
-            failed = self._room.second.registrations.failed(now.display_set_id, then.display_set_id)
-            return Problem("carry.no_place") if failed is not None else None
-        found = in_volume(mark.finding, place, now.frames, self._room.content.planes(now))
-        return found if found is not None else Problem("carry.outside")
-
-    def _place(self, now: DisplaySet, then: DisplaySet) -> Callable[[Point3], Point3] | None:
-        """From the earlier images to the present ones; None while or where it is not known."""
-        if self._reference(now) and self._reference(now) == self._reference(then):
-            return lambda point: point
-        transform = self._want(now, then)
-        return transform.inverse().apply if transform is not None else None
-
-    def _want(self, now: DisplaySet, then: DisplaySet) -> RigidTransform | None:
-        registrations, pair = self._room.second.registrations, (now.display_set_id, then.display_set_id)
-        found = registrations.want(*pair)
-        if found is None and registrations.failed(*pair) is None:
-            self._wanted.add(pair)
-        return found
-
-    def _reference(self, chosen: DisplaySet) -> str:
-        planes = self._room.content.planes(chosen)
-        return next((p.frame_of_reference_uid for p in planes if p is not None), "")
-
-    def _pair(self, prior: OpenStudy, mark: Finding) -> tuple[DisplaySet, DisplaySet] | None:
-        """(present stack, earlier stack) through which a place is found: the earlier one that the mark lies in."""
-        reference = mark.location.frame_of_reference_uid or (mark.placement.frame_of_reference_uid if mark.placement else "")
-        uid = mark.location.sop_instance_uid
-        stacks = [d for d in prior.display_sets if d.kind is DisplaySetKind.STACK and self._images.can_be_volume(d)]
-        holds = [d for d in stacks if uid and any(f.sop_instance_uid == uid for f in d.frames)]
-        holds = holds or [d for d in stacks if reference and self._reference(d) == reference] or stacks
-        best: tuple[float, DisplaySet, DisplaySet] | None = None
-        for now in self._current.display_sets:
-            a = self._candidate(now)
-            if a is None or now.kind is not DisplaySetKind.STACK or not self._images.can_be_volume(now):
-                continue
-            for then in holds:
-                b = self._candidate(then, prior=True)
-                if b is None or a.display_set.modality != b.display_set.modality or goes_with(a, b) <= Match.OTHER_SIDE:
-                    continue
-                same = self._reference(now) != "" and self._reference(now) == self._reference(then)
-                score = (likeness(a, b, by_hand=True) or -1.0) + (100.0 if same else 0.0)
-                if best is None or score > best[0]:
-                    best = (score, now, then)
-        return (best[1], best[2]) if best is not None else None
-
-    @property
-    def _change(self) -> ChangeView:
-        return self._room.second.change
-
-    def _candidate(self, chosen: DisplaySet, at: int = 0, prior: bool = False) -> Candidate | None:
-        return self._change.candidate(chosen.display_set_id, at, prior)
-
-    def _on_film(self, prior: OpenStudy, mark: Finding) -> Finding | Problem:
-        """By the place of both films on each other, as far as it is known: else by their sizes."""
-        uid, number = mark.location.sop_instance_uid, mark.location.frame
-        for then in prior.display_sets:
-            at = next((n for n, f in enumerate(then.frames) if (f.sop_instance_uid, f.frame) == (uid, number)), None)
-            b = self._candidate(then, at, prior=True) if at is not None else None
-            if b is None or b.instance is None:
-                continue
-            found: list[tuple[float, Candidate]] = []
-            for now in self._current.display_sets:
-                for n in range(len(now.frames) if now.kind is DisplaySetKind.IMAGES else 0):
-                    a = self._candidate(now, n)
-                    score = likeness(a, b, by_hand=True) if a is not None else None
-                    if a is not None and score is not None:
-                        found.append((score, a))
-            if not found:
-                return Problem("carry.no_images")
-            a = max(found, key=lambda item: item[0])[1]
-            ref = a.display_set.frames[a.frame_index]
-            if a.instance is None:
-                return Problem("carry.no_images")
-            known = self._change.film_place((ref.sop_instance_uid, ref.frame), (uid, number))
-            place = known or film_fit(a.instance, b.instance)
-            moved = on_film(mark, place.to_second, ref, a.instance, a.display_set.modality) if place is not None else None
-            return moved if moved is not None else Problem("carry.outside")
-        return Problem("carry.no_images")
-
     # -- over time -------------------------------------------------------------------------------------------------
 
     def then(self, finding: Finding) -> Earlier | None:
@@ -346,7 +258,7 @@ class PriorDesk:
             marks = [m.finding for m in self.marks() if m.study_instance_uid == uid and own.is_finding(m.finding)]
             if today is None or on is None or not marks:
                 continue
-            found = earlier(finding, today, marks, on, self._place_then(prior, finding))
+            found = earlier(finding, today, marks, on, self._places.then(prior, finding, marks))
             if found is not None:
                 return found
         return None
@@ -366,9 +278,8 @@ class PriorDesk:
             of_study = [m.finding for m in self.marks() if m.study_instance_uid == prior.study.study_instance_uid]
             linked = next((f for f in of_study if f.finding_id in (link, finding.finding_id)), None)
             if linked is None:
-                known = earlier(
-                    finding, today, [f for f in of_study if own.is_finding(f)], on, self._place_then(prior, finding)
-                )
+                kinds = [f for f in of_study if own.is_finding(f)]
+                known = earlier(finding, today, kinds, on, self._places.then(prior, finding, of_study))
                 linked = known.finding if known is not None else None
             if linked is not None:
                 link = carried_from(linked) or link
@@ -378,23 +289,6 @@ class PriorDesk:
         rows = course(measured)
         told = [r for r in rows if r.size_mm is not None or r.volume_mm3 is not None]
         return tuple(told) if len(told) > 1 else ()
-
-    def _place_then(self, prior: OpenStudy, finding: Finding) -> Place:
-        """Where a present place lies in a prior; the registration is asked for, whether the prior hangs or not."""
-        known = self._room.place_in(prior, finding)
-        centre = finding.location.centre_lps_mm
-        alike = (m.finding for m in self.marks() if m.study_instance_uid == prior.study.study_instance_uid)
-        if centre is None or known(centre) is not None or not any(f.code.value == finding.code.value for f in alike):
-            return known
-        pair = self._pair(prior, next(f for f in self._of(prior) if f.code.value == finding.code.value))
-        transform = None
-        if pair is not None and self._reference(pair[0]) == finding.location.frame_of_reference_uid:
-            transform = self._want(*pair)
-        return transform.apply if transform is not None else known
-
-    def _of(self, prior: OpenStudy) -> tuple[Finding, ...]:
-        uid = prior.study.study_instance_uid
-        return tuple(m.finding for m in self.marks() if m.study_instance_uid == uid and points_mm(m.finding))
 
     def tracked(self) -> tuple[tuple[Finding, tuple[CourseRow, ...]], ...]:
         """Every present finding or measurement that has a past, in the order of the list."""

@@ -40,6 +40,7 @@ from app.session.people import banner_line
 from app.session.picture import PictureRequest
 from app.session.print_desk import PrintDesk
 from app.session.prior_verbs import PriorVerbs
+from app.session.prior_words import order_of
 from app.session.quadrant_walk import QuadrantWalk
 from app.session.reading_room import ReadingRoom
 from app.session.recheck_desk import Rechecks
@@ -191,8 +192,9 @@ class ReadingSession:
         return series_cards(self._current, self._room.shown_sets())
 
     def prior_cards(self) -> tuple[SeriesCard, ...]:
-        shown = self._room.shown_sets()
-        return tuple(c for p in self._priors for c in series_cards(p, shown, dicom_date(p.study.study_datetime)))
+        shown, order = self._room.shown_sets(), order_of(self._room.hanging)
+        priors = sorted(self._priors, key=lambda p: order.get(p.study.study_instance_uid, len(order)))
+        return tuple(c for p in priors for c in series_cards(p, shown, dicom_date(p.study.study_datetime)))
 
     def history(self) -> tuple[HistoryEntry, ...]:
         return self._history()
