@@ -80,10 +80,16 @@ def opened(drawn: PaneState, curve_id: str, length_mm: float, in_row: bool) -> t
 
 
 def _across(
-    flat: PaneState, places: Iterable[str], length_mm: float, middle_mm: float, every_mm: float
+    flat: PaneState,
+    places: Iterable[str],
+    length_mm: float,
+    middle_mm: float,
+    every_mm: float,
+    view: ViewState | None = None,
 ) -> tuple[PaneState, ...]:
-    view = ViewState(flat.display_set_id, Plane.OBLIQUE)
-    one = replace(flat, view=view, section_mm=middle_mm, section_every_mm=0.0)
+    one = replace(
+        flat, view=view or ViewState(flat.display_set_id, Plane.OBLIQUE), section_mm=middle_mm, section_every_mm=0.0
+    )
     if every_mm <= 0:
         return tuple(replace(one, pane_id=place) for place in places)
     every = every_that_fits(every_mm, length_mm)
@@ -105,8 +111,9 @@ def other_arrangement(
     in_row = shown[0].every_mm <= 0
     layout = ROW if in_row else ALONE
     places = [b.pane_id for b in boxes(layout)]
-    middle = shown[(len(shown) - 1) // 2].along_mm
-    across = _across(flat, places[2:], length_mm, middle, USUAL_EVERY_MM if in_row else 0.0)
+    now = shown[(len(shown) - 1) // 2]
+    view = next(p.view for p in panes if p.pane_id == now.pane_id)
+    across = _across(flat, places[2:], length_mm, now.along_mm, USUAL_EVERY_MM if in_row else 0.0, view)
     kept = (replace(flat, pane_id=places[0]), replace(drawn, pane_id=places[1]))
     return layout, (*kept, *across), places[2]
 
@@ -155,10 +162,11 @@ def spaced(panes: Iterable[PaneState], curve_id: str, by: int, length_mm: float)
     return tuple(replace(p, section_mm=mm, section_every_mm=every) for p, mm in zip(row, at, strict=False))
 
 
-def heightened(panes: Iterable[PaneState], curve_id: str, by: int) -> tuple[PaneState, ...]:
-    """The reformat and its sections higher or lower; nothing at the end of the steps."""
+def heightened(panes: Iterable[PaneState], curve_id: str, by: int, most_mm: float) -> tuple[PaneState, ...]:
+    """The reformat and its sections higher or lower; nothing at the end of the steps. ``most_mm``: the volume's height."""
     own = [p for p in panes if p.curve == curve_id]
-    other = [mm for mm in HEIGHTS_MM if own and (mm - height_of(own[0])) * by > 1e-6]
+    now = min(height_of(own[0]), most_mm) if own else 0.0
+    other = [mm for mm in HEIGHTS_MM if own and (mm - now) * by > 1e-6 and (by < 0 or now < most_mm - 1e-6)]
     if not other:
         return ()
     return tuple(replace(p, height_mm=other[0] if by > 0 else other[-1]) for p in own)

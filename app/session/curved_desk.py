@@ -24,6 +24,7 @@ from app.session.views import Changes, Notice
 from app.viewer.decorations import Style
 from app.viewer.layers import ImageLayer
 from app.viewer.primitives import Anchor, Line, Primitive, Role, Text
+from app.viewer.shadows import shadows
 from app.viewer.slice_sampler import mpr_geometry
 from app.viewer.view_state import ImageGeometry, Plane, ResolvedView, SlabMode, ViewState
 
@@ -70,16 +71,20 @@ def _down(points: tuple[Point3, ...]) -> Point3:
     return (float(normal[0]), float(normal[1]), float(normal[2]))
 
 
+def extent_mm(geometry: VolumeGeometry, along: Point3) -> float:
+    """How far a volume reaches along a direction."""
+    ends = np.array([[-0.5, n - 0.5] for n in geometry.shape])
+    corners = geometry.to_patient_many(np.array(np.meshgrid(*ends)).reshape(3, -1).T) @ np.asarray(along)
+    return float(corners.max() - corners.min())
+
+
 def reformatted(
     volume: Volume, points: tuple[Point3, ...], thickness_mm: float, mode: SlabMode, height_mm: float = HEIGHT_MM
 ) -> _Curved:
     """Pure; slow. Raises ``ValueError`` for a curve that is none."""
     step = max(FINEST_MM, min(volume.geometry.spacing_mm))
-    ends = np.array([[-0.5, n - 0.5] for n in volume.geometry.shape])
-    corners = volume.geometry.to_patient_many(np.array(np.meshgrid(*ends)).reshape(3, -1).T)
     down = _down(points)
-    along = corners @ np.asarray(down)
-    height = min(height_mm, float(along.max() - along.min()))
+    height = min(height_mm, extent_mm(volume.geometry, down))
     image = curved_reformat(volume, points, height, step, down, thickness_mm, _MODES[mode])
     values = image.values
     outside = ~np.isfinite(values)
@@ -176,6 +181,11 @@ class CurvedDesk:
         course = self._course(curve_id)
         return course.curve.length_mm if course is not None else 0.0
 
+    def most_mm(self, display_set_id: str, curve_id: str) -> float:
+        """How high a reformat can be: as far as the volume reaches down the curve's pictures."""
+        course, volume = self._course(curve_id), self._images.volume_if_here(display_set_id)
+        return extent_mm(volume.geometry, course.down) if course is not None and volume is not None else math.inf
+
     def sections(self, panes: Sequence[PaneState], curve_id: str) -> tuple[Section, ...]:
         return cross_sections.sections(panes, curve_id, self.length_mm(curve_id))
 
@@ -212,7 +222,8 @@ class CurvedDesk:
         if not pane.curve:
             return ()
         if pane.view.plane is Plane.CURVED:
-            return (Problem("curve.height", {"height": round(height_of(pane))}, Severity.NOTE),)
+            height = min(height_of(pane), self.most_mm(pane.display_set_id, pane.curve))
+            return (Problem("curve.height", {"height": round(height)}, Severity.NOTE),)
         (section, *_) = self.sections((pane,), pane.curve) or (None,)
         if section is None:
             return ()
@@ -256,7 +267,8 @@ def _numbered(shown: Sequence[Section], apart_px: float, style: Style) -> frozen
 def _on_reformat(
     resolved: ResolvedView, style: Style, shown: Sequence[Section], step_mm: float, active: str
 ) -> tuple[Primitive, ...]:
-    out: list[Primitive] = []
+    lines: list[Line] = []
+    numbers: list[Text] = []
     rows, tick = float(resolved.geometry.rows), 10.0 * style.scale
     scale = math.dist(resolved.px_to_pane(0.0, 0.0), resolved.px_to_pane(1.0, 0.0)) / step_mm
     named = _numbered(shown, shown[0].every_mm * scale, style)
@@ -265,20 +277,21 @@ def _on_reformat(
         (x0, y0), (x1, y1) = resolved.px_to_pane(x, 0.0), resolved.px_to_pane(x, rows)
         y0, y1 = max(y0, 0.0), min(y1, float(resolved.size[1]))
         if section.every_mm <= 0 or section.pane_id == active:
-            out.append(Line(x0, y0, x1, y1, Role.SECONDARY, style.scale, True, "cross_section"))
+            lines.append(Line(x0, y0, x1, y1, Role.SECONDARY, style.scale, True, "cross_section"))
         if section.every_mm > 0:
-            out.append(Line(x0, y0, x0, y0 + tick, Role.TEXT, style.scale, key="section_tick"))
-            out.append(Line(x1, y1 - tick, x1, y1, Role.TEXT, style.scale, key="section_tick"))
+            lines.append(Line(x0, y0, x0, y0 + tick, Role.TEXT, style.scale, key="section_tick"))
+            lines.append(Line(x1, y1 - tick, x1, y1, Role.TEXT, style.scale, key="section_tick"))
         if section.pane_id in named:
-            out.append(_number(section, (x1, y1 - tick - 2 * style.scale), Anchor.BOTTOM, style))
-    return tuple(out)
+            numbers.append(_number(section, (x1, y1 - tick - 2 * style.scale), Anchor.BOTTOM, style))
+    return (*shadows(lines, style=style), *lines, *numbers)
 
 
 def _from_above(resolved: ResolvedView, style: Style, course: _Course, shown: Sequence[Section]) -> tuple[Primitive, ...]:
     plane = resolved.geometry.plane
     if plane is None or abs(float(np.dot(plane.normal, course.down))) < _LEANS:
         return ()
-    out: list[Primitive] = []
+    lines: list[Line] = []
+    numbers: list[Text] = []
     mm = resolved.mm_per_pane_px or 1.0
     named = _numbered(shown, shown[0].every_mm / mm, style)
     middle = np.mean(course.curve.points_mm, axis=0)
@@ -289,10 +302,10 @@ def _from_above(resolved: ResolvedView, style: Style, course: _Course, shown: Se
         ends = [resolved.patient_to_pane(_moved(point, right, by * outwards)) for by in (-TICK_MM, TICK_MM, reach)]
         a, b, beyond = (e or (0.0, 0.0, 0.0) for e in ends)
         key = "section_tick" if section.every_mm > 0 else "cross_section"
-        out.append(Line(a[0], a[1], b[0], b[1], Role.TEXT, style.scale, key=key))
+        lines.append(Line(a[0], a[1], b[0], b[1], Role.TEXT, style.scale, key=key))
         if section.pane_id in named:
-            out.append(_number(section, (beyond[0], beyond[1]), Anchor.CENTRE, style))
-    return tuple(out)
+            numbers.append(_number(section, (beyond[0], beyond[1]), Anchor.CENTRE, style))
+    return (*shadows(lines, style=style), *lines, *numbers)
 
 
 def _moved(point: Point3, along: Point3, mm: float) -> Point3:

@@ -87,8 +87,8 @@ class JawSuggestion:
     def states(self, pane: PaneState) -> tuple[str, ...]:
         """What a pane says while it shows a curve that nobody has moved yet."""
         for mark, (display_set, points) in self._suggested.items():
-            if pane.curve not in ("", mark) or pane.display_set_id != display_set:
-                continue
+            if pane.curve not in ("", mark) or pane.display_set_id != display_set or pane.section_every_mm > 0:
+                continue  # the narrow panes of a row leave it to the reformat above them
             if self._room.curved.points_of(mark) == points:
                 return ("viewer.curve_suggested",)
         return ()

@@ -339,7 +339,8 @@ class Reformats:
 
     def heighten(self, by: int) -> None:
         curve = self._curve()
-        panes = cross_sections.heightened(self._room.panes(), curve, by) if curve else ()
+        most = self._room.curved.most_mm(self._pane().display_set_id, curve)
+        panes = cross_sections.heightened(self._room.panes(), curve, by, most) if curve else ()
         if panes:
             self._room.change_panes(panes)
 

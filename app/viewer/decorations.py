@@ -33,6 +33,14 @@ _ROOMY = 520.0
 """Logical pixels of width below which a pane keeps only what must be read: identity, plane, position, window, remarks."""
 
 
+_NARROW = 200.0
+"""Logical pixels of width below which what stands at the bottom right follows what stands at the bottom left."""
+
+
+def _is_narrow(width: float, style: Style) -> bool:
+    return width < _NARROW * style.scale and not style.terse
+
+
 @dataclass(frozen=True)
 class _Item:
     """A corner line; the lower ``rank`` the longer it stays. Rank 0 always stays."""
@@ -219,7 +227,8 @@ def _corner(
     grey: npt.NDArray[np.uint8] | None,
 ) -> list[Primitive]:
     w, h = size
-    room = max(style.font * 4, w * 0.5 - style.margin * 1.5)
+    # In a narrow pane the corners of a side stand below each other: a line may be as long as the pane is wide.
+    room = max(style.font * 4, w * 0.5 - style.margin * 1.5) if not _is_narrow(w, style) else w - 2 * style.margin
     shown = [
         i for i in items if i.text and (style.corner_texts or i.rank == 0) and (i.rank <= 1 or w >= _ROOMY * style.scale)
     ]
@@ -394,15 +403,16 @@ def decorate(
     identity = _corner(_top_left(info, texts), size, False, False, style, grey)
     beside = _below(_corner(_top_right(info, texts), size, True, False, style, grey), identity, style)
     letters = _letters(resolved, style, grey)[: 2 if style.terse else 4]
-    out.extend([*letters[:2], *(_below([x], [*identity, *beside], style)[0] for x in letters[2:3]), *letters[3:]])
-    corners = [
-        *identity,
-        *beside,
-        *_corner(_bottom_left(info, texts), size, False, True, style, grey),
-        *_corner(_bottom_right(info, texts, resolved), size, True, True, style, grey),
-    ]
+    left, right = _bottom_left(info, texts), _bottom_right(info, texts, resolved)
+    if _is_narrow(size[0], style):
+        left, right = [*left, *right], []
+    bottom = [*_corner(left, size, False, True, style, grey), *_corner(right, size, True, True, style, grey)]
+    top = min((t.y for t in bottom if isinstance(t, Text)), default=float(size[1])) - style.margin / 2
+    lowest = [replace(x, y=min(x.y, top)) if not right and isinstance(x, Text) else x for x in letters[3:]]
+    out.extend([*letters[:2], *(_below([x], [*identity, *beside], style)[0] for x in letters[2:3]), *lowest])
+    corners = [*identity, *beside, *bottom]
     if style.corner_texts:
-        out.extend(scale_bar(resolved, texts, style, corners, grey))
+        out.extend(scale_bar(resolved, texts, style, [*corners, *lowest], grey))
     if heatmap is not None:
         out.extend(colour_bar(resolved, heatmap[0], heatmap[1], texts, style))
     out.extend(corners)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import PlaneGeometry, Point2, Point3, VolumeGeometry
 from app.viewer.primitives import Anchor, Ellipse, Line, Primitive, Role, Text
+from app.viewer.shadows import shadows
 from app.viewer.slice_sampler import mpr_geometry, normal_of
 from app.viewer.style import Style
 from app.viewer.view_state import Plane, ResolvedView, ViewState, plane_axes, volume_centre
@@ -250,7 +251,9 @@ def triad_primitives(
     with_handles: bool,
 ) -> tuple[Primitive, ...]:
     """The fellows' planes as lines, open where they meet; a slab's sides dashed; handles where the lines can be taken."""
-    out: list[Primitive] = []
+    lines: list[Line] = []
+    labels: list[Text] = []
+    rings: list[Ellipse] = []
     gap = GAP * style.scale
     for line in cross_lines(resolved, geometry, fellows):
         ends = _inside(line, 0.0, resolved.size)
@@ -259,28 +262,28 @@ def triad_primitives(
         low, high = ends
         for start, end in ((low, min(high, -gap)), (max(low, gap), high)):
             if start < end:
-                out.append(_drawn(line, 0.0, start, end, style, False, "plane_line"))
+                lines.append(_drawn(line, 0.0, start, end, style, False, "plane_line"))
         for side in (-line.slab_px, line.slab_px) if line.slab_px > 1.0 else ():
             sides = _inside(line, side, resolved.size)
             if sides is not None:
-                out.append(_drawn(line, side, sides[0], sides[1], style, True, "slab_line"))
+                lines.append(_drawn(line, side, sides[0], sides[1], style, True, "slab_line"))
         if line.plane is not Plane.OBLIQUE:
-            out.append(_label(line, low, high, style, texts))
+            labels.append(_label(line, low, high, style, texts))
         if with_handles:
             r = HANDLE * style.scale
             for x, y in handles(line, resolved):
-                out.append(Ellipse(x, y, r, r, 0.0, Role.TEXT, 1.5 * style.scale, key="turn_handle"))
-    return tuple(out)
+                rings.append(Ellipse(x, y, r, r, 0.0, Role.TEXT, 1.5 * style.scale, key="turn_handle"))
+    return (*shadows(lines, rings, style=style), *lines, *rings, *labels)
 
 
 def _label(line: CrossLine, low: float, high: float, style: Style, texts: Texts) -> Text:
-    """The plane's name beside the line's lower or right end, clear of the corners and of the letters at the edges."""
+    """The plane's name beside the line's upper or right end, clear of the corners, scale bar and edge letters."""
     upright = abs(line.along[1]) > abs(line.along[0])
-    forward = line.along[1] > 0 if upright else line.along[0] > 0
-    inset = (3.4 if upright else 1.2) * style.line
+    forward = line.along[1] < 0 if upright else line.along[0] > 0
+    inset = (3.2 if upright else 1.8) * style.line
     x, y = line.point(high - inset if forward else low + inset)
     shift = 4.0 * style.scale
     words = say(texts, f"viewer.plane.{line.plane.value}")
     if upright:
-        return Text(x + shift, y, words, Anchor.LEFT, Role.SECONDARY, style.font, key="plane_label")
-    return Text(x, y - shift, words, Anchor.BOTTOM_RIGHT, Role.SECONDARY, style.font, key="plane_label")
+        return Text(x + shift, y, words, Anchor.LEFT, Role.SECONDARY, style.font, plate=True, key="plane_label")
+    return Text(x, y - shift, words, Anchor.BOTTOM_RIGHT, Role.SECONDARY, style.font, plate=True, key="plane_label")
