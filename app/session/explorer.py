@@ -17,6 +17,7 @@ from app.domain.ports import ByteSource, Cancelled, MainLoop, Progress, SilentPr
 from app.domain.problem import Problem, ProblemError, fail
 from app.domain.study import RefusedFile, Study
 from app.session.importing import Share
+from app.session.repair_copy import RepairDesk
 from app.session.tasks import TaskRunner
 from app.session.views import Words
 
@@ -84,11 +85,13 @@ def of_study(
 class Explorer:
     """Examines one file at a time; the newest wish counts. ``came(key, examination, problem)`` comes on the main thread."""
 
-    def __init__(self, objects: ByteSource, loop: MainLoop, tasks: TaskRunner) -> None:
+    def __init__(self, objects: ByteSource, loop: MainLoop, tasks: TaskRunner, repairs: RepairDesk | None = None) -> None:
         plain = FileByteSource()
         self._source: ByteSource = RoutedByteSource({"file": plain, "zip": plain, "object": objects})
         self._loop = loop
         self._tasks = tasks
+        self.repairs = repairs
+        """Where copies are repaired; None without a library."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-explorer")
         self._kept: OrderedDict[str, Examination] = OrderedDict()
         self._wanted = ""

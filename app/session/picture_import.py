@@ -86,7 +86,7 @@ def import_picture(library: Library, path: str, binding: Binding, person: str = 
     try:
         source = library.objects.put(data)
         put.append(source.name)
-        study = _study(library, [c.data for c in made], put)
+        study = put_study(library, [c.data for c in made], put)
         uids = tuple(c.sop_instance_uid for c in made)
 
         def work(tx: Tx) -> None:
@@ -105,7 +105,7 @@ def import_picture(library: Library, path: str, binding: Binding, person: str = 
     return PictureOutcome(study_uid, uids, digest, True)
 
 
-def _study(library: Library, objects: Sequence[bytes], put: list[str]) -> Study:
+def put_study(library: Library, objects: Sequence[bytes], put: list[str]) -> Study:
     """The header tree of objects that are put into the library on the way."""
     tree = StudyTree()
     for data in objects:

@@ -27,6 +27,7 @@ from app.session.key_table import KeyTable
 from app.session.list_desk import ListDesk
 from app.session.read_planner import LibraryPlanner
 from app.session.readers_desk import BrokenPage, CardPage, pages
+from app.session.repair_copy import RepairDesk
 from app.session.resumable_import import import_resumably
 from app.session.second_read import SealKeys, SecondReads
 from app.session.settings_desk import SettingsDesk
@@ -233,7 +234,8 @@ class Workstation:
     def explorer(self) -> Explorer:
         """Made at its first use."""
         if self._explorer is None:
-            self._explorer = Explorer(self._library.objects, self._loop, self._tasks)
+            repairs = RepairDesk(self._library, self._tasks, lambda: self.person.person_id, self._imported)
+            self._explorer = Explorer(self._library.objects, self._loop, self._tasks, repairs)
         return self._explorer
 
     def refused_files(self) -> tuple[ExplorerFile, ...]:

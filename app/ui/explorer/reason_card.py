@@ -7,10 +7,11 @@ from PySide6.QtWidgets import QWidget
 
 from app.dicom.examine import Examination, Reason
 from app.dicom.remedies import remedy_of
+from app.dicom.repair import Repair
 from app.session.views import Words
 from app.ui.i18n import tr, tr_problem
 from app.ui.widgets.boxes import Card, column, row
-from app.ui.widgets.buttons import LINK, Button
+from app.ui.widgets.buttons import LINK, OUTLINE, Button
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.text import Text
 
@@ -32,8 +33,11 @@ def rule_of(reason: Reason) -> str:
     return reason.clause
 
 
-def remedy_words(reason: Reason) -> str:
-    """What can be done about it."""
+def remedy_words(reason: Reason, repair: Repair | None) -> str:
+    """What can be done about it. ``repair``: what is offered for the file."""
+    if repair is not None and reason.refuses:
+        offered = tr(f"repair.{repair.kind}", **dict(repair.params))
+        return tr("ui.explorer.remedy", remedy=tr("ui.explorer.offered", repair=offered))
     if reason.problem is not None:
         return tr("ui.explorer.remedy", remedy=tr(remedy_of(reason.problem.code, reason.refuses)))
     if reason.breach is not None and reason.breach.stops:
@@ -44,8 +48,11 @@ def remedy_words(reason: Reason) -> str:
 class ReasonCard(Card):
     show_wanted = Signal(object)
     """The ``TagElement`` it is about."""
+    repair_wanted = Signal()
 
-    def __init__(self, reason: Reason, examination: Examination, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, reason: Reason, examination: Examination, can_repair: bool = False, parent: QWidget | None = None
+    ) -> None:
         bar = "bad" if reason.refuses else "waiting"
         super().__init__("panel", "line", bar, parent)
         lay = row(self, (14, 8, 12, 8), 10)
@@ -69,9 +76,14 @@ class ReasonCard(Card):
         elif reason.rule is not None and reason.rule.tag:
             place.append(f"({reason.rule.tag >> 16:04X},{reason.rule.tag & 0xFFFF:04X})")
         words.addWidget(Text(" · ".join([rule_of(reason), *place]), "small", "regular", "secondary", wrap=True))
-        if remedy := remedy_words(reason):
+        offer = examination.repair if can_repair else None
+        if remedy := remedy_words(reason, offer):
             words.addWidget(Text(remedy, "small", "regular", "text", wrap=True))
         lay.addLayout(words, 1)
+        if offer is not None and reason.refuses:
+            mend = Button(Words("ui.explorer.repair"), OUTLINE, height=30)
+            mend.clicked.connect(self.repair_wanted)
+            lay.addWidget(mend, 0, Qt.AlignmentFlag.AlignTop)
         element = examination.element(reason)
         if element is not None:
             show = Button(Words("ui.explorer.show"), LINK)

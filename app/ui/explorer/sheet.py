@@ -134,7 +134,8 @@ class ExplorerSheet(Sheet):
         self._task = ""
         self._writing = QWidget()
         line = row(self._writing, gap=10)
-        line.addWidget(note(Words("ui.explorer.writing")))
+        self._doing = note(Words("ui.explorer.writing"))
+        line.addWidget(self._doing)
         self._bar = ProgressBar()
         self._bar.setFixedWidth(200)
         line.addWidget(self._bar)
@@ -190,7 +191,8 @@ class ExplorerSheet(Sheet):
         size = " ".join(file_size(found.tree.file_size))
         self._facts.say(" · ".join(p for p in (found.sop_class, found.transfer_syntax, size) if p))
         for reason in found.reasons[:40]:
-            card = ReasonCard(reason, found)
+            card = ReasonCard(reason, found, self._workstation.explorer.repairs is not None)
+            card.repair_wanted.connect(self._mend)
             card.show_wanted.connect(self._show_element)
             self._reasons.addWidget(card)
         if not found.reasons:
@@ -303,12 +305,25 @@ class ExplorerSheet(Sheet):
 
     def export(self, target: Path, noise: bool) -> None:
         """Writes the sample of the file that is shown, as a task: a large object takes its time."""
+        self._doing.say(Words("ui.explorer.writing"))
         self._task = self._workstation.explorer.start_sample(self._key, target, noise, self._written, self._not_written)
         self._show_task()
 
     def _written(self, sample: Sample) -> None:
         pixels = "ui.explorer.pixels_noise" if sample.pixels_replaced else "ui.explorer.pixels_kept"
         self._facts.say(tr("ui.explorer.exported", n=sample.replaced, pixels=tr(pixels)))
+
+    def _mend(self) -> None:
+        """Has the copy repaired that is offered for the file that is shown."""
+        explorer, shown = self._workstation.explorer, self._shown
+        if shown is None or shown.repair is None or explorer.repairs is None or self._writing.isVisible():
+            return
+        self._doing.say(Words("ui.explorer.repairing"))
+        said = tr("ui.explorer.repaired")
+        self._task = explorer.repairs.start(
+            explorer.source, self._key, shown.repair, lambda _: self._facts.say(said), self._not_written
+        )
+        self._show_task()
 
     def _not_written(self, problem: Problem) -> None:
         self._workstation.dismiss_task(self._task)
