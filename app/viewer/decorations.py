@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -85,6 +86,8 @@ def window_text(texts: Texts, info: PaneInfo) -> str:
         return ""
     window = info.window if info.suv is None else window_in_suv(info.window, info.suv)
     digits = 0 if window.width >= (10 if info.suv is None else 100) else 2
+    if 0 < window.width < 0.1:  # rates of counts: two digits that say something
+        digits = min(9, 1 - math.floor(math.log10(window.width)))
     w, c = number(texts, window.width, digits), number(texts, window.center, digits)
     return _joined(say(texts, "viewer.window", w=w, l=c), "" if info.suv is None else "SUVbw", info.preset)
 

@@ -16,7 +16,7 @@ from app.domain.problem import Problem
 from app.domain.resources import resource_path
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Patient, PersonName, Series, Study
 from app.viewer.compositor import geometry_of
-from app.viewer.decorations import Style, cross_reference, crosshair, decorate, scale_bar_mm
+from app.viewer.decorations import Style, cross_reference, crosshair, decorate, scale_bar_mm, window_text
 from app.viewer.layers import ImageLayer
 from app.viewer.marks import MarkLook, finding_on_pane, finding_primitives
 from app.viewer.pane_info import PaneInfo, pane_info
@@ -240,3 +240,8 @@ def test_words_of_the_upper_corners_do_not_run_into_each_other_in_a_narrow_pane(
             assert left > right or other.y >= name.y + style.line * 0.7, (size, other.key)
     wide = texts(decorate(MM, info, EN))
     assert wide["study_date"].y == wide["identity"].y + Style().line, "a roomy pane is as it was: plane first, then the day"
+
+
+def test_a_window_of_tiny_values_keeps_digits_that_say_something() -> None:
+    said = [window_text(EN, PaneInfo(window=VoiWindow(c, w))) for c, w in ((0.000264, 0.000528), (2.5, 5.0), (40.0, 400.0))]
+    assert said == ["W 0.00053 L 0.00026", "W 5.00 L 2.50", "W 400 L 40"]

@@ -21,6 +21,7 @@ from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Line, Surface, clear, row
 from app.ui.widgets.buttons import QUIET, TOOL, Button, show_menu
 from app.ui.widgets.text import Text, note
+from app.viewer.presets import is_suv_preset
 
 if TYPE_CHECKING:
     from app.session.workstation import Workstation
@@ -234,11 +235,13 @@ class ToolsRow(Surface):
         look = next((name for name, chosen in room.volume_looks() if chosen), "")
         if look:
             return Words(f"volume.{look}")
-        window = room.pane(room.active).appearance.window
-        found = next((p for p in room.presets() if p.window == window), None) if window is not None else None
-        if found is not None:
-            return Words(f"preset.{found.name}")
-        return Words("ui.reading.window_own" if window is not None else "ui.reading.window_image")
+        pane = room.pane(room.active)
+        window, presets = pane.appearance.window, room.presets()
+        found = next((p.name for p in presets if p.window == window or p.name == pane.preset), "") if window else ""
+        if found:
+            return Words(f"preset.{found}")
+        unmet = window is not None and not presets and is_suv_preset(window)  # hung for SUV that the header does not allow
+        return Words("ui.reading.window_image" if window is None or unmet else "ui.reading.window_own")
 
     # what the buttons do
 
