@@ -54,7 +54,12 @@ def _font(size: int, bold: bool) -> Any:
 
 def text_width(text: str, size_px: float, bold: bool) -> float:
     """Width in pixels of the bundled font: the measure for pictures painted here."""
-    return float(_font(max(6, round(size_px)), bold).getlength(text))
+    return float(_font(max(6, round(size_px)), bold).getlength(_printable(text)))
+
+
+def _printable(text: str) -> str:
+    """The diameter sign is not in the bundled font."""
+    return text.replace("\u2300", "\u00d8")
 
 
 def rgb_of(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -160,8 +165,8 @@ _ANCHORS = {
 
 
 def _text(image: Any, p: Text) -> None:
-    font = _font(max(6, round(p.size_px)), p.bold)
-    width, height = font.getlength(p.text), p.size_px * 1.25
+    font, words = _font(max(6, round(p.size_px)), p.bold), _printable(p.text)
+    width, height = font.getlength(words), p.size_px * 1.25
     ax, ay = _ANCHORS[p.anchor]
     x, y = p.x - width * ax, p.y - height * ay
     colour = _colours()[p.role]
@@ -175,8 +180,8 @@ def _text(image: Any, p: Text) -> None:
             corners = [(box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3]), (box[0], box[1])]
             _stroke(d, corners, colour, 1.0, p.dashed)
         if not (p.plate or p.framed):
-            d.text((x + 1, y + 1), p.text, font=font, fill=(0, 0, 0, 200))
-        d.text((x, y), p.text, font=font, fill=colour)
+            d.text((x + 1, y + 1), words, font=font, fill=(0, 0, 0, 200))
+        d.text((x, y), words, font=font, fill=colour)
 
     _over(image, draw)
 

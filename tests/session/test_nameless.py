@@ -18,6 +18,7 @@ from app.domain.study import Instance
 from app.session import marks as own
 from app.session.image_out import picture
 from app.session.nameless import instance_may_hold_names, nameless, without_free_words
+from app.session.paint import _font, _printable
 from app.session.picture import PictureRequest, ShownMark
 from app.session.reading_session import ReadingSession
 from app.session.room_sides import Overlay
@@ -193,3 +194,9 @@ def test_a_patient_sees_nothing_of_a_second_reader(desk: Stage, monkeypatch: pyt
     assert any(p.role is Role.MINE for p in patient.decorations if hasattr(p, "role"))
     assert not any(getattr(p, "role", None) is Role.AI for p in patient.decorations)
     assert any(getattr(p, "role", None) is Role.AI for p in doctor.decorations)
+
+
+def test_the_bundled_font_can_write_every_sign_of_a_measurement() -> None:
+    missing = bytes(_font(20, False).getmask("\ufffe"))
+    for sign in ["⌀", "±", "²", "³", "×", "°", "−", "…", "→", "★", "✓"]:
+        assert bytes(_font(20, False).getmask(_printable(sign))) != missing, sign

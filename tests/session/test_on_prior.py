@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.dicom.frame_encoder import Syntax
+from app.dicom.image_writer import write_ct_series
 from app.domain.identity import uid_for
 from app.domain.volume import Volume
 from app.session.reading_session import ReadingSession
@@ -105,3 +107,29 @@ def test_a_mark_on_an_image_of_another_study_is_no_measurement_of_this_one(two: 
     told = [i for section in reading.report().report.sections for line in section.lines for i in line.finding_ids]
     assert told.count(mark.finding_id) == 1
     assert stray.finding_id not in told
+
+
+def test_a_drawing_on_a_prior_s_reformat_is_the_prior_s_though_both_share_one_space(tmp_path: Path) -> None:
+    for key, day in (("now", "20260101"), ("then", "20240101")):
+        study = phantoms.study_header(phantoms.ALIYA, key, day)
+        volume = replace(balls(), geometry=replace(balls().geometry, frame_of_reference_uid="1.2.3.4.5"))
+        series = phantoms.series_header(f"series {key}", "CT", 1, key)
+        write_ct_series(volume, tmp_path / key, study, series, syntax=Syntax.EXPLICIT_LE)
+    with stage.stage(tmp_path / "home", None) as s:
+        s.bring(tmp_path / "now", tmp_path / "then")
+        reading = side_by_side(s)
+        room, then, person = reading.room, uid_for("phantom", "then", phantoms.ALIYA.patient_id), s.ws.person.person_id
+        for pane in ("pane-0", "pane-1"):
+            room.activate(pane)
+            room.change_view(plane=Plane.CORONAL)
+            s.until(lambda p=pane: reading.picture_request(p, 400, 400).layers != ())  # type: ignore[misc]
+            reading.picture_request(pane, 400, 400)()
+        drag(reading, "pane-1", "rectangle", 170.0)
+        assert reading.desk.marks == ()
+        s.until(lambda: len(s.ws.library.drafts.marks(then, person)) == 1)
+        (kept,) = s.ws.library.drafts.marks(then, person)
+        assert kept.placement is not None
+        assert kept.placement.frame_of_reference_uid == "1.2.3.4.5"
+        drag(reading, "pane-0", "rectangle", 170.0)
+        assert len(reading.desk.marks) == 1
+        assert len(s.ws.library.drafts.marks(then, person)) == 1
