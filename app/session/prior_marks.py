@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.dicom.coding import VERDICTS
 from app.dicom.sr_reader import SrDocument, SrFinding, read_sr
 from app.domain.finding import Finding, ReadResult, Source
+from app.domain.geometry import index_from_px
 from app.domain.identity import uid_for
 from app.domain.measurement import MarkShape
 from app.domain.ports import ByteSource
 from app.domain.problem import ProblemError
 from app.domain.study import Instance, Study
+from app.domain.study_lookup import instances_by_uid
 from app.domain.verdict import Decision
 from app.session import marks as own
 from app.session.second_read import SecondReads
@@ -87,11 +90,27 @@ def read_marks(source: ByteSource, instance: Instance, study: Study) -> tuple[Pr
         return ()  # its document pane says why
     if document.observer_is_device:
         return ()
+    instances = instances_by_uid(study)
+    found = (_finding(document, said, n) for n, said in enumerate(document.findings))
     return tuple(
-        PriorMark(finding, study.study_instance_uid, study.study_datetime, Whose.REPORT)
-        for n, said in enumerate(document.findings)
-        if (finding := _finding(document, said, n)) is not None
+        PriorMark(in_patient(finding, instances), study.study_instance_uid, study.study_datetime, Whose.REPORT)
+        for finding in found
+        if finding is not None
     )
+
+
+def in_patient(finding: Finding, instances: Mapping[str, Instance]) -> Finding:
+    """With the patient's millimetres of a place that a report gives in pixels of a slice."""
+    place = finding.location
+    instance = instances.get(place.sop_instance_uid)
+    if place.centre_lps_mm is not None or place.centre_px is None or instance is None:
+        return finding
+    plane = instance.frames[place.frame].plane if place.frame < len(instance.frames) else None
+    if plane is None or not plane.in_patient:
+        return finding
+    i, j = index_from_px(*place.centre_px)
+    centre, reference = plane.to_patient(j, i), plane.frame_of_reference_uid
+    return replace(finding, location=replace(place, centre_lps_mm=centre, frame_of_reference_uid=reference))
 
 
 def _finding(document: SrDocument, said: SrFinding, number: int) -> Finding | None:
@@ -108,4 +127,6 @@ def _finding(document: SrDocument, said: SrFinding, number: int) -> Finding | No
         region=said.region,
         attributes=() if said.code is not None else (own.MEASUREMENT_ONLY,),
         comment=said.comment,
+        shape=said.shape if said.shape is not None and said.placement is not None else MarkShape.POINT,
+        placement=said.placement,
     )

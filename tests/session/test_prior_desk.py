@@ -14,19 +14,24 @@ import pytest
 from app.dicom.coding import FINDING_KINDS
 from app.dicom.frame_encoder import Syntax
 from app.dicom.image_writer import write_ct_series
+from app.dicom.sr_reader import read_sr
+from app.dicom.structured_report import OwnFinding, verdict_sr
 from app.domain.finding import Finding, Location, Source
 from app.domain.geometry import Point3
 from app.domain.identity import uid_for
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement, Quantity
-from app.domain.study import Patient, Study
+from app.domain.study import Instance, Patient, Study
 from app.domain.verdict import Decision, RejectReason, Verdict
 from app.session import marks as own
+from app.session import prior_marks
 from app.session.carrying import carried_from, on_film
 from app.session.course import Measured, course
-from app.session.prior_marks import Whose, stored_marks
+from app.session.prior_marks import Whose, in_patient, read_marks, reports_of, stored_marks
 from app.session.reading_session import ReadingSession
 from app.viewer.primitives import Role
 from tests import phantoms
+from tests.dicom.objects_phantom import ct_study, header
+from tests.dicom.test_sr_drawings import DOCTOR
 from tests.flows import stage
 from tests.flows.stage import BALLS, READER, Stage
 from tests.session.test_second_images import SHIFT, _body
@@ -220,7 +225,7 @@ def test_marks_are_the_readers_own_and_those_of_who_signed() -> None:
 
 def test_a_mark_of_a_film_lies_where_the_films_lie_on_each_other() -> None:
     from app.domain.pixels import PixelFormat
-    from app.domain.study import FrameHeader, FrameRef, Instance
+    from app.domain.study import FrameHeader, FrameRef
     from app.imaging.film_alignment import fitted
 
     placement = Placement("1.1", 0, ((100.0, 50.0), (120.0, 50.0)))
@@ -232,3 +237,31 @@ def test_a_mark_of_a_film_lies_where_the_films_lie_on_each_other() -> None:
     assert moved.measurements[0].unit == "px", "no millimetres that the film does not have"
     outside = replace(mark, placement=replace(placement, points_px=((900.0, 50.0), (920.0, 50.0))))
     assert on_film(outside, fitted((200, 100), (400, 200)).to_second, FrameRef("1.2"), film, "DX") is None
+
+
+def test_marks_of_a_persons_report_come_with_their_drawing_and_a_devices_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = ct_study()
+    instance = study.series[0].instances[2]
+    plane = instance.frames[0].plane
+    points = ((5.0, 6.0), (11.0, 6.0))
+    placement = Placement(instance.sop_instance_uid, 0, points, tuple(plane.to_patient(y - 0.5, x - 0.5) for x, y in points),
+                          plane.frame_of_reference_uid)  # fmt: skip
+    sizes = (Measurement(Quantity.LENGTH, 7.25, "mm"),)
+    mark = own.as_finding(
+        own.drawn(Annotation("2.25.5", MarkShape.LENGTH, placement, sizes), None), FINDING_KINDS["nodule"], "", "R"
+    )
+    content = verdict_sr(study, DOCTOR, header("verdict_sr"), answers=(), own=[OwnFinding(mark, False)], opinion=None)
+    report = Instance("9.9", "1.2.840.10008.5.1.4.1.1.88.34", "", "memory", size_bytes=len(content))
+    (found,) = read_marks(SimpleNamespace(read=lambda locator: content), report, study)  # type: ignore[arg-type]
+    assert (found.finding.finding_id, found.finding.code.value, found.whose) == ("2.25.5", mark.code.value, Whose.REPORT)
+    assert found.finding.shape is MarkShape.LENGTH
+    assert found.finding.placement.points_px == pytest.approx(np.asarray(points), abs=1e-4)
+    assert found.finding.measured(Quantity.LONG_AXIS).value == pytest.approx(7.25)
+    by_device = replace(read_sr(content), observer_is_device=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(prior_marks, "read_sr", lambda data: by_device)
+        assert read_marks(SimpleNamespace(read=lambda locator: content), report, study) == ()  # type: ignore[arg-type]
+    flat = Location(sop_instance_uid=instance.sop_instance_uid, centre_px=(8.0, 6.0))
+    placed = in_patient(Finding("1", Source.MINE, FINDING_KINDS["nodule"], flat), {instance.sop_instance_uid: instance})
+    assert placed.location.centre_lps_mm == pytest.approx(plane.to_patient(5.5, 7.5))
+    assert reports_of(replace(study, series=(replace(study.series[0], instances=(report,)),))) == (report,)
