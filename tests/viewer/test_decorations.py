@@ -11,7 +11,7 @@ from app.domain.finding import Finding, Location, ReaderIdentity, Source
 from app.domain.geometry import PlaneGeometry
 from app.domain.measurement import Code, Measurement, Quantity
 from app.domain.messages import load_catalogues
-from app.domain.pixels import VoiWindow
+from app.domain.pixels import VoiFunction, VoiWindow
 from app.domain.problem import Problem
 from app.domain.resources import resource_path
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Patient, PersonName, Series, Study
@@ -243,5 +243,6 @@ def test_words_of_the_upper_corners_do_not_run_into_each_other_in_a_narrow_pane(
 
 
 def test_a_window_of_tiny_values_keeps_digits_that_say_something() -> None:
-    said = [window_text(EN, PaneInfo(window=VoiWindow(c, w))) for c, w in ((0.000264, 0.000528), (2.5, 5.0), (40.0, 400.0))]
+    windows = (VoiWindow(c, w, VoiFunction.LINEAR_EXACT) for c, w in ((0.000264, 0.000528), (2.5, 5.0), (40.0, 400.0)))
+    said = [window_text(EN, PaneInfo(window=w)) for w in windows]
     assert said == ["W 0.00053 L 0.00026", "W 5.00 L 2.50", "W 400 L 40"]
