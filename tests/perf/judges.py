@@ -115,6 +115,35 @@ def dcmtk(path: Path) -> Array:
     return np.asarray(get_decoder(dataset.file_meta.TransferSyntaxUID).as_array(dataset, raw=True)[0])
 
 
+def streams_are_whole(path: Path, transfer_syntax_uid: str) -> bool | None:
+    """Whether the data of frames (first, middle, last) are just those of their pictures; None where nobody counts.
+
+    JPEG is counted code by code; a JPEG 2000 stream with a block of zeros as a disk loses it is not whole.
+    """
+    tail = transfer_syntax_uid.removeprefix("1.2.840.10008.1.2.4.")
+    if tail not in (*_WALKED, *_WAVELETS):
+        return None
+    import pydicom
+    from pydicom.encaps import generate_frames
+
+    from tests.perf.jpeg_walk import holds_its_picture
+
+    try:
+        dataset = pydicom.dcmread(path, force=True)
+        count = int(dataset.get("NumberOfFrames", 1) or 1)
+        streams = list(generate_frames(dataset.PixelData, number_of_frames=count))
+    except Exception:  # fragments that pydicom cannot part: nobody counts
+        return None
+    some = [streams[n] for n in sorted({0, len(streams) // 2, len(streams) - 1})]
+    if tail in _WAVELETS:
+        return False if any(_DISK_BLOCK in s[s.find(b"\xff\x93") : s.rfind(b"\xff\xd9")] for s in some) else None
+    found = {holds_its_picture(s) for s in some}
+    return False if False in found else None if None in found else True
+
+
+_WALKED = ("50", "51", "57", "70")
+_WAVELETS = ("90", "91", "92", "93", "201", "202", "203")
+_DISK_BLOCK = bytes(512)
 _JPEG = ("50", "51", "53", "55", "57", "70")
 
 
