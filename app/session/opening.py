@@ -19,6 +19,7 @@ from app.security.redaction import REDACTOR
 from app.session.calibration_desk import CalibrationDesk
 from app.session.documents import Documents
 from app.session.findings_desk import FindingsDesk
+from app.session.flat_regions_desk import allow_flat_regions
 from app.session.guideline_desk import GuidelineDesk
 from app.session.images import Images
 from app.session.layout_recovery import restore
@@ -174,6 +175,7 @@ class Opening:
         steps.add("mount", mount_aspect(room, mount))
         mount.one_step = partial(steps.together, "mount")
         reading.saved.one_step = partial(steps.together, "panes")
+        allow_flat_regions(room, images, desk, self.announce, self.say)
         reading.videos = VideoOut(room, images, self.tasks, self.loop, self.say)
         reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
         teeth = TeethDesk(self.library, current, desk, self.person, self.announce)

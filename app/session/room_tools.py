@@ -53,6 +53,8 @@ class RoomTools:
         self.curve_drawn: Callable[[str, str], None] = lambda pane_id, annotation_id: None
         self.slab_stepped: Callable[[str, int], None] = lambda pane_id, steps: None
         self.section_wanted: Callable[[str, float], None] = lambda pane_id, at_px: None
+        self.flat: Callable[[GrowMask | BrushMask, DisplaySet, ToolContext], bool] = lambda edit, chosen, context: False
+        """Takes what is grown or painted on images that make no volume."""
         self.painted: Paint = lambda edit, chosen, resolved: None
         self.pane_drawers: Callable[[PaneState], tuple[Drawer, ...]] = lambda pane: ()
         """What else lies over a pane (the quadrant walk's map)."""
@@ -85,7 +87,7 @@ class RoomTools:
         elif isinstance(edit, GrowMask) and edit.spreads <= 0:
             self.given_up()
         elif isinstance(edit, GrowMask | BrushMask):
-            if context is not None and chosen is not None:
+            if context is not None and chosen is not None and not self.flat(edit, chosen, context):
                 self.painted(edit, chosen, context.resolved)
         else:
             if isinstance(edit, PutAnnotation) and not edit.provisional and context is not None:

@@ -122,6 +122,8 @@ class BrushMask:
     erase: bool = False
     last: bool = False
     """The button was let go: measured and saved now."""
+    radius_px: float = 0.0
+    """The same radius in px of the image (of the finer side), for images without millimetres."""
 
 
 @dataclass(frozen=True)

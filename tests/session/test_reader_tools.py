@@ -147,10 +147,11 @@ def test_painting_without_a_volume_says_why(desk: Stage, monkeypatch: pytest.Mon
     reading.room.change_view(plane=Plane.STACK)
     click(reading, event)
     assert desk.notices[-1] == "masks.volume_loading"
+    assert reading.desk.marks == ()
     monkeypatch.setattr(desk.ws._images, "can_be_volume", lambda display_set: False)
     click(reading, event)
-    assert desk.notices[-1] == "masks.no_volume"
-    assert reading.desk.marks == ()
+    desk.until(lambda: bool(reading.desk.marks))
+    assert reading.desk.marks[0].shape is MarkShape.FREEHAND, "a region of the slice where there is no volume"
 
 
 def test_written_marks_wait_for_words_and_refuse_what_they_may_not_say(desk: Stage) -> None:

@@ -1,6 +1,8 @@
-"""Threshold brush: paints a ball of voxels like those under its first touch; with Shift it takes away."""
+"""Threshold brush: paints voxels (on a single image: pixels) like those under its first touch; with Shift it takes away."""
 
 from __future__ import annotations
+
+import math
 
 from app.domain.geometry import Point2
 from app.viewer.edits import BrushMask, Edits
@@ -34,13 +36,23 @@ class BrushTool(QuietTool):
         return ()
 
     def _stroke(self, event: PointerEvent, context: ToolContext, last: bool) -> Edits:
-        mm = context.resolved.mm_per_pane_px
-        if mm is None or self._first is None:
+        if self._first is None:
             return ()
+        mm = context.resolved.mm_per_pane_px or 0.0
         at = context.px(event)
-        edit = BrushMask((self._first, self._last, at), BRUSH_PANE_PX * mm, event.shift, last)
+        edit = BrushMask(
+            (self._first, self._last, at), BRUSH_PANE_PX * mm, event.shift, last, BRUSH_PANE_PX * _px_per_pane_px(context)
+        )
         self._last = at
         return (edit,)
+
+
+def _px_per_pane_px(context: ToolContext) -> float:
+    """How many px of the image's finer side a pixel of the pane is."""
+    (ax, ay), (bx, by) = context.resolved.pane_to_px(0.0, 0.0), context.resolved.pane_to_px(1.0, 0.0)
+    g = context.resolved.geometry
+    finer = min(g.column_spacing, g.row_spacing)
+    return math.hypot((bx - ax) * g.column_spacing, (by - ay) * g.row_spacing) / finer
 
 
 TOOL = ToolSpec("brush", "measure", "paint-brush", BrushTool, order=98)

@@ -1,5 +1,5 @@
 """Region growing: a press shows the connected voxels that are like those under it, a drag up or down takes more or fewer,
-letting go keeps them; their volume is measured."""
+letting go keeps them; their volume (on a single image: their area) is measured."""
 
 from __future__ import annotations
 

@@ -1,0 +1,161 @@
+"""Regions of one flat image made by hand: grown from a pixel in a range of values, or painted with a disc; their outline.
+
+Arrays are (rows, columns); points are (x, y) image px with the corner as origin, so that the centre of pixel (j, i) is
+(i + 0.5, j + 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.geometry import Point2
+
+Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+Range = tuple[float, float]
+Pixel = tuple[int, int]
+"""(row, column)."""
+_LEAST_SPREAD = 0.02
+_SAMPLE = 1 << 16
+
+
+def like_pixel(values: Values, seed: Pixel, spreads: float = 3.0) -> Range:
+    """Lowest and highest value that count as "the same": the median of the 5 x 5 around the seed and its robust spread.
+
+    At least 2 % of the image's own central range, so that perfectly even values grow too.
+    """
+    near = values[max(0, seed[0] - 2) : seed[0] + 3, max(0, seed[1] - 2) : seed[1] + 3].astype(np.float64)
+    near = near[np.isfinite(near)]
+    if not near.size:
+        return (math.inf, -math.inf)
+    middle = float(np.median(near))
+    spread = 1.4826 * float(np.median(np.abs(near - middle)))
+    stride = max(1, int(math.sqrt(values.size / _SAMPLE)))
+    sample = values[::stride, ::stride]
+    low, high = (float(v) for v in np.percentile(sample[np.isfinite(sample)], (1, 99)))
+    reach = max(spreads * spread, _LEAST_SPREAD * (high - low))
+    return (middle - reach, middle + reach)
+
+
+def _parts(mask: Mask) -> tuple[int, npt.NDArray[np.int32]]:
+    """How many parts hang together by sides, and the number of each pixel's part (0: none)."""
+    count, labels = cv2.connectedComponents(np.ascontiguousarray(mask).view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    return count - 1, np.asarray(labels, dtype=np.int32)
+
+
+def _filled(mask: Mask) -> Mask:
+    """With its holes: what cannot be reached from outside by sides."""
+    _, beyond = _parts(~np.pad(mask, 1))
+    return np.asarray(beyond != beyond[0, 0])[1:-1, 1:-1]
+
+
+def part_with(mask: Mask, at: Pixel) -> Mask | None:
+    """The pixels joined to one by their sides, holes filled; None when that one is not in the mask."""
+    if not mask[at]:
+        return None
+    _, labels = _parts(mask)
+    return _filled(labels == labels[at])
+
+
+def largest_part(mask: Mask) -> Mask | None:
+    """Of the parts that hang together by sides the one with most pixels, holes filled; None for an empty mask."""
+    count, labels = _parts(mask)
+    if count == 0:
+        return None
+    return _filled(labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:])))
+
+
+def grown(values: Values, seed: Pixel, within: Range, left_out: Mask | None = None) -> Mask | None:
+    """Pixels like the seed that are joined to it by their sides, holes filled; None when nothing is."""
+    like = np.asarray((values >= within[0]) & (values <= within[1]))
+    if left_out is not None:
+        like &= ~left_out
+    return part_with(like, seed)
+
+
+def disc_stroke(
+    shape: tuple[int, int],
+    path: Sequence[Point2],
+    radii: tuple[float, float],
+    values: Values | None = None,
+    within: Range | None = None,
+    left_out: Mask | None = None,
+) -> Mask:
+    """Pixels whose centres lie within a disc along a path, ``radii`` in px along x and y; with a range those in it only."""
+    out = np.zeros(shape, dtype=np.bool_)
+    rx, ry = max(radii[0], 0.5), max(radii[1], 0.5)
+    for x, y in _dense(path, min(rx, ry) / 2.0):
+        rows = slice(max(0, math.floor(y - ry)), max(0, math.ceil(y + ry) + 1))
+        columns = slice(max(0, math.floor(x - rx)), max(0, math.ceil(x + rx) + 1))
+        part = out[rows, columns]
+        j = (np.arange(rows.start, rows.start + part.shape[0]) + 0.5 - y)[:, None] / ry
+        i = (np.arange(columns.start, columns.start + part.shape[1]) + 0.5 - x)[None, :] / rx
+        part |= j * j + i * i <= 1.0
+    if within is not None and values is not None:
+        touched = _box(out)
+        piece = values[touched]
+        out[touched] &= np.asarray((piece >= within[0]) & (piece <= within[1]))
+    if left_out is not None:
+        out &= ~left_out
+    return out
+
+
+def _dense(path: Sequence[Point2], step: float) -> list[Point2]:
+    out = [path[0]]
+    for a, b in zip(path, path[1:], strict=False):
+        pieces = max(1, math.ceil(math.dist(a, b) / max(step, 0.25)))
+        out += [(a[0] + (b[0] - a[0]) * n / pieces, a[1] + (b[1] - a[1]) * n / pieces) for n in range(1, pieces + 1)]
+    return out
+
+
+def _box(mask: Mask) -> tuple[slice, slice]:
+    """Rows and columns that hold all of a mask; empty slices for an empty one."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+_STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
+"""Right, down, left, up, as (x, y)."""
+
+
+def outline(mask: Mask) -> tuple[Point2, ...]:
+    """Corners of the line along the sides of the pixels of one part without holes; () for an empty mask.
+
+    Exactly the centres of the part's own pixels lie inside it.
+    """
+    rows, columns = _box(mask)
+    part = np.pad(mask[rows, columns], 1)
+    if not part.any():
+        return ()
+    width, inside = part.shape[1], part.tobytes()
+    # Along the pixels with the part on the right hand; first along the upper side of its first pixel, to the right.
+    start = (inside.index(1, width, 2 * width) - width, 1)
+    at, heading, corners = start, 0, [start]
+    while True:
+        at = (at[0] + _STEPS[heading][0], at[1] + _STEPS[heading][1])
+        turn = next(t for t in ((heading + 1) % 4, heading, (heading + 3) % 4) if _follows(inside, width, at, t))
+        if at == start and turn == 0:
+            break
+        if turn != heading:
+            corners.append(at)
+        heading = turn
+    dx, dy = columns.start - 1, rows.start - 1
+    return tuple((float(cx + dx), float(cy + dy)) for cx, cy in corners)
+
+
+_SIDES = (((0, 0), (0, -1)), ((-1, 0), (0, 0)), ((-1, -1), (-1, 0)), ((0, -1), (-1, -1)))
+"""For each heading the pixel on the right hand and that on the left, from the corner."""
+
+
+def _follows(inside: bytes, width: int, at: Pixel, heading: int) -> bool:
+    """From a corner there is a side this way, with the part on its right hand and none on its left."""
+    (rx, ry), (lx, ly) = _SIDES[heading]
+    return bool(inside[(at[1] + ry) * width + at[0] + rx] and not inside[(at[1] + ly) * width + at[0] + lx])
