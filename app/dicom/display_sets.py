@@ -7,7 +7,7 @@ what tells the set from its neighbours.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -206,7 +206,7 @@ def _by_place(part: _Part) -> list[_Part]:
         return [smaller for one in apart for smaller in _by_place(one)]
     if not repeated:
         return [part]
-    counts = {places.count(p) for p in set(places)}
+    counts = set(Counter(places).values())
     if len(counts) == 1:
         return _by_order(part, counts.pop())
     return [part]
