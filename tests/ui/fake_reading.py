@@ -67,6 +67,7 @@ class FakeReading:
         self.jaw = SimpleNamespace(possible=lambda: False)
         self.quadrants = SimpleNamespace(possible=lambda: False)
         self.room = SimpleNamespace(
+            fusion=SimpleNamespace(possible=lambda: False, is_on=lambda: False),
             cine=SimpleNamespace(info=lambda pane: None, can_play=lambda p: False, is_playing=lambda p: False, rate=0.0),
             crosshair=True,
             linked=True,
@@ -75,7 +76,7 @@ class FakeReading:
             presets=lambda: (),
             volume_looks=lambda: (),
             flickers=lambda: False,
-            pane=lambda _i: SimpleNamespace(appearance=SimpleNamespace(window=None)),
+            pane=lambda _i: SimpleNamespace(appearance=SimpleNamespace(window=None), preset=""),
         )
         self.own = [
             _card(1, "1", "Solid nodule", "Right upper lobe · posterior S2", Source.MINE),
