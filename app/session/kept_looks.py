@@ -232,7 +232,8 @@ def _modality(instance: Instance, ref: FrameRef) -> ModalityTransform:
 def _stated(transform: ModalityTransform) -> ModalityTransform | None:
     """None where stored values are what is shown: the standard's own meaning of saying nothing (PS3.3 C.11.1)."""
     same = transform.lut is None and (transform.slope, transform.intercept) == (1.0, 0.0)
-    return None if same else transform
+    # A state has to name the unit: US says that nobody states one.
+    return None if same else replace(transform, unit=transform.unit or "US")
 
 
 def _header_window(room: ReadingRoom, ref: FrameRef) -> VoiWindow | None:

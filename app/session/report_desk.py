@@ -15,11 +15,10 @@ from app.domain.messages import templates
 from app.domain.person import Person
 from app.domain.ports import Progress
 from app.domain.problem import Problem, ProblemError
-from app.domain.report import KeyImage, Origin, Report, ReportSection, StoredObject
+from app.domain.report import KeyImage, Origin, Report, ReportSection
 from app.report import compose as composing
 from app.report.compose import ReportFinding, compose
-from app.report.pdf import SignatureBlock, VerdictRow, render_pdf
-from app.report.signature import build_manifest, sign_manifest, sign_report
+from app.report.pdf import VerdictRow, render_pdf
 from app.report.templates import choose_template
 from app.report.templates import templates as report_templates
 from app.security.certificates import SigningIdentity, load_pkcs12
@@ -35,21 +34,15 @@ from app.session.key_image_maker import KeyImageMaker
 from app.session.open_study import OpenStudy
 from app.session.reading_room import ReadingRoom
 from app.session.report_packet import (
-    PRIORITY,
     PacketInput,
-    ai_objects,
-    look_objects,
     measured_marks,
-    own_masks,
-    report_objects,
-    verdict_object,
 )
+from app.session.report_signing import Ready, sign_packet
 from app.session.signers import DEMO_PIN
 from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
 from app.session.tray import target_status
 from app.session.views import NOTHING, Changes, Notice, ReportView, Status, Words
-from app.store.database import Tx
 from app.store.library import Library
 
 
@@ -64,16 +57,6 @@ class Signer(Protocol):
 
     @property
     def is_test(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A packet with everything that does not need the main thread any more."""
-
-    packet: PacketInput
-    identity: SigningIdentity
-    verdict_rows: tuple[VerdictRow, ...]
-    readers: tuple[ReaderIdentity, ...]
 
 
 @dataclass(frozen=True)
@@ -395,7 +378,10 @@ class ReportDesk:
             raise ProblemError(Problem("sign.demo_certificate_refused", next_step="next.choose_certificate"))
         ready = self._ready(identity)
         self._signing = self._tasks.start(
-            Words("task.sign"), lambda progress: self._signed(ready, progress), self._after_signing, self._not_signed
+            Words("task.sign"),
+            lambda progress: sign_packet(self._library, self._sync.names(), ready, progress),
+            self._after_signing,
+            self._not_signed,
         )
         self._announce(Changes(report=True))
 
@@ -422,90 +408,6 @@ class ReportDesk:
             looks=self.looks.states(self._desk.marks, templates(self._language), self._person.display_name, doubts),
         )
         return Ready(packet, identity, self._verdict_rows(), self._readers())
-
-    def _signed(self, ready: Ready, progress: Progress) -> Report:
-        """On a task thread: objects, signature, then one transaction."""
-        packet, identity, report = ready.packet, ready.identity, ready.packet.report
-        progress.report(0.1, "sign.stage.document")
-        block = SignatureBlock(
-            identity.common_name, identity.issuer, identity.sha256, packet.signed_at, identity.demonstration
-        )
-        unsigned = render_pdf(
-            report,
-            verdicts=ready.verdict_rows,
-            readers=ready.readers,
-            signature=block,
-            institution=packet.study.institution,
-        )
-        document = sign_report(unsigned, identity)
-        progress.report(0.4, "sign.stage.objects")
-        ai = ai_objects(packet)
-        written = [
-            *report_objects(packet, document.pdf),
-            verdict_object(packet, ai),
-            *ai,
-            *own_masks(packet),
-            *look_objects(packet),
-        ]
-        progress.report(0.7, "sign.stage.storing")
-        known = {o.sop_instance_uid: o for o in self._library.reports.objects_of_study(self._uid)}
-        stored: list[StoredObject] = []
-        for item in written:
-            # An addendum names the second readers' objects that the first report has sent; they are not written again.
-            if item.sop_instance_uid in known:
-                stored.append(known[item.sop_instance_uid])
-                continue
-            kept = self._library.objects.put(item.content)
-            stored.append(
-                StoredObject(
-                    item.sop_instance_uid,
-                    item.sop_class_uid,
-                    item.series_instance_uid,
-                    self._uid,
-                    item.kind,
-                    kept.sha256,
-                    kept.size_bytes,
-                    kept.name,
-                )
-            )
-        manifest = build_manifest(
-            report_id=report.report_id,
-            version=report.version,
-            study_instance_uid=self._uid,
-            objects=stored,
-            signer=identity,
-            signed_at=packet.signed_at,
-            replaces=report.replaces,
-            demonstration=packet.demonstration,
-        )
-        signature = sign_manifest(manifest, identity)
-        progress.report(0.9, "sign.stage.queueing")
-        targets = self._sync.names()
-
-        def work(tx: Tx) -> None:
-            self._library.reports.sign(
-                tx,
-                report,
-                stored,
-                person_id=self._person.person_id,
-                manifest=manifest,
-                signature=signature,
-                certificate_sha256=identity.sha256,
-                details={"level": document.level, "signer": identity.common_name},
-            )
-            for target in targets:
-                for item in stored:
-                    self._library.outbox.enqueue(
-                        tx,
-                        target,
-                        item,
-                        report_id=report.report_id,
-                        priority=PRIORITY[item.kind],
-                        person=self._person.person_id,
-                    )
-
-        self._library.write(work)
-        return report
 
     def _after_signing(self, report: Report) -> None:
         self._signing = ""
