@@ -6,12 +6,13 @@ import re
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.dicom.codecs.stream_info import broken
 
 SEQUENTIAL, PROGRESSIVE, LOSSLESS = frozenset((0, 1, 9)), frozenset((2, 10)), frozenset((3,))
 """SOF numbers. 9 and 10 are coded arithmetically."""
 ARITHMETIC = frozenset((9, 10))
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF))
 
@@ -99,10 +100,12 @@ def jpeg_parts(stream: bytes) -> JpegParts:
             if length < 2:
                 raise broken("no marker where one must be")
             pos = after
-    except (IndexError, struct.error) as error:
+    except (IndexError, ValueError, struct.error) as error:
         raise broken("segments") from error
-    if frame is None or not scans:
+    if frame is None or not scans or not all(s.components for s in scans):
         raise broken("no frame header")
+    if not frame[4] or not all(c.across and c.down for c in frame[4]):
+        raise broken("component without samples")
     return JpegParts(*frame, tuple(scans))
 
 
@@ -128,9 +131,25 @@ def _scan(
     places = tuple(numbers.index(n) if n in numbers else 0 for n in stream[body + 1 : body + 1 + 2 * count : 2])
     picked = tuple(tables.get(n >> 4, b"") for n in stream[body + 2 : body + 2 + 2 * count : 2])
     first, last, approximation = stream[body + 1 + 2 * count : body + 4 + 2 * count]
-    found = _NEXT_MARKER.search(stream, start)
-    end = found.start() if found else final
+    end = _next_marker(stream, start)
+    end = final if end < 0 else end
     return Scan(places, picked, first, last, approximation >> 4, approximation & 15, start, end, restart)
+
+
+def _next_marker(stream: bytes, start: int) -> int:
+    """Of any marker but those of a restart, with the fill bytes before it; -1 where there is none."""
+    if start >= len(stream):
+        return -1
+    octets = np.frombuffer(stream, np.uint8, offset=start)
+    at = np.flatnonzero(octets[:-1] == 0xFF)
+    after = octets[at + 1]
+    ends = at[(after != 0) & (after != 0xFF) & ((after < 0xD0) | (after > 0xD7))]
+    if not ends.size:
+        return -1
+    end = start + int(ends[0])
+    while end > start and stream[end - 1] == 0xFF:
+        end -= 1
+    return end
 
 
 def intervals(stream: bytes, scan: Scan) -> tuple[tuple[int, int], ...] | None:
