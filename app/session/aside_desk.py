@@ -127,13 +127,12 @@ class AsideDesk:
 
     def _read(self, locator: str) -> _Read:
         objects = self._library.objects
-        data = objects.read(locator)
         stored = objects.info(locator.partition(":")[2])
-        tree = read_tree(lambda offset, length: data[offset : offset + length], len(data))
+        tree = read_tree(lambda offset, length: objects.read_range(locator, offset, length), stored.size_bytes)
         try:
             header = read_header(locator, objects)
         except ProblemError as error:
-            return _Read(Side("", stored.sha256, len(data), problem=error.problem), tree, None)
+            return _Read(Side("", stored.sha256, stored.size_bytes, problem=error.problem), tree, None)
         pixels, problem = None, None
         try:
             gathered = StudyTree()
@@ -142,7 +141,7 @@ class AsideDesk:
             pixels = study_thumbnail(study, display_sets(study)[0], objects, PICTURE_PX)
         except ProblemError as error:
             problem = error.problem
-        return _Read(Side(_facts(header.instance), stored.sha256, len(data), pixels, problem), tree, header)
+        return _Read(Side(_facts(header.instance), stored.sha256, stored.size_bytes, pixels, problem), tree, header)
 
     def keep_shown(self, key: str) -> None:
         """The one that the study shows stays; the other lies aside from now on."""
