@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.domain.finding import Finding
-from app.domain.measurement import Quantity
-from app.session.tracking import size_mm
+from app.session.tracking import measured_volume_mm3, size_mm
 
 
 @dataclass(frozen=True)
@@ -30,21 +29,13 @@ class CourseRow:
     volume_percent: float | None = None
 
 
-def volume_measured_mm3(finding: Finding) -> float | None:
-    """Of voxels, never of a ball of the diameter."""
-    found = finding.measured(Quantity.VOLUME)
-    if found is None or not found.calibrated or found.unit not in ("mm3", "ml"):
-        return None
-    return found.value * (1000.0 if found.unit == "ml" else 1.0)
-
-
 def course(measured: Sequence[Measured]) -> tuple[CourseRow, ...]:
     """The oldest first; each against the last one before it that has the same kind of value."""
     rows: list[CourseRow] = []
     size: float | None = None
     volume: float | None = None
     for item in sorted(measured, key=lambda m: m.on):
-        now, room = size_mm(item.finding), volume_measured_mm3(item.finding)
+        now, room = size_mm(item.finding), measured_volume_mm3(item.finding)
         change = now - size if now is not None and size is not None else None
         rows.append(
             CourseRow(

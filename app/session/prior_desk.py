@@ -27,7 +27,7 @@ from app.session.prior_marks import PriorMark, Whose, read_marks, reports_of, st
 from app.session.prior_places import PriorPlaces
 from app.session.reading_room import ReadingRoom
 from app.session.second_read import SecondReads
-from app.session.tracking import Earlier, earlier
+from app.session.tracking import Earlier, earlier, same_lesion
 from app.session.tracking_words import day_of
 from app.session.views import Changes, Notice
 from app.store.library import Library
@@ -221,7 +221,7 @@ class PriorDesk:
         if self._places.step():
             self._announce(Changes(view=True, findings=True))
         for finding_id in list(self._waiting):
-            mark = self._marks.get(finding_id)
+            mark = self._marks.get(finding_id) if finding_id in self._waiting else None  # a step within a step took it
             prior = next((p for p in self._priors if mark and p.study.study_instance_uid == mark.study_instance_uid), None)
             found = self._places.proposal(prior, mark.finding) if mark is not None and prior is not None else None
             if found is None:
@@ -279,8 +279,7 @@ class PriorDesk:
             linked = next((f for f in of_study if f.finding_id in (link, finding.finding_id)), None)
             if linked is None:
                 kinds = [f for f in of_study if own.is_finding(f)]
-                known = earlier(finding, today, kinds, on, self._places.then(prior, finding, of_study))
-                linked = known.finding if known is not None else None
+                linked = same_lesion(finding, kinds, self._places.then(prior, finding, of_study))
             if linked is not None:
                 link = carried_from(linked) or link
                 measured.append(Measured(on, linked))
@@ -299,3 +298,12 @@ class PriorDesk:
     def is_followed_by(self, mark: PriorMark, finding: Finding) -> bool:
         """Whether the course of a present finding goes through an earlier mark."""
         return mark.finding.finding_id in self._through.get(finding.finding_id, ())
+
+    def badge(self, finding_id: str) -> str:
+        """As the finding is called in the list; empty for a mere measurement."""
+        shown = self._desk.card(finding_id)
+        return shown.badge if shown is not None else ""
+
+    def course_told(self) -> None:
+        """The report took a course."""
+        self._announce(Changes(findings=True, report=True))

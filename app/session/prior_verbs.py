@@ -15,15 +15,12 @@ from app.session.prior_desk import PriorDesk
 from app.session.prior_views import CourseCard, CourseLine, EarlierRow, EarlierView, ProposalRow
 from app.session.reading_room import ReadingRoom
 from app.session.report_desk import ReportDesk
+from app.session.tracking_words import signed
 from app.session.views import Words
 
 
 def _signed(value: float | None, digits: int) -> str:
-    """With its sign, minus as U+2212; nothing for None."""
-    if value is None:
-        return ""
-    text = f"{value:+.{digits}f}"
-    return (text.lstrip("+-") if float(text) == 0.0 else text).replace("-", "\u2212")
+    return "" if value is None else signed(value, digits)
 
 
 def _day(on: date) -> str:
@@ -72,7 +69,10 @@ class PriorVerbs:
         )
         return EarlierView(
             tuple(ProposalRow(p.finding_id, title_of(p), *_value(p), self._date_of(p)) for p in desk.proposals()),
-            tuple(CourseCard(f.finding_id, title_of(f), tuple(map(_line, r)), self._told(f, r)) for f, r in courses),
+            tuple(
+                CourseCard(f.finding_id, desk.badge(f.finding_id), title_of(f), tuple(map(_line, r)), self._told(f, r))
+                for f, r in courses
+            ),
             rows,
         )
 
@@ -163,3 +163,4 @@ class PriorVerbs:
                 section, index = candidate.section_id, at + 1
                 break
         self._reports.add_line(section, self._text(*found), index)
+        self.desk.course_told()

@@ -50,6 +50,7 @@ class CourseLine:
 @dataclass(frozen=True)
 class CourseCard:
     finding_id: str
+    badge: str
     title: Words
     lines: tuple[CourseLine, ...]
     in_report: bool = False

@@ -45,13 +45,16 @@ def size_mm(finding: Finding) -> float | None:
     return None
 
 
-def volume_mm3(finding: Finding) -> float | None:
-    """As measured, else of a ball of the followed diameter."""
+def measured_volume_mm3(finding: Finding) -> float | None:
+    """Of voxels; None where none was measured in true millimetres."""
     found = finding.measured(Quantity.VOLUME)
-    if found is not None:
-        return found.value * (1000.0 if found.unit == "ml" else 1.0)
-    diameter = size_mm(finding)
-    return math.pi / 6.0 * diameter**3 if diameter else None
+    if found is None or not found.calibrated or found.unit not in ("mm3", "ml"):
+        return None
+    return found.value * (1000.0 if found.unit == "ml" else 1.0)
+
+
+def ball_mm3(diameter_mm: float) -> float:
+    return math.pi / 6.0 * diameter_mm**3
 
 
 def doubling_days(then_mm3: float, now_mm3: float, days: int) -> float | None:
@@ -72,18 +75,22 @@ def _near(now: Finding, then: Finding, place: Place) -> float | None:
     return apart if apart <= 1.0 else None
 
 
-def earlier(now: Finding, on: date, then: Sequence[Finding], then_on: date, place: Place) -> Earlier | None:
-    """The finding of the earlier study at the same place; None when none lies there, or sizes cannot be compared."""
+def same_lesion(now: Finding, then: Sequence[Finding], place: Place) -> Finding | None:
+    """Of the earlier study: the same kind, at the same place, the nearest; None when none lies there."""
     alike = [(n, _near(now, f, place)) for n, f in enumerate(then) if f.code.value == now.code.value]
     near = sorted((apart, n) for n, apart in alike if apart is not None)
-    size = size_mm(now)
-    if not near or size is None:
-        return None
-    found = then[near[0][1]]
-    before = size_mm(found)
-    if before is None:
+    return then[near[0][1]] if near else None
+
+
+def earlier(now: Finding, on: date, then: Sequence[Finding], then_on: date, place: Place) -> Earlier | None:
+    """The finding of the earlier study at the same place; None when none lies there, or sizes cannot be compared."""
+    found, size = same_lesion(now, then, place), size_mm(now)
+    before = size_mm(found) if found is not None else None
+    if found is None or size is None or before is None:
         return None
     days = (on - then_on).days
-    volumes = (volume_mm3(found), volume_mm3(now))
+    volumes = [measured_volume_mm3(found), measured_volume_mm3(now)]
+    if None in volumes:  # a volume of voxels is not compared with a ball
+        volumes = [ball_mm3(before), ball_mm3(size)]
     doubling = doubling_days(volumes[0], volumes[1], days) if volumes[0] and volumes[1] else None
     return Earlier(then_on, found, days, size, before, doubling)

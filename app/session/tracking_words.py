@@ -10,6 +10,12 @@ from app.session.views import Words
 _MONTH_DAYS = 30.44
 
 
+def signed(value: float, digits: int) -> str:
+    """With its sign, minus as U+2212; nothing has none."""
+    text = f"{value:+.{digits}f}"
+    return (text.lstrip("+-") if float(text) == 0.0 else text).replace("-", "\u2212")
+
+
 def day_of(study_datetime: str) -> date | None:
     """Of a DICOM DT; None when it is none."""
     try:
@@ -22,7 +28,7 @@ def then_words(found: Earlier) -> Words:
     """Size then, months ago, and the doubling time where it has grown."""
     params: dict[str, str | int | float | Words] = {
         "mm": f"{found.then_mm:.1f}",
-        "change": f"{found.change_mm:+.1f}".replace("-", "\u2212"),
+        "change": signed(found.change_mm, 1),
         "months": max(0, round(found.days / _MONTH_DAYS)),
     }
     if found.doubling_days is None:

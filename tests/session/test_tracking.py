@@ -12,7 +12,7 @@ from app.dicom.coding import FINDING_KINDS
 from app.domain.finding import Finding, Location, Source
 from app.domain.geometry import Point3
 from app.domain.measurement import Measurement, Quantity
-from app.session.tracking import doubling_days, earlier, size_mm, volume_mm3
+from app.session.tracking import ball_mm3, doubling_days, earlier, measured_volume_mm3, same_lesion, size_mm
 from app.session.tracking_words import day_of, then_words
 
 NOW, THEN = date(2026, 11, 17), date(2025, 9, 9)
@@ -63,6 +63,25 @@ def test_only_true_millimetres_are_compared() -> None:
     assert size_mm(px) is None
     assert earlier(px, NOW, (nodule((0.0, 0.0, 0.0), 7.0),), THEN, lambda p: p) is None
     ml = replace(px, measurements=(Measurement(Quantity.VOLUME, 1.5, "ml"),))
-    assert volume_mm3(ml) == pytest.approx(1500.0)
-    assert volume_mm3(nodule((0.0, 0.0, 0.0), 10.0)) == pytest.approx(math.pi / 6 * 1000)
+    assert measured_volume_mm3(ml) == pytest.approx(1500.0)
+    assert measured_volume_mm3(nodule((0.0, 0.0, 0.0), 10.0)) is None
+    assert ball_mm3(10.0) == pytest.approx(math.pi / 6 * 1000)
+
+
+def test_a_volume_of_voxels_is_not_compared_with_a_ball() -> None:
+    then = nodule((0.0, 0.0, 0.0), 8.0)
+    then = replace(then, measurements=(*then.measurements, Measurement(Quantity.VOLUME, 100.0, "mm3")))
+    now = nodule((0.0, 0.0, 0.0), 8.0)
+    assert earlier(now, NOW, (then,), THEN, lambda p: p).doubling_days is None
+    grown = replace(now, measurements=(*now.measurements, Measurement(Quantity.VOLUME, 0.2, "ml")))
+    assert earlier(grown, NOW, (then,), THEN, lambda p: p).doubling_days == pytest.approx((NOW - THEN).days)
+
+
+def test_what_has_a_volume_only_is_found_at_its_place_too() -> None:
+    mask = replace(nodule((0.0, 0.0, 0.0), 8.0), measurements=(Measurement(Quantity.VOLUME, 1.0, "ml"),))
+    assert same_lesion(mask, (replace(mask, finding_id="2.25.9"),), lambda p: p).finding_id == "2.25.9"
+    assert same_lesion(mask, (nodule((30.0, 0.0, 0.0), 8.0),), lambda p: p) is None
+
+
+def test_days() -> None:
     assert [day_of(t) for t in ("", "2025", "20251340", "20250909112000")] == [None, None, None, THEN]

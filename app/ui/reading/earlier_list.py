@@ -11,6 +11,7 @@ from app.session.prior_views import CourseCard, CourseLine, EarlierRow, EarlierV
 from app.session.views import NOTHING, Words
 from app.ui.i18n import figure, tr
 from app.ui.i18n import unit as unit_words
+from app.ui.reading.card_parts import Badge
 from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Card, clear, column, row
 from app.ui.widgets.buttons import LINK, OUTLINE, TOOL, Button
@@ -39,6 +40,8 @@ class CourseTable(Card):
         super().__init__("panel", "fine_line", parent=parent)
         lay = column(self, (12, 10, 12, 10), 6)
         top = row(gap=8)
+        if card.badge:
+            top.addWidget(Badge(card.badge, "ai" if card.badge.startswith("A") else "mine"))
         top.addWidget(Text(card.title, "body", "semibold"), 1)
         told = Words("ui.course.in_report" if card.in_report else "ui.course.to_report")
         button = Button(told, LINK)
