@@ -28,6 +28,10 @@ _SETTLED = 0.01
 _LEAST_OVERLAP = 0.25
 """Part of the smaller volume that must lie in the other, so that a start in a corner does not win."""
 _BINS = 24
+_VOXELS, _FINEST_MM, _COARSEST_MM = 400_000, 1.0, 3.0
+_SHRINK = (3, 2, 1)
+_SAMPLES = (15_000, 15_000, 60_000)
+"""Voxels that each level compares: fewer leave a histogram of two volumes half empty, and the last one finds the place."""
 _NONSENSE = 0.1
 """Below this likeness there is nothing in common."""
 
@@ -82,17 +86,22 @@ Pair = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 def _overlap(fixed: Volume, moving: Volume, transform: RigidTransform) -> tuple[Pair, float]:
-    """((values of the fixed, of the moving volume) at the same places, part of the smaller one's points that overlap)."""
+    """((values of the fixed, of the moving volume) at the same places, part of the smaller one's points that overlap).
+
+    Without the outermost voxels, which resampling has mixed with what is outside.
+    """
     grid = fixed.geometry
     points = _grid_points(grid.shape, 3)
+    last = np.asarray(grid.shape) - 1
+    points = points[((points > 0) & (points < last)).all(axis=1)]
     moved = grid.to_patient_many(points) @ transform.rotation.T + transform.translation_mm
     nearest = np.rint(moving.geometry.to_index_many(moved)).astype(int)
-    inside = ((nearest >= 0) & (nearest < np.asarray(moving.geometry.shape))).all(axis=1)
+    inside = ((nearest > 0) & (nearest < np.asarray(moving.geometry.shape) - 1)).all(axis=1)
     at, n = points[inside].astype(int), nearest[inside]
     a = fixed.voxels[at[:, 0], at[:, 1], at[:, 2]].astype(np.float64)
     b = moving.voxels[n[:, 0], n[:, 1], n[:, 2]].astype(np.float64)
     smaller = min(1.0, float(np.prod(moving.geometry.shape)) / float(np.prod(grid.shape)))
-    return (a, b), float(inside.mean()) / smaller
+    return (a, b), float(inside.mean()) / smaller if inside.size else 0.0
 
 
 def correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
@@ -125,16 +134,20 @@ def _clipped(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 Likeness = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
 
 
+def _worth(fixed: Volume, moving: Volume, found: RigidTransform, likeness: Likeness) -> float:
+    """The likeness; -1 where too little of the volumes lies in each other to say."""
+    (a, b), part = _overlap(fixed, moving, found)
+    return likeness(a, b) if part >= _LEAST_OVERLAP else -1.0
+
+
 def _judged(fixed: Volume, moving: Volume, found: RigidTransform, likeness: Likeness) -> RigidTransform:
     """``found`` with its likeness, and whether it is less on every side."""
-    (a, b), _ = _overlap(fixed, moving, found)
-    similarity = likeness(a, b)
+    similarity = _worth(fixed, moving, found, likeness)
     settled = True
     for axis in range(3):
         for sign in (-1.0, 1.0):
             aside = replace(found, translation_mm=found.translation_mm + sign * ASIDE_MM * np.eye(3)[axis])
-            (c, d), _ = _overlap(fixed, moving, aside)
-            settled = settled and likeness(c, d) < similarity - _SETTLED
+            settled = settled and _worth(fixed, moving, aside, likeness) < similarity - _SETTLED
     return replace(found, similarity=similarity, settled=settled)
 
 
@@ -147,34 +160,39 @@ def register_rigid(
     fixed: Volume,
     moving: Volume,
     progress: Progress | None = None,
-    spacing_mm: float = 3.0,
-    same_modality: bool = True,
+    spacing_mm: float | None = None,
+    same_scale: bool = True,
 ) -> RigidTransform:
     """Finds where the fixed volume's anatomy lies in the moving one, for one patient.
 
-    ``same_modality``: values mean the same in both; else only their joint distribution counts. Deterministic (regular
-    sampling, one thread of randomness excluded). Raises ``Cancelled``, or ``ProblemError`` imaging.registration_failed when
-    no overlap makes sense.
+    ``spacing_mm``: of the grid that is worked on; by the size of the fixed volume when not given. ``same_scale``: values
+    mean the same in both; else only their joint distribution counts. Deterministic (regular sampling, one thread of
+    randomness excluded). Raises ``Cancelled``, or ``ProblemError`` imaging.registration_failed when no overlap makes sense.
     """
     map_quietly("SimpleITK")
     import SimpleITK as sitk  # noqa: N813 - the field's own short name
 
     watch = progress or SilentProgress()
-    likeness = correlation if same_modality else information
-    coarse_fixed, coarse_moving = _working(fixed, spacing_mm), _working(moving, spacing_mm)
-    if not same_modality:
+    likeness = correlation if same_scale else information
+    spacing = spacing_mm or _fitting_spacing(fixed)
+    coarse_fixed, coarse_moving = _working(fixed, spacing), _working(moving, spacing)
+    if not same_scale:
         coarse_fixed, coarse_moving = (replace(v, voxels=_clipped(v.voxels)) for v in (coarse_fixed, coarse_moving))
     a, b = _sitk_image(coarse_fixed), _sitk_image(coarse_moving)
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(40)
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.15)
+    voxels = float(np.prod(coarse_fixed.geometry.shape))
+    method.SetMetricSamplingPercentagePerLevel(
+        [min(1.0, n * shrink**3 / voxels) for n, shrink in zip(_SAMPLES, _SHRINK, strict=True)]
+    )
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(2.0, 0.01, 120, 0.6)
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([3, 2, 1])
+    method.SetShrinkFactorsPerLevel(list(_SHRINK))
     method.SetSmoothingSigmasPerLevel([2, 1, 0])
-    method.SetInitialTransform(_start(coarse_fixed, coarse_moving, likeness), inPlace=False)
+    start = _start(coarse_fixed, coarse_moving, likeness)
+    method.SetInitialTransform(start, inPlace=False)
 
     def step() -> None:
         if watch.cancelled():
@@ -191,11 +209,19 @@ def register_rigid(
         raise fail("imaging.registration_failed", next_step="imaging.registration_by_hand") from error
     if watch.cancelled():
         raise Cancelled
-    answer = _judged(coarse_fixed, coarse_moving, _matrix_of(found), likeness)
+    # A search that ran away is no better than where it began.
+    best = max((_matrix_of(found), _matrix_of(start)), key=lambda at: _worth(coarse_fixed, coarse_moving, at, likeness))
+    answer = _judged(coarse_fixed, coarse_moving, best, likeness)
     if answer.similarity < _NONSENSE:
         raise fail("imaging.registration_failed", next_step="imaging.registration_by_hand")
     watch.report(1.0, "imaging.registering")
     return answer
+
+
+def _fitting_spacing(volume: Volume) -> float:
+    """So fine that :data:`_VOXELS` cover a small volume: a small field of view is worth a closer look."""
+    extent = float(np.prod([n * s for n, s in zip(volume.geometry.shape, volume.geometry.spacing_mm, strict=True)]))
+    return min(max(float((extent / _VOXELS) ** (1 / 3)), _FINEST_MM), _COARSEST_MM)
 
 
 def _start(fixed: Volume, moving: Volume, likeness: Likeness) -> Any:
@@ -207,8 +233,7 @@ def _start(fixed: Volume, moving: Volume, likeness: Likeness) -> Any:
     shifts = [middles[1] - middles[0], bodies[1] - bodies[0], np.zeros(3)]
 
     def worth(shift: npt.NDArray[np.float64]) -> float:
-        (a, b), part = _overlap(fixed, moving, RigidTransform(np.eye(3), shift))
-        return likeness(a, b) if part >= _LEAST_OVERLAP else -2.0
+        return _worth(fixed, moving, RigidTransform(np.eye(3), shift), likeness)
 
     best = max(shifts, key=worth)  # the first of equals
     start = sitk.Euler3DTransform()

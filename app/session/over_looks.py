@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.dicom.suv import Suv
 from app.domain.pixels import VoiFunction, VoiWindow
 from app.domain.study import DisplaySet, Series
+from app.session.clock import dicom_date
 from app.session.pane_content import PaneContent
 from app.session.panes import Over
 from app.session.views import Words
@@ -36,6 +37,14 @@ class OverWindow:
 
 def is_dose(chosen: DisplaySet, mode: OverMode) -> bool:
     return chosen.modality == "RTDOSE" and mode is OverMode.BLEND
+
+
+_SCALED = frozenset({"CT", "PT"})
+
+
+def same_scale(a: DisplaySet, b: DisplaySet) -> bool:
+    """Values mean the same in both: two weightings of MR are as unlike as two modalities."""
+    return a.modality == b.modality and a.modality in _SCALED
 
 
 def factor_of(content: PaneContent, chosen: DisplaySet) -> tuple[float | None, str]:
@@ -91,9 +100,14 @@ def named(chosen: DisplaySet, series: Series | None) -> str:
     return f"{chosen.modality}{number}"
 
 
-def short_name(chosen: DisplaySet, below: DisplaySet | None, series: Series | None) -> str:
-    """The word before a value of the upper images: their modality, their series where that says nothing."""
-    if below is None or below.modality != chosen.modality or series is None or series.series_number is None:
+def short_name(chosen: DisplaySet, below: DisplaySet | None, series: Series | None, studied: str) -> str:
+    """The word before a value of the upper images: their modality; where that says nothing the date of their study
+    (``studied``, YYYYMMDD), or their series."""
+    if below is None or below.modality != chosen.modality:
+        return chosen.modality
+    if below.study_instance_uid != chosen.study_instance_uid and dicom_date(studied):
+        return dicom_date(studied)
+    if series is None or series.series_number is None:
         return chosen.modality
     return f"Se {series.series_number}"
 

@@ -42,7 +42,7 @@ class Registrations:
     def __init__(self, images: Images, announce: Callable[[Changes], None], notice: Callable[[Notice], None]) -> None:
         self._images = images
         self._announce, self._notice = announce, notice
-        self.same_modality: Callable[[str, str], bool] = lambda fixed, moving: True
+        self.same_scale: Callable[[str, str], bool] = lambda fixed, moving: True
         """Whether values mean the same in two display sets; set by whoever knows them."""
         self._pairs: dict[tuple[str, str], RigidTransform | Problem | Running] = {}
         self._started: set[tuple[str, str]] = set()
@@ -75,11 +75,11 @@ class Registrations:
         if key in self._started:
             return None
         self._started.add(key)
-        same = self.same_modality(fixed, moving)
+        same = self.same_scale(fixed, moving)
 
         def work() -> tuple[RigidTransform | Problem]:
             try:
-                return (register_rigid(a, b, self._stop, same_modality=same),)
+                return (register_rigid(a, b, self._stop, same_scale=same),)
             except ProblemError as error:
                 return (error.problem,)
             except Cancelled:

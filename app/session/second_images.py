@@ -14,7 +14,7 @@ from app.domain.study import DisplaySet
 from app.domain.volume import Volume
 from app.session.change_view import ChangeView
 from app.session.images import Images
-from app.session.over_looks import ends, factor_of, is_dose, looked, named, short_name, told_unit
+from app.session.over_looks import ends, factor_of, is_dose, looked, named, same_scale, short_name, told_unit
 from app.session.pane_content import PaneContent
 from app.session.panes import Over, PaneState
 from app.session.picture import Drawer
@@ -46,7 +46,7 @@ class SecondImages:
         self.registrations = registrations
         self.change = ChangeView(content, images)
         """Comparison with an earlier study."""
-        registrations.same_modality = lambda a, b: _alike(content.set_by_id(a), content.set_by_id(b))
+        registrations.same_scale = lambda a, b: same_scale(content.set_by_id(a), content.set_by_id(b))
         self._tops: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
         self._autos: weakref.WeakKeyDictionary[Volume, VoiWindow] = weakref.WeakKeyDictionary()
         self.flicker_on = True
@@ -98,7 +98,8 @@ class SecondImages:
         if over is None or layer is None:
             return None
         chosen = self._content.set_by_id(over.display_set_id)
-        of = short_name(chosen, self._content.display_set(pane), self._content.series_of(chosen))
+        studied = self._content.study_of(over.display_set_id).study_datetime
+        of = short_name(chosen, self._content.display_set(pane), self._content.series_of(chosen), studied)
         return OverValues(layer, of, factor_of(self._content, chosen)[0])
 
     def beside(self, pane: PaneState, base: ImageLayer) -> Beside:

@@ -56,7 +56,7 @@ def farthest(found: RigidTransform, shift: Point3) -> float:
 )
 def test_a_known_shift_is_found_to_half_a_voxel(values: dict[str, float], grid: VolumeGeometry, same: bool) -> None:
     shift = (9.0, -6.0, 11.0)
-    found = register_rigid(body(FINE, CT_VALUES), body(grid, values, shift), same_modality=same)
+    found = register_rigid(body(FINE, CT_VALUES), body(grid, values, shift), same_scale=same)
     assert farthest(found, shift) < 0.5 * min(grid.spacing_mm), farthest(found, shift)
     assert not found.poor
     assert found.similarity > 0.6

@@ -13,9 +13,10 @@ from pydicom.dataset import Dataset
 
 from app.domain.geometry import VolumeGeometry
 from app.domain.measurement import MarkShape, Quantity
+from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Series
 from app.domain.volume import Volume
 from app.imaging.registration import RigidTransform
-from app.session.over_looks import PERCENTS
+from app.session.over_looks import PERCENTS, same_scale, short_name
 from app.session.panes import Over, PaneState
 from app.store.codec import decode, encode
 from app.viewer.layers import FusionLayer, OverMode
@@ -245,6 +246,18 @@ def test_mr_over_mr_of_another_place_says_how_well_it_was_placed(tmp_path: Path,
 def test_different_modalities_are_registered_by_information(pet_ct: Stage) -> None:
     reading = opened(pet_ct)
     ids = {d.modality: d.display_set_id for d in reading.room.content.sets()}
-    same = reading.room.second.registrations.same_modality
+    same = reading.room.second.registrations.same_scale
     assert not same(ids["CT"], ids["PT"])
     assert same(ids["CT"], ids["CT"])
+    mr = replace(reading.room.content.set_by_id(ids["CT"]), modality="MR")
+    assert not same_scale(mr, mr), "two weightings may be each other's opposite"
+
+
+def test_the_word_before_a_value_tells_which_images_it_is_of() -> None:
+    ct = DisplaySet("a", "1.2.1", "1.1", "CT", DisplaySetKind.STACK, (FrameRef("1.3"),))
+    series = Series("1.2.2", "CT", (), 4)
+    assert short_name(replace(ct, modality="PT"), ct, series, "20250102") == "PT"
+    assert short_name(replace(ct, series_instance_uid="1.2.2"), ct, series, "20250102") == "Se 4"
+    assert short_name(replace(ct, study_instance_uid="1.0"), ct, series, "20250102") == "02.01.2025"
+    assert short_name(replace(ct, study_instance_uid="1.0"), ct, series, "") == "Se 4"
+    assert short_name(ct, ct, None, "") == "CT"
