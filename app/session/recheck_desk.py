@@ -4,6 +4,7 @@ difference is told."""
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -171,8 +172,9 @@ class Rechecks:
 
 
 def _own(measurements: Sequence[Measurement]) -> tuple[Measurement, ...]:
-    """Those of the image itself: what other objects say of the place is theirs."""
-    return tuple(m for m in measurements if not m.quantity.value.startswith("overlay") and m.quantity.value != "dose")
+    """Those of the image itself, where it has a value: what other objects say of the place is theirs."""
+    known = (m for m in measurements if not math.isnan(m.value))
+    return tuple(m for m in known if not m.quantity.value.startswith("overlay") and m.quantity.value != "dose")
 
 
 def tell(found: Sequence[Mismatch]) -> None:

@@ -15,6 +15,7 @@ from app.imaging.curved import curved_reformat
 from app.imaging.growing import BoxMask, grow
 from app.imaging.packed import counted_values, pack
 from app.session.own_masks import measured
+from app.session.recheck_desk import _own
 from app.viewer.edits import PutAnnotation, SetAppearance, ShowProbe
 from app.viewer.fusion import over_values
 from app.viewer.layers import FusionLayer, ImageLayer
@@ -129,6 +130,7 @@ def test_the_probe_says_that_there_is_no_value() -> None:
         assert value_text({}, value).endswith("HU")
     oblique = context(views()["oblique"], ImageLayer(volume=VOLUME))
     (beyond,) = probed(oblique, 0.5, 0.5).measurements
+    assert _own((beyond,)) == (), "nothing is no value that a second computation could doubt"
     assert value_text({"viewer.no_value": "none"}, beyond) == "none"
     padded = np.zeros((40, 48), np.bool_)
     padded[:10] = True
