@@ -17,6 +17,7 @@ Point = tuple[float, ...]
 REGIONS = frozenset({MarkShape.ELLIPSE, MarkShape.RECTANGLE, MarkShape.POLYGON, MarkShape.FREEHAND})
 """Outlines that values are taken from: a planar region (PS3.16 TID 1410)."""
 POINTS = frozenset({MarkShape.POINT, MarkShape.TEXT, MarkShape.SPINE, MarkShape.TOOTH})
+TURNED = "turned"
 UNDRAWN = frozenset({MarkShape.MASK, MarkShape.KEY_IMAGE})
 """Voxels go into a segmentation, stars into a key object selection."""
 _OF_STROKES: Mapping[MarkShape, tuple[frozenset[Quantity], ...]] = {
@@ -69,6 +70,9 @@ def _sides(points: Sequence[Point], axes: tuple[Point3, ...]) -> tuple[Point, Po
 def _outline(points: Sequence[Point], axes: tuple[Point3, ...], shape: MarkShape) -> Stroke | None:
     if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         return Stroke("POLYLINE", (*points, points[0])) if len(points) >= 3 else None
+    if len(points) == 4:
+        ordered = tuple(points) if _longer_first(points) else (*points[2:4], *points[0:2])
+        return Stroke("ELLIPSE", ordered)
     sides = _sides(points, axes)
     if sides is None:
         return None
@@ -107,8 +111,29 @@ def strokes(shape: MarkShape, points: Sequence[Point], axes: tuple[Point3, ...] 
     return tuple(Stroke("POLYLINE", line, own) for line, own in zip(lines, owned, strict=True))
 
 
-def points_of(shape: MarkShape, drawn: Sequence[Stroke]) -> tuple[Point, ...]:
-    """The placement's points that ``strokes`` made ``drawn`` of; empty when it is not such a drawing."""
+def _longer_first(points: Sequence[Point]) -> bool:
+    return math.dist(points[0], points[1]) >= math.dist(points[2], points[3])
+
+
+def note_of(shape: MarkShape, points: Sequence[Point], measured: Sequence[Quantity]) -> str:
+    """What a report tells of a drawing besides its coordinates: the shape, an ellipse that was turned, and in which order its
+    lines stand under the values, where that is not the order in which they were drawn.
+    """
+    order: list[int] = []
+    if shape is MarkShape.ELLIPSE and len(points) == 4:
+        order = [0, 1] if _longer_first(points) else [1, 0]
+        return " ".join([shape.value, TURNED, *(str(n + 1) for n in order if order != [0, 1])])
+    if shape not in REGIONS:
+        drawn = strokes(shape, points)
+        order = [n for q in measured for n, s in enumerate(drawn) if q in s.quantities]
+        order += [n for n in range(len(drawn)) if n not in order]
+    return " ".join([shape.value, *(str(n + 1) for n in order if order != sorted(order))])
+
+
+def points_of(shape: MarkShape, drawn: Sequence[Stroke], turned: bool = False) -> tuple[Point, ...]:
+    """The placement's points that ``strokes`` made ``drawn`` of; empty when it is not such a drawing. ``turned``: of an
+    ellipse that is given by the ends of its axes, not by a box.
+    """
     if not drawn:
         return ()
     first = drawn[0].points
@@ -117,6 +142,8 @@ def points_of(shape: MarkShape, drawn: Sequence[Stroke]) -> tuple[Point, ...]:
     if shape is MarkShape.ELLIPSE:
         if len(first) != 4:
             return ()
+        if turned:
+            return first
         centre = _times(_moved(first[0], first[1]), 0.5)
         corner, other = (_moved(a, b, _times(centre, -1.0)) for a, b in ((first[0], first[2]), (first[1], first[3])))
         return (corner, other)
@@ -126,12 +153,24 @@ def points_of(shape: MarkShape, drawn: Sequence[Stroke]) -> tuple[Point, ...]:
 
 
 def placement_of(
-    shape: MarkShape, drawn: Sequence[Stroke], sop_instance_uid: str, frame: int, frame_of_reference_uid: str
-) -> Placement | None:
-    """Of points read back; px on an image where one is named, else mm in a frame of reference."""
-    points = points_of(shape, drawn)
+    note: str, drawn: Sequence[Stroke], sop_instance_uid: str, frame: int, frame_of_reference_uid: str
+) -> tuple[MarkShape | None, Placement | None]:
+    """What ``note_of`` told, and points read back: px on an image where one is named, else mm in a frame of reference."""
+    name, *rest = note.split()[:9] or [""]
+    shape = next((s for s in MarkShape if s.value == name), None)
+    turned, order = TURNED in rest, [word for word in rest if word != TURNED]
+    if shape is None or not drawn:
+        return shape, None
+    ends = [drawn[0].points[:2], drawn[0].points[2:]]
+    if turned and order == ["2", "1"] and len(drawn[0].points) == 4:
+        drawn = [Stroke(drawn[0].graphic_type, (*ends[1], *ends[0]))]
+    elif sorted(order) == [str(n + 1) for n in range(len(drawn))]:
+        drawn = [stroke for _, stroke in sorted(zip(map(int, order), drawn, strict=True), key=lambda pair: pair[0])]
+    points = points_of(shape, drawn, turned)
     if not points:
-        return None
+        return shape, None
     if len(points[0]) == 2:
-        return Placement(sop_instance_uid, frame, tuple((p[0], p[1]) for p in points))
-    return Placement(points_mm=tuple((p[0], p[1], p[2]) for p in points), frame_of_reference_uid=frame_of_reference_uid)
+        return shape, Placement(sop_instance_uid, frame, tuple((p[0], p[1]) for p in points))
+    return shape, Placement(
+        points_mm=tuple((p[0], p[1], p[2]) for p in points), frame_of_reference_uid=frame_of_reference_uid
+    )

@@ -99,7 +99,8 @@ class Placement:
     """Where something lies. Patient millimetres when the image has a position, ``image_px`` always for 2-D images.
 
     ``points_px`` are (x, y) in the corner-origin image system of ``sop_instance_uid`` / ``frame``;
-    ``points_mm`` the same points in LPS. For a rectangle or ellipse the points are two opposite corners of its box.
+    ``points_mm`` the same points in LPS. For a rectangle or ellipse the points are two opposite corners of its box;
+    of an ellipse that was turned the ends of one axis, then of the other.
     """
 
     sop_instance_uid: str = ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape
+from app.viewer import ellipses
 from app.viewer.crossed_axes import with_moved_end
 from app.viewer.edits import Edits, PutAnnotation, SelectAnnotation
 from app.viewer.placement import annotation_of, points_on
@@ -18,11 +19,24 @@ BODY_PANE_PX = 6.0
 TWO_LINES = frozenset({MarkShape.BIDIRECTIONAL, MarkShape.COBB, MarkShape.CARDIOTHORACIC, MarkShape.LEG_LENGTH})
 
 
+_AS_A_WHOLE = {MarkShape.BIDIRECTIONAL: with_moved_end, MarkShape.ELLIPSE: ellipses.with_moved_end}
+"""Shapes whose other points follow when one is moved."""
+
+
+def taken_by(shape: MarkShape, points: tuple[Point2, ...]) -> tuple[Point2, ...]:
+    """The px that a hand can take a shape by."""
+    return ellipses.ends(points) if shape is MarkShape.ELLIPSE else points
+
+
+def _reached(shape: MarkShape, points: tuple[Point2, ...]) -> tuple[Point2, ...]:
+    return ellipses.extent(points) if shape is MarkShape.ELLIPSE else points
+
+
 @dataclass(frozen=True)
 class Hit:
     annotation: Annotation
     handle: int | None
-    """Index of the point; None: the shape's line."""
+    """Index among the points that the shape is taken by; None: the shape's line."""
 
 
 def _segment_distance(p: Point2, a: Point2, b: Point2) -> float:
@@ -36,14 +50,13 @@ def _outline(shape: MarkShape, points: tuple[Point2, ...]) -> list[tuple[Point2,
     """Image px segments of the shape's line."""
     if shape in TWO_LINES:
         return [(points[0], points[1]), (points[2], points[3])]
-    if shape in (MarkShape.RECTANGLE, MarkShape.ELLIPSE):
+    if shape is MarkShape.RECTANGLE:
         (x0, y0), (x1, y1) = points[0], points[1]
-        if shape is MarkShape.RECTANGLE:
-            ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-        else:
-            cx, cy, rx, ry = (x0 + x1) / 2, (y0 + y1) / 2, abs(x1 - x0) / 2, abs(y1 - y0) / 2
-            ring = [(cx + rx * math.cos(t * math.pi / 24), cy + ry * math.sin(t * math.pi / 24)) for t in range(48)]
-        return list(zip(ring, ring[1:] + ring[:1], strict=True))
+        points = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+    elif shape is MarkShape.ELLIPSE:
+        points = ellipses.ring(points, 48)
+    if shape in (MarkShape.RECTANGLE, MarkShape.ELLIPSE):
+        return list(zip(points, points[1:] + points[:1], strict=True))
     pairs = list(zip(points, points[1:], strict=False))
     if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         pairs.append((points[-1], points[0]))
@@ -58,7 +71,7 @@ def hit(at: Point2, context: ToolContext) -> Hit | None:
         if points is None:
             continue
         favour = (0.0 if annotation.annotation_id == context.selected_id else 1e-3) - n * 1e-6
-        pane = [context.resolved.px_to_pane(*p) for p in points]
+        pane = [context.resolved.px_to_pane(*p) for p in taken_by(annotation.shape, points)]
         for index, p in enumerate(pane if annotation.shape is not MarkShape.FREEHAND else ()):
             d = math.hypot(p[0] - at[0], p[1] - at[1])
             if d <= HANDLE_PANE_PX and (best is None or d + favour < best[0]):
@@ -73,23 +86,25 @@ def hit(at: Point2, context: ToolContext) -> Hit | None:
 def _moved_points(
     shape: MarkShape, points: tuple[Point2, ...], handle: int | None, by: Point2, geometry: ImageGeometry
 ) -> list[Point2]:
-    if shape is MarkShape.BIDIRECTIONAL and handle is not None:
-        return _within(points, handle, by, geometry)
+    if shape in _AS_A_WHOLE and handle is not None:
+        return _within(shape, points, handle, by, geometry)
     return [
         (p[0] + by[0], p[1] + by[1]) if handle is None or handle == n else p
         for n, p in enumerate(points)
     ]  # fmt: skip
 
 
-def _within(points: tuple[Point2, ...], handle: int, by: Point2, geometry: ImageGeometry) -> list[Point2]:
-    """Crossed axes with one end moved as far as all four ends stay on the image."""
+def _within(shape: MarkShape, points: tuple[Point2, ...], handle: int, by: Point2, geometry: ImageGeometry) -> list[Point2]:
+    """A shape that changes as a whole with one end moved as far as all of it stays on the image."""
+    start = taken_by(shape, points)[handle]
 
     def at(share: float) -> list[Point2]:
-        to = (points[handle][0] + share * by[0], points[handle][1] + share * by[1])
-        return with_moved_end(points, handle, to, geometry)
+        to = (start[0] + share * by[0], start[1] + share * by[1])
+        return _AS_A_WHOLE[shape](points, handle, to, geometry)
 
     def fits(found: list[Point2]) -> bool:
-        return all(-1e-9 <= x <= geometry.columns + 1e-9 and -1e-9 <= y <= geometry.rows + 1e-9 for x, y in found)
+        reached = _reached(shape, tuple(found))
+        return all(-1e-9 <= x <= geometry.columns + 1e-9 and -1e-9 <= y <= geometry.rows + 1e-9 for x, y in reached)
 
     whole = at(1.0)
     if fits(whole):
@@ -116,7 +131,8 @@ class EditGesture:
         by = (to[0] - self._from[0], to[1] - self._from[1])
         g = context.resolved.geometry
         limits = (float(g.columns), float(g.rows))
-        moving = [p for n, p in enumerate(self._points) if self._handle is None or n == self._handle]
+        shape, handle = self.annotation.shape, self._handle
+        moving = _reached(shape, self._points) if handle is None else (taken_by(shape, self._points)[handle],)
         # Nothing leaves the image; a whole shape stops at the edge instead of losing its form.
         by = (
             min(max(by[0], -min(p[0] for p in moving)), limits[0] - max(p[0] for p in moving)),

@@ -13,6 +13,7 @@ from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement
 from app.imaging.curved import spline_points
 from app.viewer.decorations import Style
+from app.viewer.ellipses import ends, ring
 from app.viewer.layers import ImageLayer
 from app.viewer.placement import points_on
 from app.viewer.primitives import Anchor, Ellipse, Line, Plate, Polyline, Primitive, Role, Text
@@ -46,13 +47,6 @@ def _pane(points: Sequence[Point2], resolved: ResolvedView) -> list[Point2]:
     return [resolved.px_to_pane(*p) for p in points]
 
 
-def _ellipse_outline(a: Point2, b: Point2, resolved: ResolvedView) -> tuple[Point2, ...]:
-    cx, cy, rx, ry = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, abs(b[0] - a[0]) / 2, abs(b[1] - a[1]) / 2
-    steps = 72
-    turns = [2 * math.pi * n / steps for n in range(steps)]
-    return tuple(resolved.px_to_pane(cx + rx * math.cos(t), cy + ry * math.sin(t)) for t in turns)
-
-
 def _rectangle(a: Point2, b: Point2) -> list[Point2]:
     return [(a[0], a[1]), (b[0], a[1]), (b[0], b[1]), (a[0], b[1])]
 
@@ -75,11 +69,8 @@ def shape_primitives(
     elif shape is MarkShape.ANGLE:
         out.append(Polyline(tuple(p[:3]), role, width, dashed, opacity=opacity, key="mark"))
     elif shape is MarkShape.ELLIPSE:
-        out.append(
-            Polyline(
-                _ellipse_outline(points[0], points[1], resolved), role, width, dashed, True, opacity=opacity, key="mark"
-            )
-        )
+        outline = tuple(_pane(ring(points), resolved))
+        out.append(Polyline(outline, role, width, dashed, True, opacity=opacity, key="mark"))
     elif shape is MarkShape.RECTANGLE:
         corners = tuple(_pane(_rectangle(points[0], points[1]), resolved))
         out.append(Polyline(corners, role, width, dashed, True, opacity=opacity, key="mark"))
@@ -99,7 +90,7 @@ def shape_primitives(
         out.append(Ellipse(p[0][0], p[0][1], r, r, 0.0, role, width, dashed, opacity, key="mark"))
     if look.selected and shape not in WRITTEN and shape is not MarkShape.FREEHAND:
         half = 3.5 * style.scale
-        for x, y in p:
+        for x, y in _pane(ends(points), resolved) if shape is MarkShape.ELLIPSE else p:
             corners = ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half))
             out.append(Polyline(corners, role, style.scale, closed=True, filled=True, key="handle"))
     if look.rejected:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from app.domain.geometry import Point2
 from app.domain.measurement import MarkShape, Measurement, Quantity
 from app.imaging.curved import spline_length
+from app.viewer.ellipses import extent, inside
 from app.viewer.regions import region_of, spans, value_in
 from app.viewer.view_state import ImageGeometry
 
@@ -120,6 +121,8 @@ def area(shape: MarkShape, points: Sequence[Point2], geometry: ImageGeometry) ->
     if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         x, y = p[:, 0], p[:, 1]
         value = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2.0
+    elif len(p) == 4:
+        value = float(np.linalg.norm(p[1] - p[0]) * np.linalg.norm(p[3] - p[2])) * math.pi / 4.0
     else:
         w, h = (float(v) for v in np.abs(p[1] - p[0]))
         value = w * h * (math.pi / 4.0 if shape is MarkShape.ELLIPSE else 1.0)
@@ -139,10 +142,13 @@ def region(
 ) -> tuple[slice, slice, npt.NDArray[np.bool_]]:
     """(row slice, column slice, mask) of the pixels whose centres lie inside or on the outline."""
     p = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    j0, j1, i0, i1 = _box(p, rows, columns)
+    turned = shape is MarkShape.ELLIPSE and len(p) == 4
+    j0, j1, i0, i1 = _box(np.asarray(extent(points)) if turned else p, rows, columns)
     y, x = np.meshgrid(np.arange(j0, j1) + 0.5, np.arange(i0, i1) + 0.5, indexing="ij")
     if shape is MarkShape.RECTANGLE:
         mask = np.ones(y.shape, dtype=np.bool_)
+    elif turned:
+        mask = inside(points, x, y)
     elif shape is MarkShape.ELLIPSE:
         centre = (p[0] + p[1]) / 2.0
         radii = np.maximum(np.abs(p[1] - p[0]) / 2.0, 1e-12)
@@ -224,9 +230,9 @@ def measure(
     """All that a drawn shape says; the one place that every tool and every recomputation uses.
 
     ``points``: LENGTH 2 ends; BIDIRECTIONAL long a, b then short c, d; ANGLE arm, vertex, arm; ELLIPSE and RECTANGLE two
-    opposite corners of the box; POLYGON and FREEHAND the corners; COBB, CARDIOTHORACIC (heart, thorax) and LEG_LENGTH two
-    lines; POINT, ARROW and the written marks the place (ARROW: tip first). Without ``values``
-    (colour, or not loaded) only geometry is measured.
+    opposite corners of the box (a turned ELLIPSE the ends of both axes); POLYGON and FREEHAND the corners; COBB,
+    CARDIOTHORACIC (heart, thorax) and LEG_LENGTH two lines; POINT, ARROW and the written marks the place (ARROW: tip
+    first). Without ``values`` (colour, or not loaded) only geometry is measured.
     """
     grey = values if values is not None and values.ndim == 2 else None
     if shape in _WORDLESS:

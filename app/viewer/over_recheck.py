@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape, Quantity
+from app.viewer.ellipses import extent
 from app.viewer.over_values import OverValues
 from app.viewer.recheck import Mismatch, mismatches, scan
 from app.viewer.view_state import ImageGeometry
@@ -25,7 +26,7 @@ def again_over(
     """``points``: the drawing in px of the image below. Empty where nothing lies over it."""
     if over is None or not points:
         return {}
-    values = over.plane_again(points, geometry)
+    values = over.plane_again(extent(points) if shape is MarkShape.ELLIPSE else points, geometry)
     if values is None:
         return {}
     factor = over.suv or 1.0

@@ -123,11 +123,39 @@ def crosses_itself(points: Sequence[Point2]) -> bool:
     return False
 
 
+def _reach(shape: MarkShape, points: Sequence[Point2]) -> tuple[float, float]:
+    """Lowest and highest place on the rows that an outline reaches."""
+    ys = [p[1] for p in points]
+    if shape is MarkShape.ELLIPSE and len(points) == 4:
+        middle, half = (ys[0] + ys[1]) / 2, math.hypot(ys[1] - ys[0], ys[3] - ys[2]) / 2
+        return middle - half, middle + half
+    return min(ys), max(ys)
+
+
+def _turned_span(points: Sequence[Point2], y: float) -> list[tuple[float, float]]:
+    """Where a row crosses an ellipse by its axes' ends: the roots of its quadratic form along the row."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
+    ux, uy, wx, wy = (bx - ax) / 2, (by - ay) / 2, (dx - cx) / 2, (dy - cy) / 2
+    form = (ux * ux + wx * wx, ux * uy + wx * wy, uy * uy + wy * wy)
+    """The matrix whose inverse is the ellipse's own: sums over both half axes."""
+    if form[2] == 0 or form[0] * form[2] - form[1] ** 2 <= 0:
+        return []
+    rise = (y - (ay + by) / 2) / form[2]
+    rest = 1.0 - rise * rise * form[2]
+    if rest < -1e-12:
+        return []
+    middle = (ax + bx) / 2 + rise * form[1]
+    half = math.sqrt(max(rest, 0.0) * (form[0] - form[1] ** 2 / form[2])) + 1e-9
+    return [(middle - half, middle + half)]
+
+
 def _spans(shape: MarkShape, points: Sequence[Point2], y: float) -> list[tuple[float, float]]:
     """Where a row at height ``y`` runs inside the outline; ends belong."""
     (x0, y0), (x1, y1) = points[0], points[1]
     if shape is MarkShape.RECTANGLE:
         return [(min(x0, x1), max(x0, x1))] if min(y0, y1) <= y <= max(y0, y1) else []
+    if shape is MarkShape.ELLIPSE and len(points) == 4:
+        return _turned_span(points, y)
     if shape is MarkShape.ELLIPSE:
         rx, ry = max(abs(x1 - x0) / 2, 1e-12), max(abs(y1 - y0) / 2, 1e-12)
         rest = 1.0 - ((y - (y0 + y1) / 2) / ry) ** 2
@@ -156,9 +184,9 @@ def scan(
 ) -> dict[Quantity, float]:
     """Row by row along spans; sums are exact (``fsum``), so their order does not matter."""
     rows, columns = values.shape
-    ys = [p[1] for p in points]
+    lowest, highest = _reach(shape, points)
     picked: list[npt.NDArray[np.float64]] = []
-    for j in range(max(0, math.floor(min(ys)) - 1), min(rows, math.ceil(max(ys)) + 1)):
+    for j in range(max(0, math.floor(lowest) - 1), min(rows, math.ceil(highest) + 1)):
         inside = np.zeros(columns, dtype=np.bool_)
         for low, high in _spans(shape, points, j + 0.5):
             first, last = math.ceil(low - 0.5 - 1e-9), math.floor(high - 0.5 + 1e-9)
@@ -234,6 +262,8 @@ def again(
     elif shape in _REGIONS:
         if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
             out[Quantity.AREA] = _triangles(points)
+        elif len(points) == 4:
+            out[Quantity.AREA] = math.pi * _size(_minus(points[1], points[0])) / 2 * _size(_minus(points[3], points[2])) / 2
         elif (box := _box_area(points, annotation.placement, geometry)) is not None:
             out[Quantity.AREA] = box * (math.pi / 4 if shape is MarkShape.ELLIPSE else 1.0)
         if values is not None and values.ndim == 2 and px:

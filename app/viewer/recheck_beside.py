@@ -14,6 +14,7 @@ import numpy.typing as npt
 from app.domain.geometry import Point2
 from app.domain.measurement import MarkShape, Quantity
 from app.domain.pixels import RealWorldMapping
+from app.viewer.ellipses import extent
 from app.viewer.recheck import scan
 from app.viewer.recheck_places import pixel_value
 
@@ -55,7 +56,8 @@ def beside_again(
     chosen = next((m for m in maps if m.unit not in units), None)
     if chosen is None or values is None or values.ndim != 2 or not grid_points:
         return {}
-    x, y = [p[0] for p in grid_points], [p[1] for p in grid_points]
+    reached = extent(grid_points) if shape is MarkShape.ELLIPSE else grid_points
+    x, y = [p[0] for p in reached], [p[1] for p in reached]
     top, left = max(0, int(min(y)) - 2), max(0, int(min(x)) - 2)
     piece = values[top : max(0, int(max(y)) + 3), left : max(0, int(max(x)) + 3)]
     if piece.size == 0:

@@ -134,6 +134,49 @@ def test_a_drawing_comes_back_as_it_was(shape: MarkShape, solid: bool, tmp_path:
 
 
 @pytest.mark.parametrize("solid", [False, True], ids=["image", "patient"])
+@pytest.mark.parametrize(
+    "ends", [((4.0, 5.0), (16.0, 11.0), (8.5, 11.0), (11.5, 5.0)), ((8.5, 11.0), (11.5, 5.0), (4.0, 5.0), (16.0, 11.0))]
+)
+def test_a_turned_ellipse_comes_back_as_it_was(ends: tuple[tuple[float, float], ...], solid: bool) -> None:
+    """By the ends of its axes, whichever was drawn first; the report names the longer one first."""
+    flat = Placement(IMAGE, 0, ends, (), FRAME_OF_REFERENCE)
+    lying = Placement(points_mm=tuple(on_plane(*p) for p in ends), frame_of_reference_uid=FRAME_OF_REFERENCE)
+    was = mark(MarkShape.ELLIPSE, lying if solid else flat)
+    document = read_sr(verdict_sr(ct_study(), DOCTOR, header("verdict"), measured=(was,)))
+    read = next(f for f in document.findings if f.tracking_uid == was.finding_id)
+    assert read.placement is not None
+    assert was.placement is not None
+    if solid:
+        np.testing.assert_allclose(read.placement.points_mm, was.placement.points_mm, rtol=1e-6)
+    else:
+        np.testing.assert_allclose(read.placement.points_px, ends, rtol=1e-6)
+    (shape,) = shapes_of(document)
+    points = np.asarray(shape.points_mm if solid else shape.points_px)
+    assert np.linalg.norm(points[1] - points[0]) > np.linalg.norm(points[3] - points[2])
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "calibrated"),
+    [
+        (Q.LENGTH, "px", False),
+        (Q.AREA, "px2", False),
+        (Q.AREA, "px2", True),
+        (Q.ANGLE, "deg", False),
+        (Q.RATIO, "%", True),
+        (Q.LENGTH, "mm", True),
+    ],
+)
+def test_units_and_what_is_known_of_millimetres(quantity: Quantity, unit: str, calibrated: bool, tmp_path: Path) -> None:
+    was = mark(MarkShape.POLYGON, placements(MarkShape.POLYGON)[0])
+    was = replace(
+        was, measurements=(Measurement(quantity, ODD, unit, calibrated), Measurement(Q.OVERLAY_MEAN, ODD, "1", True, "PT"))
+    )
+    data = verdict_sr(ct_study(), DOCTOR, header("verdict"), measured=(was,))
+    assert iod_errors(data, tmp_path) == []
+    assert read_sr(data).findings[0].measurements == was.measurements
+
+
+@pytest.mark.parametrize("solid", [False, True], ids=["image", "patient"])
 @pytest.mark.parametrize("shape", DRAWN)
 def test_anybody_can_draw_it_from_the_report(shape: MarkShape, solid: bool) -> None:
     was = mark(shape, placements(shape)[solid])

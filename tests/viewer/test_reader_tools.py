@@ -326,7 +326,9 @@ def test_mask_tools_ask_for_voxels() -> None:
     assert edits[0].radius_mm == pytest.approx(14.0 * c.resolved.mm_per_pane_px)
     assert edits[-1].points_px[-1] == pytest.approx((12, 9))
     uncalibrated = context(ViewState(), film(False))
-    assert drag(NAMED["brush"].make(), uncalibrated, (5, 5), (12, 9)) == ()
+    edits = drag(NAMED["brush"].make(), uncalibrated, (5, 5), (12, 9))
+    assert [e.radius_mm for e in edits] == [0.0] * 4
+    assert edits[0].radius_px == pytest.approx(14.0 * 60 / 150)
 
 
 def test_colour_images_get_lengths_and_no_values() -> None:
