@@ -66,6 +66,7 @@ def _add_colours(menu: QMenu, desk: FusionDesk, view: FusionView) -> None:
         chosen = "\t\u2713" if name == view.lut else ""  # the place of the tick is taken by the colours
         action = _choice(colours, (name if word == f"lut.{name}" else word) + chosen, False)
         image = lut_image(name).scaled(*_SWATCH, Qt.AspectRatioMode.IgnoreAspectRatio)
+        action.setChecked(name == view.lut)
         action.setIcon(QIcon(QPixmap.fromImage(image)))
         action.triggered.connect(lambda _=False, n=name: desk.set_lut(n))
 
