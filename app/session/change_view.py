@@ -17,6 +17,7 @@ from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySetKind, Instance
 from app.domain.volume import Volume
 from app.imaging.film_alignment import FilmPlace, aligned, fitted
+from app.session.clock import dicom_date
 from app.session.images import Images
 from app.session.pane_content import PaneContent
 from app.session.panes import Over, PaneState
@@ -106,6 +107,11 @@ class ChangeView:
             return replace(pane, over=Over(name, OverMode.DIFFERENCE, Appearance())), None
         note = Problem("change.flicker_only", severity=Severity.NOTE)
         return replace(pane, over=Over(name, OverMode.SECOND, Appearance(), flicker=True)), note
+
+    def remarks(self, over: Over) -> tuple[Problem, ...]:
+        """Of when the other images are: the corner of the pane tells the date of its own."""
+        on = dicom_date(self._content.study_of(over.display_set_id).study_datetime)
+        return (Problem("change.prior_of", {"date": on or "–"}, Severity.NOTE),)
 
     def gain(self, pane: PaneState, second: Volume) -> tuple[float, float] | None:
         """Brings the prior's values to the present range where they mean nothing by themselves; None while it is unknown."""

@@ -55,10 +55,6 @@ class CourseCard:
     lines: tuple[CourseLine, ...]
     in_report: bool = False
 
-    @property
-    def has_volume(self) -> bool:
-        return any(line.volume for line in self.lines)
-
 
 @dataclass(frozen=True)
 class EarlierView:

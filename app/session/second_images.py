@@ -146,6 +146,8 @@ class SecondImages:
     def remarks(self, pane: PaneState) -> tuple[Problem, ...]:
         """What must be known of the second images: which they are, and up to which value the colours go."""
         over = pane.over
+        if over is not None and over.mode is not OverMode.BLEND:
+            return self.change.remarks(over)
         chosen = self._content.display_set(replace(pane, display_set_id=over.display_set_id)) if over is not None else None
         volume = self._images.volume_if_here(over.display_set_id) if over is not None else None
         if over is None or chosen is None or volume is None:

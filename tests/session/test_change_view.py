@@ -101,6 +101,7 @@ def test_films_flicker_by_view_and_side(desk) -> None:
     assert (changed.over.display_set_id, changed.over.film, changed.over.flicker) == ("1.3.1", 0, True)
     assert said.code == "change.films_flicker"
     assert change.film_fits(changed)
+    assert change.remarks(changed.over)[0].params == {"date": "01.01.2025"}
     change, _ = desk(("Mammography", MAMMO["display_set"], "20260101"), ("Other", MAMMO["display_set"], "20250101"))
     for n in range(4):
         changed, _ = change.next(pane(f"1.2.{n}"), ())

@@ -43,8 +43,8 @@ class CourseTable(Card):
         if card.badge:
             top.addWidget(Badge(card.badge, "ai" if card.badge.startswith("A") else "mine"))
         top.addWidget(Text(card.title, "body", "semibold"), 1)
-        told = Words("ui.course.in_report" if card.in_report else "ui.course.to_report")
-        button = Button(told, LINK)
+        state = Words("ui.course.in_report" if card.in_report else "ui.course.to_report")
+        button = Button(state, LINK)
         button.setEnabled(not card.in_report)
         button.clicked.connect(lambda: verbs.to_report(card.finding_id))
         top.addWidget(button)
@@ -53,29 +53,36 @@ class CourseTable(Card):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(3)
-        titles = ["ui.course.date", "ui.course.size", "ui.course.change", *(["ui.course.volume"] if card.has_volume else [])]
+        titles = ("ui.course.date", "ui.course.size", "ui.course.change")
         for at, title in enumerate(titles):
             grid.addWidget(note(Words(title)), 0, at)
+        at_row = 1
         for number, line in enumerate(card.lines, 1):
-            for at, text in enumerate(self._cells(line, card.has_volume)):
-                last = number == len(card.lines)
-                cell = Text(text, "small", "semibold" if last and at == 1 else "regular", "text" if last else "secondary")
-                grid.addWidget(cell, number, at)
+            last = number == len(card.lines)
+            for at, text in enumerate(self._cells(line)):
+                weight = "semibold" if last and at == 1 else "regular"
+                grid.addWidget(Text(text, "small", weight, "text" if last else "secondary"), at_row, at)
+            at_row += 1
+            if line.volume:
+                grid.addWidget(Text(self._volume(line), "small", "regular", "secondary"), at_row, 1, 1, 2)
+                at_row += 1
         grid.setColumnStretch(len(titles) - 1, 1)
         lay.addLayout(grid)
-        self.setAccessibleName(". ".join([tr(card.title), *(" ".join(self._cells(x, card.has_volume)) for x in card.lines)]))
+        told = [tr(card.title), *(" ".join([*self._cells(x), self._volume(x)]).strip() for x in card.lines)]
+        self.setAccessibleName(". ".join(told))
 
     @staticmethod
-    def _cells(line: CourseLine, has_volume: bool) -> list[str]:
+    def _cells(line: CourseLine) -> list[str]:
         change = " · ".join(
             t for t in (figure(line.change_mm) if line.change_mm else "", _percent(line.change_percent)) if t
         )
-        cells = [line.date, figure(line.size) if line.size else "–", change or "–"]
-        if has_volume:
-            growth = _percent(line.volume_percent)
-            volume = figure(line.volume) if line.volume else "–"
-            cells.append(f"{volume} ({growth})" if growth else volume)
-        return cells
+        return [line.date, figure(line.size) if line.size else "–", change or "–"]
+
+    @staticmethod
+    def _volume(line: CourseLine) -> str:
+        """Volume and its growth, below the size."""
+        told = tr("course.volume", value=figure(line.volume)) if line.volume else ""
+        return " · ".join(t for t in (told, _percent(line.volume_percent)) if t)
 
 
 class ProposalCard(Card):
