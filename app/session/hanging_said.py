@@ -20,7 +20,6 @@ from app.viewer.hanging_rules import (
     candidates,
     evaluate,
     met_by,
-    set_attributes,
     study_attributes,
 )
 
@@ -164,7 +163,7 @@ def _pane(number: int, reason: PaneReason, before: Sequence[PaneReason]) -> Pane
     if same:
         return PaneSaid(title, _series(reason.chosen), Words("hanging.because.same", {"n": same}))
     params = {"other": _other(reason.instead)} if reason.instead is not None else {}
-    attributes = set_attributes(reason.chosen)
+    attributes = reason.chosen.attributes
     rules = tuple(_said(r, attributes.get(r.rule.attribute), False) for r in reason.held)
     return PaneSaid(title, _series(reason.chosen), Words(f"hanging.because.{reason.because.value}", params), rules)
 

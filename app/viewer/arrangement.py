@@ -13,7 +13,7 @@ from typing import Any
 
 from app.domain.study import DisplaySet, DisplaySetKind, Study
 from app.viewer.hanging import ABSOLUTE, PriorStudy, ranked, stored_letters
-from app.viewer.hanging_rules import Candidate, candidates, rule_from, set_attributes, slice_plane, study_attributes
+from app.viewer.hanging_rules import Candidate, candidates, rule_from, slice_plane, study_attributes
 from app.viewer.layers import OverMode
 from app.viewer.sides import shown_at
 from app.viewer.upright import SECTIONS, upright
@@ -99,7 +99,7 @@ def _words(text: str) -> list[str]:
 
 def _rules(candidate: Candidate) -> list[dict[str, Any]]:
     """What tells this set from the others, hard where it must be the same, soft where names vary."""
-    found = set_attributes(candidate)
+    found = candidate.attributes
     rules: list[dict[str, Any]] = [
         {"attribute": "Prior", "equals": candidate.prior, "required": True},
         {"attribute": "Modality", "equals": candidate.display_set.modality, "required": True},

@@ -17,7 +17,7 @@ from app.viewer.hanging_rules import (
     documents,
     evaluate,
     is_localizer,
-    set_attributes,
+    score_of,
     slice_plane,
     study_attributes,
 )
@@ -109,7 +109,7 @@ def ranked(rules: Sequence[Rule], pool: Sequence[Candidate]) -> list[Candidate]:
     then its own order."""
     scored: list[tuple[float, int, Candidate]] = []
     for order, candidate in enumerate(sorted(pool, key=is_localizer)):
-        score, _ = evaluate(rules, set_attributes(candidate))
+        score = score_of(rules, candidate.attributes)
         if score is not None:
             scored.append((-score, order, candidate))
     scored.sort(key=lambda item: item[:2])

@@ -9,7 +9,7 @@ from enum import StrEnum
 from app.domain.study import DisplaySet, Study
 from app.viewer.hanging import Hanging, HungPane, PriorStudy, ranked
 from app.viewer.hanging_protocols import HangingProtocol, shipped_protocols
-from app.viewer.hanging_rules import Candidate, RuleResult, candidates, evaluate, set_attributes
+from app.viewer.hanging_rules import Candidate, RuleResult, candidates, evaluate
 
 OF_COURSE = frozenset({"Prior", "Modality", "Kind", "FrameCount"})
 """What every pane asks for: nobody wonders about it."""
@@ -60,12 +60,12 @@ def _reason(pane: HungPane, protocol: HangingProtocol | None, pool: Sequence[Can
         mount = pane.label.startswith("mount.")
         because = Because.ORDER if not mount else Because.GUESSED if pane.guessed else Because.ANATOMY
         return PaneReason(because, pane, chosen)
-    _, results = evaluate(selector.rules, set_attributes(chosen))
+    _, results = evaluate(selector.rules, chosen.attributes)
     telling = tuple(r for r in results if r.passed and r.rule.attribute not in OF_COURSE)
     others = [c for c in ranked(selector.rules, pool) if c is not chosen]
     if not others:
         return PaneReason(Because.ONLY, pane, chosen, telling)
-    _, theirs = evaluate(selector.rules, set_attributes(others[0]))
+    _, theirs = evaluate(selector.rules, others[0].attributes)
     missed = {id(r.rule) for r in theirs if not r.passed}
     decided = tuple(r for r in telling if id(r.rule) in missed)
     return PaneReason(Because.RULES if decided else Because.FIRST, pane, chosen, decided or telling, others[0])

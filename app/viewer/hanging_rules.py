@@ -106,6 +106,11 @@ class Candidate:
         return self.display_set.kind is DisplaySetKind.STACK
 
     @cached_property
+    def attributes(self) -> Mapping[str, Found]:
+        """What rules of panes ask, made once."""
+        return set_attributes(self)
+
+    @cached_property
     def anatomy(self) -> Anatomy:
         return anatomy(self.study, self.series, self.instance, self.display_set.modality)
 
@@ -266,6 +271,17 @@ def as_text(found: Found) -> str:
     if isinstance(found, float):
         return f"{found:g}"
     return "" if found is None else str(found)
+
+
+def score_of(rules: Sequence[Rule], attributes: Mapping[str, Found]) -> float | None:
+    """The sum of the weights that passed; None as soon as a required rule fails."""
+    score = 0.0
+    for rule in rules:
+        if check(rule, attributes.get(rule.attribute)):
+            score += rule.weight
+        elif rule.required:
+            return None
+    return score
 
 
 def evaluate(rules: Sequence[Rule], attributes: Mapping[str, Found]) -> tuple[float | None, tuple[RuleResult, ...]]:
