@@ -151,6 +151,6 @@ def test_a_report_has_the_ends_of_its_axes_and_gives_them_back(points: tuple[tup
     assert stroke.graphic_type == "ELLIPSE"
     lengths = [math.dist(*stroke.points[:2]), math.dist(*stroke.points[2:])]
     assert lengths[0] >= lengths[1]
-    read = points_of(MarkShape.ELLIPSE, (stroke,))
+    read = points_of(MarkShape.ELLIPSE, (stroke,), True)
     assert measure(MarkShape.ELLIPSE, read, G)[0].value == pytest.approx(measure(MarkShape.ELLIPSE, points, G)[0].value)
     assert np.asarray(sorted(ends(read))) == pytest.approx(np.asarray(sorted(points)))
