@@ -131,6 +131,7 @@ _UNIT_MEANINGS = {
     "{SUVbw}g/ml": "Standardized Uptake Value body weight",
     "px": "pixels",
     "{pixels}": "pixels",
+    "{square_pixels}": "square pixels",
     "1": "no units",
     "%": "percent",
     "ml": "milliliter",
@@ -142,15 +143,23 @@ _UNIT_MEANINGS = {
 }
 
 
+_PIXELS = {"px": "{pixels}", "px2": "{square_pixels}"}
+
+
 def unit_code(unit: str) -> Code:
     """UCUM code of a unit. Pixels are not a unit of UCUM and become its annotation ``{pixels}``."""
-    ucum = "{pixels}" if unit == "px" else (unit or "1")
+    ucum = _PIXELS.get(unit) or unit or "1"
     return Code(ucum, "UCUM", _UNIT_MEANINGS.get(ucum, ucum))
 
 
 def unit_of(code: Code) -> str:
     """The inverse of :func:`unit_code`."""
-    return "px" if code.value == "{pixels}" else code.value
+    return next((unit for unit, ucum in _PIXELS.items() if ucum == code.value), code.value)
+
+
+def is_calibrated(unit: str) -> bool:
+    """What a unit says by itself of the image's calibration."""
+    return unit not in _PIXELS
 
 
 PROBABILITY = _dcm("122157", "Probability")
@@ -171,6 +180,7 @@ ATTRIBUTE = _own("AIL-003", "Attribute, message ids")
 CONFIDENCE = _own("AIL-004", "Own certainty, 1 to 5")
 SHAPE = _own("AIL-005", "Shape of the drawing, and the order of its lines")
 OF_IMAGES = _own("AIL-006", "Of which other images the value is")
+CALIBRATED = _own("AIL-007", "Millimetres of the image are known, yes or no")
 COMMENT = _dcm("121106", "Comment")
 SUMMARY = _dcm("111017", "CAD Processing and Findings Summary")
 SUMMARY_NONE = _dcm("111241", "All algorithms succeeded; without findings")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.dicom import coding
-from app.dicom.sr_drawing import REGIONS, UNDRAWN, Stroke, strokes
+from app.dicom.sr_drawing import REGIONS, UNDRAWN, Stroke, note_of, strokes
 from app.domain.finding import Finding, Location, ReaderIdentity
 from app.domain.geometry import Point3, px_from_index
 from app.domain.measurement import Code, Quantity
@@ -269,26 +269,27 @@ def numbers_of(finding: Finding, drawing: Drawing | None = None) -> list[Any]:
     """
     import highdicom as hd
 
-    rows: list[tuple[Code, float, str, Quantity | None, str]] = [
-        (coding.QUANTITIES[m.quantity], m.value, m.unit, m.quantity, m.of)
+    rows: list[tuple[Code, float, str, Quantity | None, str, bool | None]] = [
+        (coding.QUANTITIES[m.quantity], m.value, m.unit, m.quantity, m.of, m.calibrated)
         for m in finding.measurements
         if np.isfinite(m.value)
     ]
     if finding.probability is not None:
-        rows.append((coding.PROBABILITY, finding.probability, "1", None, ""))
+        rows.append((coding.PROBABILITY, finding.probability, "1", None, "", None))
     if finding.score is not None:
-        rows.append((coding.RAW_SCORE, finding.score, "{score}", None, ""))
+        rows.append((coding.RAW_SCORE, finding.score, "{score}", None, "", None))
     owned = drawing.strokes if drawing is not None and finding.shape not in REGIONS else ()
     out = []
-    for name, value, unit, quantity, of in rows:
+    for name, value, unit, quantity, of, calibrated in rows:
         mine = [drawing.coordinates(s) for s in owned if drawing is not None and quantity in s.quantities]
         number = hd.sr.Measurement(
             concept(name), float(value), concept(coding.unit_code(unit)), referenced_coordinates=mine or None
         )
-        if of:
-            _with_children(
-                number[0], [text_item("HAS CONCEPT MOD", coding.OF_IMAGES, of), *number[0].get("ContentSequence", ())]
-            )
+        told = [text_item("HAS CONCEPT MOD", coding.OF_IMAGES, of)] if of else []
+        if calibrated is not None and calibrated != coding.is_calibrated(unit):
+            told.append(text_item("HAS CONCEPT MOD", coding.CALIBRATED, "yes" if calibrated else "no"))
+        if told:
+            _with_children(number[0], [*told, *number[0].get("ContentSequence", ())])
         out.append(number)
     return out
 
@@ -299,14 +300,10 @@ def _loose(finding: Finding, drawing: Drawing) -> list[Stroke]:
     return [s for s in drawing.strokes if not s.quantities & said]
 
 
-def _order_note(finding: Finding, drawing: Drawing) -> str:
-    """The shape, and in which order its lines stand in the group, where that is not the order in which they were drawn."""
-    measured = [m.quantity for m in finding.measurements if np.isfinite(m.value)]
-    order = [n for q in measured for n, s in enumerate(drawing.strokes) if q in s.quantities]
-    order += [n for n, s in enumerate(drawing.strokes) if n not in order]
-    if finding.shape in REGIONS or order == sorted(order):
-        return finding.shape.value
-    return " ".join([finding.shape.value, *(str(n + 1) for n in order)])
+def _note(finding: Finding) -> str:
+    placement = finding.placement
+    points = (placement.points_px or placement.points_mm) if placement is not None else ()
+    return note_of(finding.shape, points, [m.quantity for m in finding.measurements if np.isfinite(m.value)])
 
 
 def _sites(finding: Finding) -> list[Any] | None:
@@ -353,7 +350,7 @@ def finding_group(study: Study, finding: Finding, label: str, extra: list[Any] |
     else:
         group = hd.sr.MeasurementsAndQualitativeEvaluations(**common)
     if drawing is not None:
-        items.append(text_item("CONTAINS", coding.SHAPE, _order_note(finding, drawing)))
+        items.append(text_item("CONTAINS", coding.SHAPE, _note(finding)))
     items += spatial_items(study, finding.location)
     if finding.laterality and coding.site_code(finding.region) is None:
         items.append(code_item("CONTAINS", Code("272741003", "SCT", "Laterality"), coding.LATERALITY[finding.laterality]))

@@ -327,18 +327,12 @@ def _place(
 
 def _drawing(group: SrNode, note: str) -> tuple[MarkShape | None, Placement | None]:
     """Shape and points of one of our own drawings, whose lines stand in the order that ``note`` tells."""
-    name, *order = note.split()[:9] or [""]
-    shape = next((s for s in MarkShape if s.value == name), None)
     nodes = [n for n in _regions(group) if n.points and not _is(n, coding.CENTRE) and not _is(n, coding.BOUNDING_BOX)]
-    if shape is None or not nodes:
-        return shape, None
     unique = list({(n.graphic_type, n.points): n for n in nodes}.values())  # two values may follow from one line
-    if sorted(order) == [str(n + 1) for n in range(len(unique))]:
-        unique = [node for _, node in sorted(zip(map(int, order), unique, strict=True), key=lambda pair: pair[0])]
-    drawn = [Stroke(n.graphic_type, n.points) for n in unique]
-    source = _source(unique[0])
+    source = _source(unique[0]) if unique else None
     uid, frame = (source.sop_instance_uid, source.frame) if source is not None else ("", 0)
-    return shape, placement_of(shape, drawn, uid, frame, unique[0].frame_of_reference_uid)
+    reference = unique[0].frame_of_reference_uid if unique else ""
+    return placement_of(note, [Stroke(n.graphic_type, n.points) for n in unique], uid, frame, reference)
 
 
 def _finding(group: SrNode) -> SrFinding:
@@ -348,7 +342,8 @@ def _finding(group: SrNode) -> SrFinding:
         quantity = coding.quantity_of(item.concept) if item.number is not None and item.concept is not None else None
         if quantity is not None and item.number is not None:
             of = item.first(coding.OF_IMAGES.value, coding.OWN_SCHEME)
-            calibrated = item.unit != "px"
+            told = item.first(coding.CALIBRATED.value, coding.OWN_SCHEME)
+            calibrated = told.text == "yes" if told is not None else coding.is_calibrated(item.unit)
             measurements.append(Measurement(quantity, item.number, item.unit, calibrated, of.text if of else ""))
     by_code = {(code.value, code.scheme): value for code, value, _ in numbers}
     texts = [(c.concept, c.text) for c in group.children if c.value_type in ("TEXT", "UIDREF") and c.concept]
