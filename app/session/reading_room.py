@@ -251,6 +251,7 @@ class ReadingRoom(PaneLooks):
             self._beside(pane, layer),
             over=self.second.measured(pane, layer),
             fellows=self._fellows(pane),
+            lines_shown=self.crosshair,
         )
 
     def _beside(self, pane: PaneState, layer: ImageLayer) -> Beside:

@@ -191,14 +191,18 @@ class Reformats:
 
     # -- three planes ----------------------------------------------------------------------------------------------
 
-    def is_triad(self) -> bool:
-        """Three planes of one volume at right angles fill the room."""
+    def _is_three(self) -> bool:
+        """Three reformats of one volume fill the room."""
         panes = self._room.panes()
         if self._room.layout().name != LAYOUT or len({p.display_set_id for p in panes}) != 1 or len(panes) != 3:
             return False
-        if any(p.view.plane not in REFORMATS or p.curve for p in panes):
+        return all(p.view.plane in REFORMATS and not p.curve for p in panes)
+
+    def is_triad(self) -> bool:
+        """Three planes of one volume at right angles fill the room."""
+        if not self._is_three():
             return False
-        normals = np.array([normal_of(p.view) for p in panes])
+        normals = np.array([normal_of(p.view) for p in self._room.panes()])
         return bool(np.abs(normals @ normals.T - np.eye(3)).max() < _UPRIGHT)
 
     def three_planes(self) -> None:
@@ -210,7 +214,8 @@ class Reformats:
         if self._refused(pane):
             return
         room = self._room
-        self._before = (room.layout().name, room.stage, room.active, room.panes(), room.tool_name)
+        if self._before is None or not self._is_three():
+            self._before = (room.layout().name, room.stage, room.active, room.panes(), room.tool_name)
         point, first = self._point(pane), self._nearest_plane(pane)
         order = (first, *(p for p in PLANES if p is not first))
         panes = []

@@ -64,6 +64,8 @@ class ToolContext:
     new_id: Callable[[], str] = new_uid
     fellows: tuple[Fellow, ...] = ()
     """Other reformats of the same volume that move and turn with this one."""
+    lines_shown: bool = True
+    """Their planes are drawn as lines over the pane."""
     over: OverValues | None = None
     """Other images over the image, as they are measured and windowed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from app.domain.measurement import MarkShape, Quantity
 from app.domain.pixels import VoiWindow
 from app.domain.volume import Volume
 from app.session.curved_desk import reformatted
+from app.session.layout_recovery import restore, state_of
 from app.session.reading_session import ReadingSession
 from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane, SlabMode, ViewState
@@ -166,6 +168,19 @@ def test_a_row_of_sections_lies_where_its_numbers_and_ticks_say_to_a_tenth_of_a_
     found = centroid(picture.pixels)
     x, y, _ = picture.resolved.patient_to_pane(on_arch(90.0))  # type: ignore[union-attr, misc]
     assert math.hypot(found[0] - x, found[1] - y) * picture.resolved.mm_per_pane_px < 0.1  # type: ignore[union-attr, operator]
+
+
+def test_a_row_comes_back_after_a_restart(desk: Stage) -> None:
+    reading = drawn(desk)
+    reading.command("section_row")
+    reading.command("sections_apart")
+    reading.command("next_image")
+    kept = json.loads(json.dumps(state_of(reading.study.study_instance_uid, reading.room, reading.desk)))
+    panes = reading.room.panes()
+    reading.set_layout("1x1")
+    assert restore(reading.room, reading.desk, kept)
+    assert reading.room.panes() == panes
+    assert reading.layout().name == "2+6"
 
 
 def test_thickness_height_and_distance_follow_the_reader_and_undo(desk: Stage) -> None:

@@ -182,3 +182,33 @@ def test_an_oblique_mr_stack_is_made_a_slab_as_it_lies(tmp_path: Path) -> None:
         reading.command("three_planes")
         reading.command("mpr_acquired")
         assert reading.room.pane("pane-0").view.frame_index == frame
+
+
+def test_planes_set_anew_lead_back_to_what_stood_before_them(desk: Stage) -> None:
+    reading = opened(desk)
+    before = [p.view for p in reading.room.panes()]
+    reading.command("three_planes")
+    for pane in reading.room.panes():
+        shown(desk, reading, pane.pane_id)
+    reading.command("mpr_coronal")
+    assert not reading.reformats.is_triad()
+    reading.command("three_planes")
+    assert reading.reformats.is_triad()
+    reading.command("three_planes")
+    assert [p.view for p in reading.room.panes()] == before
+
+
+def test_hidden_lines_are_not_taken(desk: Stage) -> None:
+    reading = opened(desk)
+    reading.command("three_planes")
+    for pane in reading.room.panes():
+        shown(desk, reading, pane.pane_id)
+    reading.command("toggle_crosshair")
+    assert not any(getattr(p, "key", "") == "plane_line" for p in shown(desk, reading).decorations)
+    context = reading.room.context("pane-0")
+    assert context is not None
+    x, y, _ = context.resolved.patient_to_pane(reading.room.pane("pane-0").view.point_mm)  # type: ignore[arg-type, misc]
+    for kind, dx in (("press", 2.0), ("drag", 60.0), ("release", 60.0)):
+        reading.pointer("pane-0", kind, PointerEvent(x + dx, y))
+    moved = context.resolved.pane_to_patient(x + 60.0, y)
+    assert np.allclose([p.view.point_mm for p in reading.room.panes()], [moved] * 3)

@@ -51,7 +51,9 @@ class CrosshairTool(QuietTool):
     @staticmethod
     def _grip(event: PointerEvent, context: ToolContext) -> _Taken | None:
         volume, pressed = context.layer.volume, context.point_mm(event)
-        if volume is None or pressed is None or context.view.plane not in REFORMATS or not context.fellows:
+        if volume is None or pressed is None or not context.lines_shown:
+            return None
+        if context.view.plane not in REFORMATS or not context.fellows:
             return None
         found = grip(context.resolved, volume.geometry, context.fellows, event.at)
         if found is None:
