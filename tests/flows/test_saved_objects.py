@@ -104,9 +104,11 @@ def test_why_a_file_did_not_open(open_desk: Desk, tmp_path: Path, study: Path) -
     assert "(" in sheet._hex.toPlainText()
     sheet._search.edit.setText("patientname")
     sheet._find()
+    _wait(demo, lambda: sheet._looking is None)
     assert sheet._model.rowCount() == 1
     target = tmp_path / "sample.dcm"
     sheet.export(target, True)
+    _wait(demo, target.exists)
     name = phantoms.ALIYA.name.alphabetic.split("^")[0]
     assert target.stat().st_size == 900
     assert name.encode() in (study / "cut.dcm").read_bytes()
