@@ -100,12 +100,20 @@ def _load() -> None:
     try:
         for name in _MODULES:
             importlib.import_module(name)
+        from app.domain.teeth import PERMANENT
         from app.report.templates import templates
+        from app.ui.chairside.tooth_paths import tooth_path
+        from app.viewer.anatomy import regions_in, side_in
         from app.viewer.hanging_protocols import shipped_protocols
         from app.viewer.tools.registry import discover
 
         shipped_protocols()
+        # The first description makes the patterns of every region; the first chart the outline of every tooth.
+        regions_in("CHEST")
+        side_in("LEFT")
         discover()
         templates()
+        for fdi in PERMANENT:
+            tooth_path(fdi)
     except Exception:
         _log.exception("the reading room was not made ready ahead")
