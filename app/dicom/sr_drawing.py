@@ -116,8 +116,8 @@ def _longer_first(points: Sequence[Point]) -> bool:
 
 
 def note_of(shape: MarkShape, points: Sequence[Point], measured: Sequence[Quantity]) -> str:
-    """What a report tells of a drawing besides its coordinates: the shape, an ellipse that was turned, and in which order its
-    lines stand under the values, where that is not the order in which they were drawn.
+    """What a report tells of a drawing besides its coordinates: the shape, whether an ellipse was turned, and in which order
+    its lines stand under the values, where that is not the order in which they were drawn.
     """
     order: list[int] = []
     if shape is MarkShape.ELLIPSE and len(points) == 4:
