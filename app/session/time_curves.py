@@ -21,7 +21,7 @@ from app.viewer.decorations import Style
 from app.viewer.layers import ImageLayer
 from app.viewer.measure import measure, ucum
 from app.viewer.placement import points_on
-from app.viewer.plane_values import plane_values
+from app.viewer.plane_values import plane_padding, plane_values
 from app.viewer.primitives import Primitive
 from app.viewer.time_curve import TimeCurve, curve_primitives, rises
 from app.viewer.view_state import Plane, ResolvedView, ViewState, resolve
@@ -148,7 +148,7 @@ class TimeCurves:
         values = plane_values(layer, resolved) if points is not None else None
         if points is None or values is None:
             return Sample()
-        padding = layer.frame.padding if layer.frame is not None else None
+        padding = plane_padding(layer, resolved)
         found = {m.quantity: m.value for m in measure(mark.shape, points, geometry, values, layer.unit, padding)}
         if mark.shape is MarkShape.POINT:
             return Sample(found.get(Quantity.VALUE), count=1)
