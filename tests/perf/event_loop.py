@@ -2,7 +2,8 @@
 
     .venv/bin/python -m tests.perf.event_loop [FOLDER ...] [--stacks 50] [--readers]
 
-Without a folder the generated chest CT (with its prior), mammogram and panoramic film are read. Two figures a step: the
+Without a folder the generated chest CT (with its prior), mammogram and panoramic film are read, and a CT with a second
+series, a segmentation and a presentation state. Two figures a step: the
 longest gap between two beats (a busy machine lengthens it), and the longest computing of the main thread itself within one
 gap, which is what blocks on any machine. The bar of 100 ms is put to both. ``--stacks MS`` prints where the threads were in
 every gap longer than that.
@@ -36,7 +37,7 @@ def read(folders: Sequence[Path], stacks_ms: float, readers: bool) -> dict[str, 
     from app.ui.app_window import AppWindow, application
     from app.ui.main_loop import QtMainLoop
     from app.ui.watchdog import Watchdog
-    from tests.perf import journeys
+    from tests.perf import journeys, more_journeys
 
     application()
     found: dict[str, tuple[float, float]] = {}
@@ -55,7 +56,9 @@ def read(folders: Sequence[Path], stacks_ms: float, readers: bool) -> dict[str, 
             def steps() -> Iterator[journeys.Step]:
                 yield from journeys.opening(reader, folders)
                 yield from journeys.looking(reader)
+                yield from more_journeys.overlaying(reader)
                 yield from journeys.marking(reader)
+                yield from more_journeys.leaving(reader)
                 if readers:
                     yield "second read", lambda: reader.until_read(400)
                 yield from journeys.judging(reader)
@@ -80,9 +83,18 @@ def read(folders: Sequence[Path], stacks_ms: float, readers: bool) -> dict[str, 
 def samples() -> Sequence[Sequence[Path]]:
     from app.samples.catalogue import write_samples
     from app.session.homes import cache_folder
+    from tests.perf.more_journeys import write_overlaid
 
     made = {s.key: s.folder for s in write_samples(cache_folder() / "samples")}
-    return [[made["chest_ct"], made["chest_ct_prior"]], [made["mammogram"], made["mammogram_prior"]], [made["panoramic"]]]
+    overlaid = _bench.cache_folder("overlaid")
+    if not (overlaid / "look.dcm").exists():
+        write_overlaid(overlaid)
+    return [
+        [overlaid],
+        [made["chest_ct"], made["chest_ct_prior"]],
+        [made["mammogram"], made["mammogram_prior"]],
+        [made["panoramic"]],
+    ]
 
 
 def main() -> int:
