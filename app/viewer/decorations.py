@@ -221,6 +221,13 @@ def _wrapped(item: _Item, width: float, style: Style) -> list[_Item]:
     return [replace(item, text=line) for line in lines]
 
 
+def _parted(item: _Item, width: float, style: Style) -> list[_Item]:
+    """Scale and "interpolated" in a line each where one has no room: that values are calculated is never cut off."""
+    if style.text_width(item.text, style.font, item.bold) <= width:
+        return [item]
+    return [replace(item, text=part) for part in item.text.split(" \u00b7 ")]
+
+
 def _corner(
     items: Sequence[_Item],
     size: tuple[int, int],
@@ -238,6 +245,7 @@ def _corner(
     if style.terse:
         shown = [replace(i, text=i.short or i.text) for i in shown if i.rank == 0]
     shown = [part for item in shown for part in _wrapped(item, w - 2 * style.margin, style)]
+    shown = [part for item in shown for part in (_parted(item, room, style) if item.key == "zoom" else [item])]
     lines = max(1, int((h * 0.42 - style.margin) / style.line))
     while len(shown) > lines and any(i.rank > 0 for i in shown):
         worst = max(i.rank for i in shown)

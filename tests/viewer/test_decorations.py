@@ -242,6 +242,19 @@ def test_words_of_the_upper_corners_do_not_run_into_each_other_in_a_narrow_pane(
     assert wide["study_date"].y == wide["identity"].y + Style().line, "a roomy pane is as it was: plane first, then the day"
 
 
+@pytest.mark.parametrize("width", [128, 180, 262, 520])
+def test_that_values_are_calculated_is_never_cut_off(width: int) -> None:
+    resolved = resolve(ViewState(), (width, 340), MM.geometry)
+    primitives = decorate(resolved, INFO, {**EN, "viewer.interpolated": "интерполяция"})
+    lines = [p for p in primitives if isinstance(p, Text) and p.key == "zoom"]
+    assert any(p.text.endswith("интерполяция") for p in lines)
+    assert not any("…" in p.text for p in lines)
+    # What stands at the bottom does not run into each other where the pane is narrow.
+    bottom = [p for p in primitives if isinstance(p, Text) and p.key in ("window", "zoom", "place", "position")]
+    if width < 200:
+        assert len({round(p.y) for p in bottom}) == len(bottom)
+
+
 def test_a_window_of_tiny_values_keeps_digits_that_say_something() -> None:
     windows = (VoiWindow(c, w, VoiFunction.LINEAR_EXACT) for c, w in ((0.000264, 0.000528), (2.5, 5.0), (40.0, 400.0)))
     said = [window_text(EN, PaneInfo(window=w)) for w in windows]
