@@ -68,7 +68,7 @@ def study_header(patient: Patient = ALIYA, key: str = "study", date: str = "2026
         study_time="094200",
         study_id=key[:16],
         accession_number=f"A-{key}"[:16],
-        description="Phantom",
+        description="Generated",
         patient_age="064Y",
         institution="DEMONSTRATION",
     )
@@ -77,7 +77,7 @@ def study_header(patient: Patient = ALIYA, key: str = "study", date: str = "2026
 def series_header(key: str = "series", modality: str = "CT", number: int = 1, study_key: str = "study") -> SeriesHeader:
     """Series header of a phantom; ``study_key`` and ``key`` make the UID."""
     part = {"CT": "CHEST", "DX": "CHEST", "MG": "BREAST", "PX": "JAW"}.get(modality, "CHEST")
-    return SeriesHeader(uid_for("phantom", study_key, key), modality, number, f"Phantom {key}", part)
+    return SeriesHeader(uid_for("phantom", study_key, key), modality, number, f"Generated {key}", part)
 
 
 # --- volumes ---

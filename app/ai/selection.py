@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
+from app.ai.declared import declared_reason, declared_remarks
 from app.domain.model_card import SelectionRules
 from app.domain.problem import Problem, Severity
 from app.domain.study import DisplaySet, DisplaySetKind, Instance, Study
@@ -37,7 +38,9 @@ def set_reason(rules: SelectionRules, study: Study, display_set: DisplaySet) -> 
     instances = shown_instances(study, display_set)
     if not instances:
         return _no("no_images"), remarks
+    remarks += declared_remarks(instances)
     for reason in (
+        declared_reason(study, display_set, instances),
         _body_part(rules, study, display_set, instances, remarks),
         _age(rules, study, remarks),
         _contrast(rules, instances),

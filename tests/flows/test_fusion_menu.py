@@ -44,7 +44,7 @@ def test_the_menu_lays_a_series_over_and_changes_its_look(open_desk: OpenDesk, t
     assert not tools.fusion.isChecked()
     desk = reading.room.fusion
     menu = fusion_menu(desk, tools)
-    assert entries(menu) == [("Lay over this pane", False), ("PT Se 5 · Phantom pet", False), ("Nothing over it", True)]
+    assert entries(menu) == [("Lay over this pane", False), ("PT Se 5 · Generated pet", False), ("Nothing over it", True)]
     menu.actions()[1].trigger()
     demo.until(lambda: "Over it: PT Se 5, 0.0 to 5.0 SUVbw" in texts(demo, "pane-0").values(), 20, "the overlay")
     assert tools.fusion.isChecked()

@@ -101,7 +101,7 @@ def test_pet_is_laid_over_ct_by_hand_and_looks_as_the_hand_says(pet_ct: Stage) -
     reading = opened(pet_ct)
     desk = reading.room.fusion
     assert desk.possible()
-    assert [(c.title, c.same_place, c.chosen) for c in desk.view().choices] == [("PT Se 5 · Phantom pet", True, False)]
+    assert [(c.title, c.same_place, c.chosen) for c in desk.view().choices] == [("PT Se 5 · Generated pet", True, False)]
     reading.command("fuse_next")
     pet_ct.until(lambda: fused(reading) is not None)
     layer = fused(reading)
