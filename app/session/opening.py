@@ -183,7 +183,7 @@ class Opening:
         reading.guidelines = GuidelineDesk(
             self.library,
             current.study,
-            tuple(p.study.study_datetime for p in priors),
+            tuple(j.study_datetime for j in room.hanging.priors if j.study_instance_uid in room.hanging.matching_priors),
             desk,
             reports,
             self.person,

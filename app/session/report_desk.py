@@ -161,7 +161,10 @@ class ReportDesk:
         found = self._reported()
         latest = self._library.reports.latest(self._uid)
         version, replaces = (latest.report.version + 1, latest.report.report_id) if latest else (1, "")
-        comparison = max((p.study.study_datetime[:8] for p in self._priors), default="")
+        shown = {d.study_instance_uid for p in self._room.panes() if p.prior and (d := self._room.display_set(p))}
+        alike = self._room.hanging.matching_priors | shown  # a head is no comparison of a knee, unless it was hung
+        dates = (p.study.study_datetime[:8] for p in self._priors if p.study.study_instance_uid in alike)
+        comparison = max(dates, default="")
         composed = compose(
             self._current.study,
             language=self._language,

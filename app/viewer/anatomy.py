@@ -17,7 +17,7 @@ from typing import Any
 
 from app.domain.resources import resource_path
 from app.domain.study import Instance, Series, Study
-from app.viewer.word_match import says
+from app.viewer.word_match import expanded, says
 
 Regions = frozenset[str]
 NOWHERE: Regions = frozenset()
@@ -58,16 +58,55 @@ def paired() -> Regions:
     return frozenset(r["name"] for r in _known()["region"] if r.get("paired"))
 
 
-@lru_cache(maxsize=8192)
+_LETTERS = re.compile(r"[^\W\d_]+")
+_DIGITS = re.compile(r"\d+")
+
+
+class _Entry:
+    """A region, or several at once, with what its words may begin with: most texts are told apart by that alone."""
+
+    def __init__(self, regions: list[str], words: list[str]) -> None:
+        self.regions, self.words = frozenset(regions), tuple(words)
+        first = [p.split()[0].casefold() for p in expanded(words) if not p.startswith("!")]
+        self.anywhere = any(f.startswith("*") for f in first)
+        self.beginnings = frozenset(f.rstrip("*")[:2] for f in first)
+
+    def in_words(self, words: str, beginnings: set[str]) -> bool:
+        return (self.anywhere or not self.beginnings.isdisjoint(beginnings)) and says(self.words, words)
+
+
+@lru_cache(maxsize=1)
+def _entries() -> tuple[tuple[_Entry, ...], tuple[_Entry, ...]]:
+    """(single regions, words for several)."""
+    known = _known()
+    single = tuple(_Entry([r["name"]], r["words"]) for r in known["region"])
+    return single, tuple(_Entry(w["regions"], w["words"]) for w in known["wider"])
+
+
+def _beginnings(words: str) -> set[str]:
+    """One and two letters of every word, and of every part that begins with a capital."""
+    found = {t.casefold() for t in _LETTERS.findall(words)}
+    found |= {words[n : n + 2].casefold() for n in range(1, len(words)) if words[n].isupper() and words[n - 1].islower()}
+    folded = {t.replace("\u0451", "\u0435") for t in found}
+    return {t[:1] for t in folded} | {t[:2] for t in folded}
+
+
 def regions_in(words: str) -> Regions:
-    """Regions that a description names."""
+    """Regions that a description names. Numbers make no difference."""
+    return _regions_in(_DIGITS.sub(" ", words))
+
+
+@lru_cache(maxsize=8192)
+def _regions_in(words: str) -> Regions:
     if not words.strip():
         return NOWHERE
-    found = {r["name"] for r in _known()["region"] if says(tuple(r["words"]), words)}
-    for wider in _known()["wider"]:
-        if says(tuple(wider["words"]), words) and not found & set(wider["regions"]):
-            found |= set(wider["regions"])
-    return frozenset(found)
+    single, wider = _entries()
+    starts = _beginnings(words)
+    found = frozenset().union(*(e.regions for e in single if e.in_words(words, starts)))
+    for entry in wider:
+        if not found & entry.regions and entry.in_words(words, starts):
+            found |= entry.regions
+    return found
 
 
 @lru_cache(maxsize=8192)
@@ -115,6 +154,7 @@ def of_study(study: Study, parts: tuple[Anatomy, ...]) -> Anatomy:
     return Anatomy(regions, sides.pop() if len(sides) == 1 else "B" if sides else "")
 
 
+@lru_cache(maxsize=16384)
 def match(now: Anatomy, then: Anatomy) -> Match:
     """An unknown side is no mismatch, the opposite one of a paired part is."""
     opposite = {now.side, then.side} == {"R", "L"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.domain.geometry import Point2
 from app.domain.pixels import VoiWindow
 from app.domain.study import DisplaySet, Study
+from app.viewer.anatomy import Match
 from app.viewer.hanging_protocols import HangingProtocol, PaneSpec, Selector, shipped_protocols
 from app.viewer.hanging_rules import (
     Candidate,
@@ -102,6 +103,11 @@ class Hanging:
     """All protocols, the chosen one first: the answer to "why did it hang like this?"."""
     priors: tuple[JudgedPrior, ...] = ()
     """Every earlier study, the newest first, and how it goes with this one."""
+
+    @property
+    def matching_priors(self) -> frozenset[str]:
+        """Study Instance UIDs of those that show the same part."""
+        return frozenset(j.study_instance_uid for j in self.priors if j.match >= Match.NEAR)
 
 
 def ranked(rules: Sequence[Rule], pool: Sequence[Candidate]) -> list[Candidate]:

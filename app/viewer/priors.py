@@ -85,8 +85,9 @@ def beside(
     names_modality = any(r.required and r.attribute == "Modality" for r in rules)
     same: list[Candidate] = []
     near: list[Candidate] = []
+    kinds = list({(c.display_set.modality, c.anatomy, _named(c) if not c.anatomy.regions else ()): c for c in hung}.values())
     for then in older:
-        fits = [now for now in hung if names_modality or same_family(now.display_set.modality, then.display_set.modality)]
+        fits = [now for now in kinds if names_modality or same_family(now.display_set.modality, then.display_set.modality)]
         found = max((goes_with(now, then) for now in fits), default=Match.DIFFERENT)
         if found >= Match.NEAR:
             (same if found is Match.SAME else near).append(then)

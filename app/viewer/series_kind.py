@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.viewer.anatomy import Match
-from app.viewer.hanging_rules import Candidate, plane_of
+from app.viewer.hanging_rules import Candidate
 from app.viewer.priors import goes_with, same_family
 from app.viewer.word_match import says
 
@@ -44,12 +46,27 @@ def view_of(view_position: str) -> str:
     return _VIEWS.get(view_position, view_position)
 
 
+@lru_cache(maxsize=4096)
+def _weighting(words: str) -> str:
+    return next((name for name, patterns in _WEIGHTINGS if says(patterns, words)), "")
+
+
+_known: weakref.WeakKeyDictionary[Candidate, SeriesKind] = weakref.WeakKeyDictionary()
+
+
 def series_kind(candidate: Candidate) -> SeriesKind:
+    found = _known.get(candidate)
+    if found is None:
+        found = _known[candidate] = _kind(candidate)
+    return found
+
+
+def _kind(candidate: Candidate) -> SeriesKind:
     i, series = candidate.instance, candidate.series
     words = f"{series.description} {series.protocol_name}" if series is not None else ""
     weighting = ""
     if candidate.display_set.modality == "MR":
-        weighting = next((name for name, patterns in _WEIGHTINGS if says(patterns, words)), "")
+        weighting = _weighting(words)
         if not weighting and i is not None and (i.b_value or 0.0) > 0:
             weighting = "diffusion"
     kernel = i.convolution_kernel if i is not None else ""
@@ -58,7 +75,7 @@ def series_kind(candidate: Candidate) -> SeriesKind:
         bool(i is not None and i.contrast_agent) or says(("$contrast",), words),
         says(("$fat_free",), words),
         bool(kernel) and says(_SHARP, kernel),
-        plane_of(candidate),
+        str(candidate.attributes["Plane"]),
         view_of(i.view_position) if i is not None else "",
     )
 
@@ -75,11 +92,11 @@ def likeness(now: Candidate, then: Candidate, by_hand: bool = False) -> float | 
     """
     if not same_family(now.display_set.modality, then.display_set.modality) or now.is_stack != then.is_stack:
         return None
-    found = goes_with(now, then)
-    if found < (Match.UNKNOWN if by_hand else Match.NEAR):
-        return None
     a, b = series_kind(now), series_kind(then)
     if not _planes_agree(a.plane, b.plane) or a.weighting != b.weighting:
+        return None
+    found = goes_with(now, then)
+    if found < (Match.UNKNOWN if by_hand else Match.NEAR):
         return None
     if now.display_set.modality == "MR" and a.contrast != b.contrast:
         return None

@@ -265,3 +265,21 @@ def test_marks_of_a_persons_report_come_with_their_drawing_and_a_devices_do_not(
     placed = in_patient(Finding("1", Source.MINE, FINDING_KINDS["nodule"], flat), {instance.sop_instance_uid: instance})
     assert placed.location.centre_lps_mm == pytest.approx(plane.to_patient(5.5, 7.5))
     assert reports_of(replace(study, series=(replace(study.series[0], instances=(report,)),))) == (report,)
+
+
+def test_a_prior_of_another_part_is_no_comparison_of_the_report_and_nothing_is_carried_from_it(tmp_path: Path) -> None:
+    _write(tmp_path, "now")
+    knee = replace(phantoms.study_header(phantoms.ALIYA, "then", DAYS["then"]), description="CT left knee")
+    series = replace(phantoms.series_header("knee", "CT", 1, "1.2.9"), body_part_examined="KNEE")
+    volume = phantoms.spheres_volume([phantoms.Sphere(BALLS[0], 3.4)])
+    write_ct_series(volume, tmp_path / "then", knee, series, syntax=Syntax.EXPLICIT_LE)
+    with stage.stage(tmp_path / "home", None) as s:
+        s.bring(tmp_path / "now", tmp_path / "then")
+        (then,) = marked(s, "then", (BALLS[0], 6.0, 0.0))
+        reading = s.ws.open_study(_uid("now"))
+        assert not any(p.prior for st in reading.room.stages for p in st.panes)
+        assert not any("10.03.2024" in value for value in reading.reports.report().header.values())
+        assert any(c.study_instance_uid == _uid("then") for c in reading.prior_cards()), "it is within reach"
+        reading.earlier.carry(then.finding_id)
+        assert s.notices[-1] == "carry.no_images"
+        assert reading.earlier.desk.proposals() == ()
