@@ -21,7 +21,7 @@ SOP_CLASS = "1.2.840.10008.5.1.4.38.1"
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 PRIVATE_CREATOR = "EKINSHI HANGING"
 _GROUP = 0x0073
-RANK_OF_OTHERS = 6.0
+RANK_OF_OTHERS = 5.0
 """An object of another maker goes before our protocols where it names the same region, and not before one of a region that
 it does not name.
 """

@@ -72,6 +72,8 @@ def _joined(said: list[Said]) -> Said:
 def _value(attribute: str, value: str) -> Said:
     if attribute in _VALUED:
         return Words(f"hanging.value.{value}")
+    if attribute == "NamedFirst":
+        return Words(f"hanging.word.{value}")
     return Words(f"body.{value}") if attribute in _REGIONS else value
 
 

@@ -14,7 +14,7 @@ from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Instance, Pat
 from app.domain.study_lookup import instances_by_uid, series_by_uid
 from app.viewer.anatomy import Anatomy, anatomy, of_study
 from app.viewer.view_modifiers import view_modifiers
-from app.viewer.word_match import checked, says
+from app.viewer.word_match import checked, place, says
 
 TESTS = ("equals", "one_of", "contains_any", "lacks", "at_least", "at_most", "exists")
 Found = str | float | bool | tuple[str, ...] | None
@@ -193,6 +193,16 @@ def _scrolls(candidate: Candidate) -> bool:
     return candidate.display_set.kind is not DisplaySetKind.IMAGES
 
 
+NAMED = ("head", "face", "jaws", "neck", "chest", "abdomen", "spine", "extremity", "knee", "prostate", "breast")
+"""Lists of ``hanging_words.toml`` that are parts of the body."""
+
+
+def named_first(description: str) -> tuple[str, ...]:
+    """The parts of the body that a description begins with: what is examined is named before why and what else there is."""
+    places = {name: at for name in NAMED if (at := place((f"${name}",), description)) is not None}
+    return tuple(name for name, at in places.items() if at == min(places.values()))
+
+
 def _sides(found: Sequence[Candidate]) -> tuple[str, ...]:
     """R, L, and B where both are there."""
     sides = {c.anatomy.side for c in found if c.anatomy.side}
@@ -211,6 +221,7 @@ def study_attributes(study: Study, found: Sequence[Candidate], priors: Sequence[
         "BodyPartExamined": tuple(sorted(b for b in body_parts if b)),
         "AnyDescription": tuple(texts),
         "StudyDescription": study.description,
+        "NamedFirst": named_first(study.description),
         "Planes": tuple(sorted({p for p in map(plane_of, found) if p})),
         "ImageCount": float(sum(len(c.display_set.frames) if c.is_stack else 1 for c in found)),
         "PictureCount": float(len(found)),

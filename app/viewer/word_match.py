@@ -19,7 +19,7 @@ from functools import lru_cache
 from app.domain.resources import resource_path
 
 _LETTER = r"[^\W\d_]"
-_BETWEEN = r"(?:[^\w\n]|_)*"
+_BETWEEN = r"(?:[^\w\n\0]|_)*"
 _YO = str.maketrans({"\u0451": "\u0435"})
 
 
@@ -96,11 +96,17 @@ def checked(patterns: Iterable[str]) -> tuple[str, ...]:
     return kept
 
 
-@lru_cache(maxsize=16384)
 def says(patterns: tuple[str, ...], text: str) -> bool:
     """True when the text has one of the patterns."""
+    return place(patterns, text) is not None
+
+
+@lru_cache(maxsize=16384)
+def place(patterns: tuple[str, ...], text: str) -> int | None:
+    """Where in the text the first of the patterns begins; None when it has none."""
     wanted, not_meant = _compiled(patterns)
     prepared = _prepared(text)
     if not_meant is not None:
-        prepared = not_meant.sub("\n", prepared)
-    return wanted.search(prepared) is not None
+        prepared = not_meant.sub(lambda m: "\0" * len(m.group()), prepared)
+    found = [m.start() for line in prepared.split("\n") if (m := wanted.search(line)) is not None]
+    return min(found, default=None)

@@ -81,10 +81,12 @@ def test_a_pane_says_what_decided_against_the_next_best() -> None:
 
 
 def test_the_protocol_says_its_points_and_the_runners_up_theirs() -> None:
-    said = said_of("CT abdomen, chest", entries([ct("Soft 3.0", 3.0)]))
-    assert sentence(said.protocol, "en") == "Chest CT fits best: 12 points"
+    said = said_of("CT chest, abdomen", entries([ct("Soft 3.0", 3.0)]))
+    assert sentence(said.protocol, "en") == "Chest CT fits best: 14 points"
     held = [r.points for r in said.rules if r.held]
-    assert sum(float(p) for p in held) == 12.0
+    assert sum(float(p) for p in held) == 14.0
+    first = next(r.words for r in said.rules if r.words.params["what"] == Words("hanging.attribute.NamedFirst"))
+    assert sentence(first, "ru") == "Названо в описании первым: грудная клетка"
     assert sentence(said.others[0], "ru").startswith("КТ живота: баллов ")
     assert said.others[-1].id in ("hanging.said.runner_up", "hanging.said.no_other")
     alone = said_of("", [{"modality": "OT", "kind": "images", "frames": 1}])

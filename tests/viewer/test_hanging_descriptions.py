@@ -294,6 +294,8 @@ CT_CASES = {
     ),
     "emboli": ("CT Pulmonary embolism protocol", [ct("CTPA 1.0", 1.0)], "ct_angiography", "0000"),
     "emboli ru": ("КТ ТЭЛА", [ct("1.0", 1.0)], "ct_angiography", "0000"),
+    "shoulder": ("CT LEFT SHOULDER", [ct("Soft 3.0", 3.0, "STANDARD"), ct("Bone 0.6", 0.6, "BONE")], "ct_bones", "111"),
+    "knee ru": ("КТ коленного сустава", [ct("1.0", 1.0, "B60s")], "ct_bones", "000"),
     "jaws": ("CBCT mandible", [ct("0.2", 0.2)], "cbct", "0000"),
     "jaws ru": ("КЛКТ верхней челюсти", [ct("0.25", 0.25)], "cbct", "0000"),
     "jaws de": ("DVT Oberkiefer", [ct("0.2", 0.2)], "cbct", "0000"),
@@ -319,6 +321,37 @@ FILMS = {
     "shoulder": ("XR SHOULDER RT", film("AP", "LL"), "extremity_film", "01"),
     "hippocampus is no hip": ("Hippocampus, legacy handover", film(""), "generic", "0"),
 }
+
+
+REASONS = {
+    "CT head, chest metastases": "head_ct",
+    "КТ головного мозга, рак легкого": "head_ct",
+    "CT Abdomen (liver mets from lung ca)": "ct_abdomen",
+    "КТ ОГК, киста почки": "chest_ct",
+    "CT kidney stones, low back pain": "ct_abdomen",
+    "CT head and cervical spine": "head_ct",
+    "CTA chest abdomen pelvis": "ct_angiography",
+    "КТ-ангиография головы и шеи": "ct_angiography",
+    "CT PE, leg DVT": "ct_angiography",
+    "КТ-перфузия головы": "stroke_ct",
+    "CT coronary calcium scoring": "generic",
+    "КТ-миелография": "ct_spine",
+}
+"""What is examined, then why: the first part of the body that is named counts more."""
+
+
+@pytest.mark.parametrize("description", REASONS)
+def test_what_is_examined_counts_more_than_why(description: str) -> None:
+    series = [ct("Soft 3.0", 3.0), ct("Thin 1.0", 1.0)]
+    assert hung(description, series).protocol == REASONS[description]
+
+
+def test_a_pet_and_a_plan_are_read_as_such_whatever_part_they_name() -> None:
+    pet = ("PT", "PET WB", {"kind": "stack", "plane": "axial", "frames": 200})
+    dose = ("RTDOSE", "Dose", {"kind": "stack", "plane": "axial", "frames": 80})
+    for description in ("FDG PET/CT skull base to mid thigh", "ПЭТ/КТ грудной клетки", "PET/CT whole body", "CT chest"):
+        assert hung(description, [ct("CT 3.0", 3.0), pet]).protocol == "pet_ct"
+        assert hung(description, [ct("CT 3.0", 3.0), dose]).protocol == "rt_dose"
 
 
 @pytest.mark.parametrize("case", SPINE_MR)
