@@ -39,7 +39,7 @@ class JawSuggestion:
 
     def possible(self) -> bool:
         """The study hangs as a volume of the jaws."""
-        return self._room.hanging.protocol == "cbct"
+        return self._room.hanging.protocol.split("_own")[0] == "cbct"
 
     def suggest(self) -> None:
         """The arch of the active pane's volume as a curve, with the panoramic picture and a cross-section beside it."""
