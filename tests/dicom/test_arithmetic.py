@@ -94,9 +94,10 @@ def test_twelve_bits(tmp_path: Path, tail: str) -> None:
 
 
 @pytest.mark.parametrize("tail", ["52", "56"])
+@pytest.mark.parametrize("n", [0, 1], ids=["grey", "colour"])
 @pytest.mark.parametrize("how", ["half", "hole", "zeros"])
-def test_what_is_not_whole_is_refused(tmp_path: Path, tail: str, how: str) -> None:
-    stream = STREAMS[tail][0]
+def test_what_is_not_whole_is_refused(tmp_path: Path, tail: str, n: int, how: str) -> None:
+    stream = STREAMS[tail][n]
     start = stream.index(b"\xff\xda")
     start += 2 + int.from_bytes(stream[start + 2 : start + 4], "big")
     data = stream[start:-2]
@@ -107,4 +108,4 @@ def test_what_is_not_whole_is_refused(tmp_path: Path, tail: str, how: str) -> No
         "zeros": data[:middle] + bytes(len(data) - middle),
     }
     with pytest.raises(ProblemError):
-        decoded(stream[:start] + left[how] + b"\xff\xd9", PICTURE, tmp_path / "cut.dcm", tail)
+        decoded(stream[:start] + left[how] + b"\xff\xd9", (PICTURE, PHOTO)[n], tmp_path / "cut.dcm", tail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.dicom.codecs.zero_runs import LONGEST, has_hole
 from app.dicom.frame_encoder import Syntax, encode_frame
 from app.domain.problem import ProblemError
 from tests.dicom.builders import compressed, image
+from tests.dicom.test_arithmetic import PHOTO
 from tests.dicom.test_frame_decoder import pixels
 
 SIZE = 96
@@ -55,6 +57,30 @@ def restarting(values: np.ndarray) -> bytes:
 
 
 _J = "1.2.840.10008.1.2.4."
+# cjpeg -quality 75 of ``PHOTO``, with "-restart 1 -optimize" and with "-progressive".
+RESTARTING = b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PT"
+    "gyPC4zNDL/2wBDAQkJCQwLDBgNDRgyIRwhMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjL/wAARCAAo"
+    "ADgDASIAAhEBAxEB/8QAGwAAAwEBAAMAAAAAAAAAAAAAAAIGBAUBAwf/xAAdEAACAgIDAQAAAAAAAAAAAAAABAESAiEDBTET/8QAFwEBAQEBAA"
+    "AAAAAAAAAAAAAABQcGBP/EACERAAAGAgIDAQAAAAAAAAAAAAABAgMEExQxBRIhQYEV/90ABAAE/9oADAMBAAIRAxEAPwD0oO40jY7ruPznZOIc"
+    "nJSPR3eTkpPpzr4RvM37GkKYqoZHncbzsEXcbxsn3uTO8+nhHkzvBQPxG8PYCzFWj6Yk7jSNivO40nZwEuTkpHor3JyUn0nyeEbzNh05iqhlcd"
+    "x+k7AnnOTP6T6BTYvCN1F5GdcmK7GP/9DAh18UjQ7vXxSdGpBnCkbHdZwpIEuXLzPo1pNNVCGe6+LzoEevi8aNzzOF52CLOF4KDly8P4AqmrR3"
+    "UuvikaFe6+KTo6CTOFI3ArzOFJJ8mXLzPodNpqoQznXx9J0BucZwvIFMiy5dRDOuNNdjH//Rm0Gc6QO6znSfQASWy3ma9hglqq2JR5nO87kEWc"
+    "7xsAKDS3h69ALuq3Yq0mc6R6K8znSfQAnyWW8zQdNaqtiUcZz+k7kAApkVluovAzrq1dj8j//Z"
+)
+PROGRESSIVE = b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PT"
+    "gyPC4zNDL/2wBDAQkJCQwLDBgNDRgyIRwhMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjL/wgARCAAo"
+    "ADgDASIAAhEBAxEB/8QAGgAAAgMBAQAAAAAAAAAAAAAAAAEDBAUCBv/EABcBAQEBAQAAAAAAAAAAAAAAAAYEBQP/2gAMAwEAAhADEAAAAeHnPn"
+    "pRGekEHplQR6+IzhPneh6lY7VwycQw3lYR67DJxNnSMIe+UAgg1UB+/KATZ3//xAAYEAEBAQEBAAAAAAAAAAAAAAACAAEDIf/aAAgBAQABBQIO"
+    "b8bg4Obm/Ruz3Z7DYbs92e+jnPnPnDnDnPnPn6FNTUFBTU1BTU1BQU1Ne//EABoRAAIDAQEAAAAAAAAAAAAAAAASAQIREwP/2gAIAQMBAT8B7S"
+    "p2ljtKlvadFqotWFqpatdNlTZY2VLTOn//xAAbEQACAwEBAQAAAAAAAAAAAAAAAgEDExIEFP/aAAgBAgEBPwGfEux8S4keJdirxLyTbbsa24kW"
+    "27FVtvJKLscLiQi7FSLyf//EABQQAQAAAAAAAAAAAAAAAAAAAFD/2gAIAQEABj8CD//EABgQAQEBAQEAAAAAAAAAAAAAAAABESEQ/9oACAEBAA"
+    "E/IZYgS1LUMSxAyMC2rawMihycHZ2cHLwSxDEtS1DEsQ1bFMW1bVMWxQ//2gAMAwEAAgADAAAAEFBcjJwPw3A/AP/EABoRAAIDAQEAAAAAAAAA"
+    "AAAAAAABEBFBIVH/2gAIAQMBAT8QUEsNgKP2e2FtPaPaXnT/xAAaEQEAAgMBAAAAAAAAAAAAAAAAEUEhUZGh/9oACAECAQE/ELy24tELl3nmdZ"
+    "Dqi2hSgQOH/8QAGBAAAwEBAAAAAAAAAAAAAAAAABEhATH/2gAIAQEAAT8QW0eUa0S0W0a0aUU9HPRn0Rinox6MumSwyeGDwwWGSwweGDQX0fje"
+    "icX3BuNxeP8Ao3uiei/o36Nrp//Z"
+)
 FORMS: dict[str, tuple[str, Callable[[np.ndarray], bytes], np.ndarray]] = {
     "rle": (Syntax.RLE, lambda v: encode_frame(v, Syntax.RLE, 12), GREY12),
     "baseline": (_J + "50", jpeg(level=90), GREY8),
@@ -62,6 +88,8 @@ FORMS: dict[str, tuple[str, Callable[[np.ndarray], bytes], np.ndarray]] = {
     "baseline 4:2:2": (_J + "50", jpeg(level=90, subsampling="422"), COLOUR),
     "baseline 4:2:0": (_J + "50", jpeg(level=90, subsampling="420"), COLOUR),
     "baseline, odd": (_J + "50", jpeg(level=90), np.ascontiguousarray(GREY8[:-3, :-5])),
+    "restarting": (_J + "50", lambda v: RESTARTING, PHOTO),
+    "progressive": (_J + "55", lambda v: PROGRESSIVE, PHOTO),
     "extended": (_J + "51", jpeg(level=95, bitspersample=12), GREY12),
     "lossless 14": (_J + "57", jpeg(lossless=True, predictor=6), GREY8),
     "lossless SV1": (_J + "70", jpeg(lossless=True, bitspersample=12), GREY12),

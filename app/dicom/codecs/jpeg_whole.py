@@ -29,6 +29,9 @@ TAILS = (b"\x9b\x55\xd2\x6e" * 16, b"\x64\xaa\x2d\x91" * 16)
 """Bits of both kinds, without a marker."""
 _TALLEST = 65500
 """Rows that libjpeg takes."""
+_LEFT_OUT = 8
+"""Zero bytes at the end that an arithmetic coder may leave out."""
+_HOLE = bytes(64)
 
 
 def jpeg(stream: bytes, info: StreamInfo) -> tuple[Array, bool]:
@@ -56,7 +59,11 @@ def jpeg(stream: bytes, info: StreamInfo) -> tuple[Array, bool]:
         if found is not None:
             return found
     values = decode(stream)
-    return values, not _short(stream, ends, values, decode)
+    if len(parts.scans) > 1:
+        return values, not _short(stream, ends, values, decode)
+    return values, not _short(stream, ends, values, decode, TAILS[:1]) and _all_ends_matter(
+        stream, parts, ends, values, decode
+    )
 
 
 def lossless_whole(stream: bytes, parts: JpegParts, values: Array, decode: Decode) -> bool:
@@ -121,18 +128,35 @@ def _taller(stream: bytes, parts: JpegParts, ends: Sequence[int], decode: Decode
 
 
 def _arithmetic_whole(stream: bytes, parts: JpegParts, ends: Sequence[int], values: Array, decode: Decode) -> bool:
-    """The arithmetic decoder reads zeros past the end (T.81 D.2.6): other bytes may change the last block, never more."""
-    height, width = parts.mcu(parts.scans[0])
-    # Two pixels more: subsampled chroma is interpolated.
-    top, left = (max(0, (n - 1) // step * step - 2) for n, step in ((parts.rows, height), (parts.columns, width)))
+    """The arithmetic decoder reads zeros past the end (T.81 D.2.6), which coders leave out: a few, but no more.
+
+    So other bytes behind some zeros must change nothing, and other bytes in the place of the last ones something. Zeros
+    inside are no more than what noise would have.
+    """
+    if stream.find(_HOLE, parts.scans[0].start, ends[-1]) >= 0:
+        return False
+    if _short(stream, ends, values, decode, TAILS, bytes(_LEFT_OUT)):
+        return False
+    if len(parts.scans) == 1:
+        return _all_ends_matter(stream, parts, ends, values, decode)
+    long = [end for scan, end in zip(parts.scans, ends, strict=False) if end - scan.start > 32]
+    return not any(_left_over(stream, end, values, decode) for end in long)
+
+
+def _all_ends_matter(stream: bytes, parts: JpegParts, ends: Sequence[int], values: Array, decode: Decode) -> bool:
+    """Other bytes at the end of every interval of a sequential scan change something of its own blocks."""
+    scan = parts.scans[0]
+    height, width = parts.mcu(scan)
+    wide = np.zeros((-(-parts.rows // height) * height, -(-parts.columns // width) * width), np.bool_)
     for tail in TAILS:
-        again = decode(_with_tails(stream, ends, tail))
-        changed = (again != values).reshape(values.shape[0], values.shape[1], -1).any(-1)
-        if len(ends) == len(parts.scans):
-            changed[top:, left:] = False
-            if changed.any():
-                return False
-    return parts.process in PROGRESSIVE or not _left_over(stream, ends[-1], values, decode)
+        changed = decode(_with_last(stream, scan.start, ends, tail)) != values
+        wide[: parts.rows, : parts.columns] |= changed.reshape(*values.shape[:2], -1).any(-1)
+        cells = wide.reshape(wide.shape[0] // height, height, wide.shape[1] // width, width)
+        mcus = cells[:, 2:-2].any(axis=(1, 3)).ravel()  # the rims take chroma from the intervals beside
+        each = scan.restart or mcus.size
+        if all(bool(mcus[n * each : (n + 1) * each].any()) for n in range(len(ends))):
+            return True
+    return False
 
 
 def _with_tails(stream: bytes, ends: Sequence[int], tail: bytes) -> bytes:
@@ -143,14 +167,25 @@ def _with_tails(stream: bytes, ends: Sequence[int], tail: bytes) -> bytes:
     return b"".join((*parts, stream[at:]))
 
 
-def _short(stream: bytes, ends: Sequence[int], values: Array, decode: Decode) -> bool:
-    """Bytes put after the data change the picture: it asked for more than there was."""
-    return any(not np.array_equal(decode(_with_tails(stream, ends, tail)), values) for tail in TAILS)
+def _short(
+    stream: bytes, ends: Sequence[int], values: Array, decode: Decode, tails: Sequence[bytes] = TAILS, before: bytes = b""
+) -> bool:
+    """Bytes put after the data, and after ``before``, change the picture: it asked for more than there was."""
+    return any(not np.array_equal(decode(_with_tails(stream, ends, before + tail)), values) for tail in tails)
+
+
+def _with_last(stream: bytes, start: int, ends: Sequence[int], tail: bytes) -> bytes:
+    """Other bytes in the place of the last ones before each end; the first data begin at ``start``."""
+    parts, at = [], 0
+    for end in ends:
+        begin = max(end - 8, start)
+        while begin > start and stream[begin - 1] == 0xFF:
+            begin -= 1
+        parts += [stream[at:begin], tail[: end - begin]]
+        at, start = end, end + 2
+    return b"".join((*parts, stream[at:]))
 
 
 def _left_over(stream: bytes, end: int, values: Array, decode: Decode) -> bool:
     """The last bytes of the data may be anything: the picture was ready before them."""
-    begin = end - 4
-    while stream[begin - 1] == 0xFF:
-        begin -= 1
-    return all(np.array_equal(decode(stream[:begin] + tail[: end - begin] + stream[end:]), values) for tail in TAILS)
+    return all(np.array_equal(decode(_with_last(stream, end - 32, (end,), tail)), values) for tail in TAILS)
