@@ -17,6 +17,7 @@ from app.domain.model_card import ModelCard
 from app.domain.ports import MainLoop
 from app.domain.problem import Problem, ProblemError, fail
 from app.domain.verdict import Decision, FirstOpinion, ImageQuality, Overall, RejectReason, Verdict
+from app.session import ai_drawing
 from app.session import marks as own
 from app.session.cards import ordered, split
 from app.session.clock import local_hms
@@ -440,20 +441,10 @@ class FindingsDesk:
         layers: tuple[HeatmapLayer | MaskLayer, ...] = self.mask_layers(self._marks)
         ai_shown = bool(self.results) and self._heat.visible
         if ai_shown:
-            for n, finding in enumerate(self.ai_findings(), 1):
-                shown.append(self._shown_ai(finding, f"A{n}"))
-            layers = (*layers, *(HeatmapLayer(h, self._heat) for r in self.results for h in r.heatmaps))
+            shown += ai_drawing.marks(self.ai_findings(), self._verdicts, self._selected)
+            layers = (*layers, *ai_drawing.layers(self.results, self._verdicts, self._heat))
         research = any(r.reader.research_use_only for r in self.results)
         return Overlay(tuple(shown), layers, ai_shown, research)
-
-    def _shown_ai(self, finding: Finding, badge: str) -> ShownMark:
-        verdict = self._verdicts.get(finding.finding_id)
-        selected = finding.finding_id == self._selected
-        if verdict is None:
-            return ShownMark(finding, MarkLook(badge, selected=selected, pending=True))
-        if verdict.decision is Decision.REJECTED:
-            return ShownMark(finding, MarkLook(badge, selected=selected, rejected=True))
-        return ShownMark(verdict.modified or finding, MarkLook(f"{badge} ✓", selected=selected))
 
     def models(self) -> dict[str, ModelCard]:
         return {p.name: p.card for p in self._catalogue.installed()}
