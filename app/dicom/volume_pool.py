@@ -38,6 +38,8 @@ class VolumePool:
     def __init__(self, budget_bytes: int = 1 << 30) -> None:
         self._budget = budget_bytes
         self._free: list[mmap.mmap] = []
+        self._warmed: mmap.mmap | None = None
+        """Made ready for a volume that was expected."""
         self._lock = threading.Lock()
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any] | type = np.int16) -> Array:
@@ -65,6 +67,8 @@ class VolumePool:
                 return False
             pages[start : start + _ALIGN : 4096] = 0
         del pages
+        with self._lock:
+            self._warmed = buffer
         self._give_back(buffer)
         return True
 
@@ -75,6 +79,10 @@ class VolumePool:
                 best = min(fitting, key=len)
                 self._free.remove(best)
                 return best
+            if self._warmed is not None and size > len(self._warmed):
+                # A larger volume came than was expected: what was warmed for another makes room for it.
+                self._free = [b for b in self._free if b is not self._warmed]
+                self._warmed = None
         return self._new(size)
 
     @staticmethod

@@ -92,6 +92,7 @@ class Stage:
 
     def __init__(self, home: Path) -> None:
         from app.demo import Demo
+        from app.session.memory import warm_a_volume
         from app.session.wiring import Options, open_workstation
         from app.ui import prewarm
         from app.ui.app_window import AppWindow, application
@@ -106,6 +107,7 @@ class Stage:
         prewarm.begin()  # as application.py does
         self.demo = Demo(self.window, self.workstation, home, quiet=True)
         self.demo.pump(0.3)
+        warm_a_volume()  # as a window has done that was idle for some seconds
 
     def open(self) -> Any:
         self.window.open_study(self.window.worklist.table.list.current_key())

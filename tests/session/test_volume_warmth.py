@@ -27,6 +27,17 @@ def test_a_warm_buffer_serves_the_next_volume() -> None:
     assert pool.free_bytes() == 6 << 20
 
 
+def test_what_was_warmed_makes_room_for_a_larger_volume() -> None:
+    pool = VolumePool()
+    assert pool.warm(8 << 20)
+    small = pool.empty((1 << 20,), "uint8")
+    assert pool.free_bytes() == 8 << 20, "it waits for the volume that it was made for"
+    large = pool.empty((9 << 20,), "uint8")
+    assert pool.free_bytes() == 0
+    del small, large
+    assert pool.free_bytes() == (2 << 20) + (10 << 20), "what volumes leave behind is kept as before"
+
+
 def test_warming_ends_between_pieces_and_keeps_nothing() -> None:
     pool = VolumePool()
     asked: list[int] = []
