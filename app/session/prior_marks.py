@@ -11,7 +11,7 @@ from app.dicom.sr_reader import SrDocument, SrFinding, read_sr
 from app.domain.finding import Finding, ReadResult, Source
 from app.domain.geometry import index_from_px
 from app.domain.identity import uid_for
-from app.domain.measurement import MarkShape
+from app.domain.measurement import MarkShape, Placement
 from app.domain.ports import ByteSource
 from app.domain.problem import ProblemError
 from app.domain.study import Instance, Study
@@ -100,7 +100,8 @@ def read_marks(source: ByteSource, instance: Instance, study: Study) -> tuple[Pr
 
 
 def in_patient(finding: Finding, instances: Mapping[str, Instance]) -> Finding:
-    """With the patient's millimetres of a place that a report gives in pixels of a slice."""
+    """With the patient's millimetres of a place and of a drawing that a report gives in pixels of a slice."""
+    finding = replace(finding, placement=_lying(finding.placement, instances))
     place = finding.location
     instance = instances.get(place.sop_instance_uid)
     if place.centre_lps_mm is not None or place.centre_px is None or instance is None:
@@ -113,9 +114,23 @@ def in_patient(finding: Finding, instances: Mapping[str, Instance]) -> Finding:
     return replace(finding, location=replace(place, centre_lps_mm=centre, frame_of_reference_uid=reference))
 
 
+def _lying(drawn: Placement | None, instances: Mapping[str, Instance]) -> Placement | None:
+    if drawn is None or drawn.points_mm:
+        return drawn
+    instance = instances.get(drawn.sop_instance_uid)
+    plane = instance.frames[drawn.frame].plane if instance is not None and drawn.frame < len(instance.frames) else None
+    if plane is None or not plane.in_patient:
+        return drawn
+    indices = [index_from_px(*p) for p in drawn.points_px]
+    points = tuple(plane.to_patient(j, i) for i, j in indices)
+    return replace(drawn, points_mm=points, frame_of_reference_uid=plane.frame_of_reference_uid)
+
+
 def _finding(document: SrDocument, said: SrFinding, number: int) -> Finding | None:
     rejected = VERDICTS[Decision.REJECTED]
     if not said.locations or (said.verdict is not None and said.verdict.value == rejected.value):
+        return None
+    if said.shape in _NOT_SHOWN:
         return None
     return Finding(
         finding_id=said.tracking_uid or uid_for("prior", document.sop_instance_uid, str(number)),

@@ -12,6 +12,7 @@ import pydicom
 import pytest
 
 from app.dicom import coding
+from app.dicom.documents import read_document
 from app.dicom.key_objects import key_objects
 from app.dicom.sr_drawing import UNDRAWN
 from app.dicom.sr_shapes import shapes_of
@@ -302,6 +303,13 @@ def test_key_images_of_a_loop_keep_their_frames(frames: tuple[int, ...], tmp_pat
     assert [(s.kind, s.sop_instance_uid, s.frame) for s in shapes_of(document)] == [
         (ShapeKind.IMAGE, uid, n) for n in frames
     ]
+
+
+def test_each_frame_of_a_key_object_is_a_line_that_leads_to_it() -> None:
+    uid = uid_for("objects", "dx")
+    document = read_document(key_objects(loop_study(), (uid,), header("ko"), frames={uid: (1, 4)}))
+    leads = [(line.sop_instance_uid, line.frame) for line in document.lines if line.sop_instance_uid]
+    assert leads == [(uid, 1), (uid, 4)]
 
 
 def test_a_single_image_is_named_without_a_frame() -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from app.dicom.frame_encoder import Syntax
 from app.dicom.image_writer import write_ct_series
 from app.domain.identity import uid_for
+from app.domain.study import Instance
 from app.domain.volume import Volume
+from app.session.prior_marks import Whose, read_marks
 from app.session.reading_session import ReadingSession
-from app.session.report_packet import measured_marks
+from app.session.report_packet import PacketInput, measured_marks, verdict_object
 from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane
 from tests import phantoms
@@ -133,3 +138,26 @@ def test_a_drawing_on_a_prior_s_reformat_is_the_prior_s_though_both_share_one_sp
         drag(reading, "pane-0", "rectangle", 170.0)
         assert len(reading.desk.marks) == 1
         assert len(s.ws.library.drafts.marks(then, person)) == 1
+
+
+@pytest.mark.parametrize("tool", ["length", "ellipse"])
+def test_a_measurement_of_an_earlier_report_is_its_line_again(two: Stage, tool: str) -> None:
+    """Written by one workstation, read by another one as an earlier mark: the same points, in the patient too."""
+    reading = side_by_side(two)
+    drag(reading, "pane-0", tool)
+    (mark,) = reading.desk.marks
+    packet = PacketInput(
+        reading.study, reading.report().report, stage.READER, datetime(2026, 11, 23, tzinfo=UTC), True, (), {}, (),
+        frozenset(), None, measured=(mark,),
+    )  # fmt: skip
+    content = verdict_object(packet, ()).content
+    report = Instance("2.25.4", "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.1.2.1", "bytes:")
+    (earlier,) = read_marks(SimpleNamespace(read=lambda locator: content), report, reading.study)
+    assert earlier.whose is Whose.REPORT
+    read = earlier.finding
+    assert mark.placement is not None
+    assert read.placement is not None
+    assert (read.shape, read.attributes) == (mark.shape, mark.attributes)
+    np.testing.assert_allclose(read.placement.points_mm, mark.placement.points_mm, atol=1e-4)
+    np.testing.assert_allclose(read.placement.points_px, mark.placement.points_px, rtol=1e-6)
+    assert read.placement.frame_of_reference_uid == mark.placement.frame_of_reference_uid
