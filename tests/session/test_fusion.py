@@ -16,7 +16,7 @@ from app.domain.measurement import MarkShape, Quantity
 from app.domain.study import DisplaySet, DisplaySetKind, FrameRef, Series
 from app.domain.volume import Volume
 from app.imaging.registration import RigidTransform
-from app.session.over_looks import PERCENTS, same_scale, short_name
+from app.session.over_looks import PERCENTS, ends, first_look, looked, same_scale, short_name, told_unit, windows_for
 from app.session.panes import Over, PaneState
 from app.store.codec import decode, encode
 from app.viewer.layers import FusionLayer, OverMode
@@ -261,3 +261,34 @@ def test_the_word_before_a_value_tells_which_images_it_is_of() -> None:
     assert short_name(replace(ct, study_instance_uid="1.0"), ct, series, "20250102") == "02.01.2025"
     assert short_name(replace(ct, study_instance_uid="1.0"), ct, series, "") == "Se 4"
     assert short_name(ct, ct, None, "") == "CT"
+
+
+def test_each_modality_comes_in_its_own_look() -> None:
+    ct = DisplaySet("a", "1.2.1", "1.1", "CT", DisplaySetKind.STACK, (FrameRef("1.3"),))
+
+    class Content:
+        """Nothing is known of any SUV."""
+
+        @staticmethod
+        def in_stored_values(look: Appearance, chosen: DisplaySet) -> Appearance:
+            return replace(look, window=None) if chosen.modality == "PT" else look
+
+    def of(modality: str) -> Appearance:
+        chosen = replace(ct, modality=modality)
+        return looked(Content(), Over("a", appearance=first_look(chosen)), chosen, lambda: 60.0)  # type: ignore[arg-type]
+
+    assert (of("PT").lut, of("PT").window) == ("hot_iron", None), "without SUV by its own values"
+    assert (of("NM").lut, of("NM").window) == ("hot_iron", None)
+    assert (of("MR").lut, of("MR").window) == ("viridis", None)
+    dose = of("RTDOSE")
+    assert (dose.lut, dose.opacity, dose.window.width) == ("inferno", 0.5, 60.0)
+    settled = replace(dose, lut="viridis")
+    assert looked(Content(), Over("a", appearance=settled), replace(ct, modality="RTDOSE"), lambda: 60.0) == settled  # type: ignore[arg-type]
+    hung = Over("a", appearance=first_look(replace(ct, modality="PT")))
+    assert looked(Content(), hung, replace(ct, modality="MR"), lambda: 1.0).window is None, "no SUV for MR"  # type: ignore[arg-type]
+    assert [w.name for w in windows_for("", None, 200.0)] == [*(f"percent_{n}" for n in PERCENTS), "auto"]
+    assert [w.name for w in windows_for("", None, 0.0)] == ["auto"]
+    half = next(w for w in windows_for("", None, 200.0) if w.name == "percent_50")
+    assert (half.window.center, half.window.width) == (50.0, 100.0)
+    assert (told_unit("BQML", ""), told_unit("GY", ""), told_unit("US", "")) == (("Bq/ml", 1.0), ("Gy", 1.0), ("", 1.0))
+    assert (ends(0.2, 80.4), ends(0.0, 5.0), ends(0.0, 1.234)) == ((0, 80), (0.0, 5.0), (0.0, 1.23))
