@@ -69,7 +69,8 @@ class VolumePool:
         del pages
         with self._lock:
             self._warmed = buffer
-        self._give_back(buffer)
+            self._free.append(buffer)
+            self._trim()
         return True
 
     def _take(self, size: int) -> mmap.mmap:
@@ -77,12 +78,11 @@ class VolumePool:
             fitting = [b for b in self._free if self._fits(b, size)]
             if fitting:
                 best = min(fitting, key=len)
-                self._free.remove(best)
+                self._let_go(best)
                 return best
             if self._warmed is not None and size > len(self._warmed):
                 # A larger volume came than was expected: what was warmed for another makes room for it.
-                self._free = [b for b in self._free if b is not self._warmed]
-                self._warmed = None
+                self._let_go(self._warmed)
         return self._new(size)
 
     @staticmethod
@@ -113,7 +113,13 @@ class VolumePool:
 
     def _trim(self) -> None:
         while sum(map(len, self._free)) > self._budget:
-            self._free.remove(min(self._free, key=len))
+            self._let_go(min(self._free, key=len))
+
+    def _let_go(self, buffer: mmap.mmap) -> None:
+        """Out of the free ones; nothing of the pool holds it any more."""
+        self._free = [b for b in self._free if b is not buffer]
+        if buffer is self._warmed:
+            self._warmed = None
 
     def free_bytes(self) -> int:
         with self._lock:

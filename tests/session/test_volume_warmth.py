@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -36,6 +38,22 @@ def test_what_was_warmed_makes_room_for_a_larger_volume() -> None:
     assert pool.free_bytes() == 0
     del small, large
     assert pool.free_bytes() == (2 << 20) + (10 << 20), "what volumes leave behind is kept as before"
+
+
+def test_the_pool_holds_nothing_that_it_gave_away() -> None:
+    pool = VolumePool()
+    assert pool.warm(8 << 20)
+    taken = weakref.ref(pool._free[0])
+    volume = pool.empty((8 << 20,), "uint8")
+    pool.limit(0)
+    del volume
+    gc.collect()
+    assert taken() is None, "memory goes back to the system"
+    pool.limit(64 << 20)
+    assert pool.warm(8 << 20)
+    warmed = weakref.ref(pool._free[0])
+    pool.limit(0)
+    assert warmed() is None
 
 
 def test_warming_ends_between_pieces_and_keeps_nothing() -> None:
