@@ -27,7 +27,7 @@ from app.viewer.layouts import Cell, grid_for, layout_cells
 from app.viewer.mount import SLOTS, Film, mounted
 from app.viewer.presets import preset
 from app.viewer.priors import JudgedPrior, aged, beside, matching, verdicts
-from app.viewer.series_kind import most_like
+from app.viewer.series_kind import likeness, most_like
 from app.viewer.sides import letters_of, turned_to
 from app.viewer.upright import SECTIONS, upright
 from app.viewer.view_state import Plane, ViewState
@@ -65,6 +65,7 @@ class HungPane:
     flicker: bool = False
     over_look: tuple[str, float] = ("", 0.0)
     """(colour table, opacity); "": its own."""
+    over_preset: str = ""
 
     @property
     def display_set_id(self) -> str:
@@ -140,17 +141,26 @@ def _chosen(
 ) -> tuple[str, Candidate | None, Candidate | None]:
     """(selector, what it finds, what lies over it): of the first of the pane's selectors that finds something.
 
-    What lies over an image is of the image's own study; of the priors one that has it goes first.
+    What lies over an image is of the image's own study, else something that goes with it (a kept comparison with a prior).
+    Of the priors one that has it goes first.
     """
+
+    def over(candidate: Candidate) -> Candidate | None:
+        selector = by_name[spec.over]
+        of_one = [c for c in (*current, *older) if c.study is candidate.study]
+        found = _found(selector, of_one) or ([] if candidate.prior else _found(selector, (), older, [candidate]))
+        if spec.over_mode is not OverMode.BLEND:
+            found = [c for c in found if not c.prior or likeness(candidate, c) is not None]
+        return next(iter(found), None)
+
     for name in spec.sets:
         found = _found(by_name[name], current, older, hung)
         if not found:
             continue
         if not spec.over:
             return name, found[0], None
-        laid = [(c, _found(by_name[spec.over], [o for o in (*current, *older) if o.study is c.study])) for c in found]
-        first = next(((c, over[0]) for c, over in laid if over), None) if found[0].prior else None
-        return (name, *first) if first is not None else (name, found[0], next(iter(laid[0][1]), None))
+        laid = [(c, over(c)) for c in (found if found[0].prior else found[:1])]
+        return (name, *next(((c, o) for c, o in laid if o is not None), laid[0]))
     return "", None, None
 
 
@@ -234,6 +244,7 @@ def _hang_pane(spec: PaneSpec, cell: Cell, found: Candidate | None, name: str, o
         over_mode=spec.over_mode,
         flicker=spec.flicker,
         over_look=spec.over_look,
+        over_preset=spec.over_preset,
     )
 
 

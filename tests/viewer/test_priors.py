@@ -172,3 +172,25 @@ def test_only_like_images_are_laid_on_each_other() -> None:
     )
     now = _one("Lung", "CT chest", modality="CT", kernel="B70f")
     assert likeness(now, lung) > likeness(now, soft)
+
+
+def test_a_kept_comparison_finds_the_like_prior_again() -> None:
+    kept = protocol_from(
+        {
+            "name": "kept",
+            "rank": 50.0,
+            "match": [{"attribute": "Modality", "equals": "CT", "required": True}],
+            "set": [
+                {"name": "now", "rule": [{"attribute": "Prior", "equals": False, "required": True}]},
+                {"name": "then", "rule": [{"attribute": "Prior", "equals": True, "required": True}]},
+            ],
+            "stage": [{"name": "own", "layout": "1x1", "pane": [{"set": "now", "over": "then", "over_mode": "difference"}]}],
+        }
+    )
+    axial, coronal = stack("CT", "axial", "Lung", 100), stack("CT", "coronal", "Lung cor", 80)
+    now = of("CT chest", [axial], "20260101", "1.2")
+    older = [of("CT chest", [coronal, axial], "20250101", "1.3"), of("CT head", [axial], "20251201", "1.4")]
+    (pane,) = hang(*now, older, (kept,)).stages[0].panes
+    assert (pane.display_set_id, pane.over) == ("1.2.0", "1.3.1")
+    (pane,) = hang(*now, older[1:], (kept,)).stages[0].panes
+    assert pane.over == ""
