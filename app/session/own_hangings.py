@@ -10,6 +10,8 @@ from typing import Any
 from app.dicom.hanging_object import hanging_object, read_hanging_object
 from app.domain.problem import Problem, Severity, fail
 from app.session.arranged import arranged_pane
+from app.session.over_looks import factor_of
+from app.session.panes import PaneState
 from app.session.views import Notice, Words
 from app.store.library import Library
 from app.viewer.arrangement import RANK, habit_key, protocol_data
@@ -139,7 +141,7 @@ class HangingVerbs:
         stage = room.stages[room.stage] if room.stages else None
         number = stage.number if stage is not None else -1
         hung = stage.panes if stage is not None and stage.layout == room.layout().name else ()
-        panes = [arranged_pane(p, hung[n] if n < len(hung) else None) for n, p in enumerate(room.panes())]
+        panes = [arranged_pane(p, hung[n] if n < len(hung) else None, self._suv(p)) for n, p in enumerate(room.panes())]
         current, priors = room.studies()
         try:
             return protocol_data(
@@ -148,6 +150,12 @@ class HangingVerbs:
             )  # fmt: skip
         except ValueError:
             return None
+
+    def _suv(self, pane: PaneState) -> float | None:
+        if pane.over is None:
+            return None
+        content = self._room.content
+        return factor_of(content, content.set_by_id(pane.over.display_set_id))[0]
 
     def save(self) -> None:
         """One click: the panes as they stand hang like this the next time."""

@@ -88,7 +88,7 @@ class PaneBoard:
                 preset=hung.preset,
                 title=hung.label,
                 link=hung.link,
-                over=hung_over(hung.over, hung.over_mode, hung.flicker, hung.over_look),
+                over=hung_over(hung.over, hung.over_mode, hung.flicker, hung.over_look, hung.over_preset),
                 ai=hung.ai,
                 fit_exposed=hung.fit_exposed,
                 guessed=hung.guessed,

@@ -267,13 +267,17 @@ def _alike(a: DisplaySet, b: DisplaySet) -> bool:
 
 
 def hung_over(
-    display_set_id: str, mode: OverMode = OverMode.BLEND, flicker: bool = False, look: tuple[str, float] = ("", 0.0)
+    display_set_id: str,
+    mode: OverMode = OverMode.BLEND,
+    flicker: bool = False,
+    look: tuple[str, float] = ("", 0.0),
+    window: str = "",
 ) -> Over | None:
     """What a hanging protocol lays over a pane: PET in its own preset, in the colours that are asked for; or a change."""
     if not display_set_id:
         return None
     if mode is not OverMode.BLEND:
         return Over(display_set_id, mode, Appearance(), flicker)
-    chosen = preset("pet")
+    chosen = preset(window or "pet")
     lut, opacity = look if look[0] else ("hot_iron", 0.6)
     return Over(display_set_id, appearance=Appearance(chosen.window if chosen else None, lut, opacity))

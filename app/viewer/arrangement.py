@@ -79,6 +79,7 @@ class ArrangedPane:
     flicker: bool = False
     over_look: tuple[str, float] = ("", 0.0)
     """(colour table, opacity); "": as it is by itself."""
+    over_preset: str = ""
     label: str = ""
     """Message id."""
     exposed: bool = False
@@ -195,6 +196,8 @@ def _over(pane: ArrangedPane) -> dict[str, Any]:
         entry["over_mode"] = pane.over_mode.value
     elif pane.over_look[0]:
         entry["over_look"] = list(pane.over_look)
+    if pane.over_preset:
+        entry["over_preset"] = pane.over_preset
     return {**entry, **({"flicker": True} if pane.flicker else {})}
 
 

@@ -67,6 +67,8 @@ class PaneSpec:
     """``over`` alone comes and goes."""
     over_look: tuple[str, float] = ("", 0.0)
     """(colour table, opacity) of ``over``; "": its own."""
+    over_preset: str = ""
+    """Window preset of ``over``; "": that of PET for a PET, its own values for others."""
     window: tuple[float, float] | None = None
     """(centre, width) of the reader's own, where no preset has these numbers; only for values with an absolute scale."""
     turn: tuple[float, bool, bool] = (0.0, False, False)
@@ -116,7 +118,7 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
     if not {*names, *([entry["over"]] if "over" in entry else [])} <= selectors:
         raise ValueError(f"a pane asks for {names}, known are {sorted(selectors)}")
     by_set = dict(entry.get("preset_by_set", {}))
-    for wanted in (entry.get("preset", ""), *by_set.values()):
+    for wanted in (entry.get("preset", ""), entry.get("over_preset", ""), *by_set.values()):
         if wanted and preset(wanted) is None:
             raise ValueError(f"unknown window preset {wanted!r}")
     if entry.get("fit", "") not in ("", "exposed") or not 0.5 <= float(entry.get("zoom", 1.0)) <= 1.0:
@@ -149,6 +151,7 @@ def _pane(entry: Mapping[str, Any], selectors: set[str]) -> PaneSpec:
         OverMode(entry.get("over_mode", "blend")),
         bool(entry.get("flicker", False)),
         (str(entry["over_look"][0]), float(entry["over_look"][1])) if "over_look" in entry else ("", 0.0),
+        str(entry.get("over_preset", "")),
         (float(entry["window"][0]), float(entry["window"][1])) if "window" in entry else None,
         _turn(entry.get("turn", (0.0, False, False))),
         (_point(entry["cut"][0]), _point(entry["cut"][1])) if "cut" in entry else None,

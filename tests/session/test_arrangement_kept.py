@@ -15,6 +15,7 @@ from app.viewer.arrangement import ArrangedPane, habit_key, protocol_data
 from app.viewer.hanging import Hanging, hang
 from app.viewer.hanging_protocols import protocol_from, shipped_data, shipped_protocols
 from app.viewer.layers import OverMode
+from app.viewer.presets import preset, presets_for
 from app.viewer.sides import letters_of, shown_at, turned_to
 from app.viewer.view_state import Appearance, Plane, SlabMode, ViewState
 from tests.flows import stage
@@ -213,6 +214,14 @@ def test_what_a_pane_says_is_what_is_kept() -> None:
     made = arranged_pane(replace(state, fit_exposed=True), first)
     assert (made.over_id, made.over_mode, made.over_look) == (first.over, OverMode.BLEND, ("hot_iron", 0.6))
     assert (made.label, made.ai, made.curved, made.exposed) == ("t", False, True, True)
+    assert made.over_preset == "pet"
+    assert over is not None
+    in_stored = replace(over, appearance=replace(over.appearance, window=presets_for("BQML", 0.25)[1].window))
+    assert arranged_pane(replace(state, over=in_stored), first, 0.25).over_preset == "pet_wide"
+    assert arranged_pane(replace(state, over=in_stored), first).over_preset == ""
+    wide = hung_over("x", window="pet_wide")
+    assert wide is not None
+    assert wide.appearance.window == preset("pet_wide").window
 
 
 def test_a_preset_of_the_readers_hand_is_kept_and_a_dragged_window_is_none(desk: Stage) -> None:
