@@ -117,8 +117,8 @@ def looking(reader: Reader) -> Iterator[Step]:
     yield "turn planes", lambda: reader.drag("turn")
     yield "crosshair", lambda: reader.drag("crosshair")
     yield "slab", lambda: [reader.press(k) for k in ("Alt+X", "Alt+Up", "Alt+Up", "Alt+V", "Alt+Z")]
-    yield "planes", lambda: [reader.press(k) for k in ("Alt+C", "Alt+S", "Alt+A")]
     yield "three planes off", lambda: (reader.press("Alt+M"), reader.demo.pump(0.2))
+    yield "planes", lambda: [reader.press(k) for k in ("Alt+C", "Alt+S", "Alt+A", "Alt+O")]
     yield "magnifier", lambda: reader.drag("magnifier")
     yield "probe", lambda: reader.drag("probe")
     yield "key sheet", lambda: (reader.press("F1"), reader.demo.pump(0.1), _close_sheets(reader))
