@@ -189,7 +189,10 @@ def test_a_kept_comparison_finds_the_like_prior_again() -> None:
     )
     axial, coronal = stack("CT", "axial", "Lung", 100), stack("CT", "coronal", "Lung cor", 80)
     now = of("CT chest", [axial], "20260101", "1.2")
-    older = [of("CT chest", [coronal, axial], "20250101", "1.3"), of("CT head", [axial], "20251201", "1.4")]
+    older = [
+        of("CT chest", [coronal, axial], "20250101", "1.3"),
+        of("CT head", [stack("CT", "axial", "5.0", 100)], "20251201", "1.4"),
+    ]
     (pane,) = hang(*now, older, (kept,)).stages[0].panes
     assert (pane.display_set_id, pane.over) == ("1.2.0", "1.3.1")
     (pane,) = hang(*now, older[1:], (kept,)).stages[0].panes
