@@ -7,24 +7,18 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from app.dicom.byte_source import FileByteSource
-from app.dicom.picture_process import picture_process
 from app.dicom.secondary_capture import Binding
 from app.domain.ports import MainLoop, Progress
-from app.domain.problem import Problem, ProblemError
+from app.domain.problem import Problem
 from app.domain.study import RefusedFile
 from app.session.aside_desk import AsideDesk
-from app.session.crops import study_thumbnail
 from app.session.eject import Ejector
 from app.session.import_choice import Choice, default_choice, tree_lines
 from app.session.import_journal import CopyJournal, study_key
+from app.session.import_pictures import ImportPictures
 from app.session.import_scan import Compared, Scanned, compare, look
 from app.session.import_tree import PatientNode, patient_key, patient_words
 from app.session.import_views import (
@@ -38,15 +32,13 @@ from app.session.import_views import (
 from app.session.import_watch import ImportWatch, PausableProgress
 from app.session.importing import ImportSummary, import_scanned
 from app.session.kept_aside import OTHER_BYTES
-from app.session.picture_import import PictureOutcome, import_picture, picture_bytes
+from app.session.picture_import import PictureOutcome, import_picture
 from app.session.tasks import TaskRunner
 from app.session.views import NOTHING, Changes, Notice, Words
 from app.store.import_jobs import ImportJob
 from app.store.library import Library
 from app.store.search_key import query_words, search_key
 
-_TREE_PICTURE_PX = 96
-_FILM_PICTURE_PX = 420
 _OFFERED = 8
 _UNASKED = 3
 """People of the medium that are offered before anything is typed."""
@@ -75,11 +67,8 @@ class ImportDesk:
         self._parts = parts
         self.aside = AsideDesk(parts.library, parts.tasks, parts.person, parts.announce, parts.changed, parts.is_open)
         self.ejector = Ejector(parts.tasks, self._changed)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-import-pictures")
-        self._pictures: dict[str, npt.NDArray[np.uint8] | None] = {}
-        self._asked: set[str] = set()
+        self._pictures = ImportPictures(parts.loop, lambda: parts.announce(Changes(images=True, tasks=True)))
         self._run = 0
-        self._closed = False
         self._reset(())
 
     def _reset(self, paths: Sequence[Path]) -> None:
@@ -99,7 +88,6 @@ class ImportDesk:
         self._problem: Problem | None = None
         self.ejector.offer(None)
         self._pictures.clear()
-        self._asked.clear()
 
     def _changed(self) -> None:
         self._parts.announce(Changes(tasks=True))
@@ -371,43 +359,7 @@ class ImportDesk:
 
     def picture(self, key: str) -> SmallPicture | None:
         """A small picture of a series or of a film if it is here; else it is made and ``Changes(images=True)`` follows."""
-        if key in self._pictures:
-            pixels = self._pictures[key]
-            return SmallPicture(key, pixels) if pixels is not None else None
-        if key and key not in self._asked and not self._closed:
-            self._asked.add(key)
-            run = self._run
-            self._pool.submit(self._make_picture, run, key)
-        return None
-
-    def _make_picture(self, run: int, key: str) -> None:
-        try:
-            pixels = self._made(key)
-        except ProblemError:
-            pixels = None  # the file is named with its reason when it is copied or bound
-        if not self._closed:
-            self._parts.loop.post(lambda: self._picture_came(run, key, pixels))
-
-    def _made(self, key: str) -> npt.NDArray[np.uint8] | None:
-        film = next((f for f in self._films if f.picture_id == key), None)
-        if film is not None:
-            return picture_process.small(picture_bytes(film.path), film.info, _FILM_PICTURE_PX)
-        scanned = self._scanned
-        for patient in scanned.patients if scanned is not None else ():
-            for study in patient.studies:
-                for series in study.series:
-                    if series.key == key and series.display_set is not None:
-                        source = FileByteSource()
-                        try:
-                            return study_thumbnail(study.study, series.display_set, source, _TREE_PICTURE_PX)
-                        finally:
-                            source.close()
-        return None
-
-    def _picture_came(self, run: int, key: str, pixels: npt.NDArray[np.uint8] | None) -> None:
-        if run == self._run:
-            self._pictures[key] = pixels
-            self._parts.announce(Changes(images=True, tasks=True))
+        return self._pictures.get(key, self._scanned, self._films)
 
     # -- films without a patient -------------------------------------------------------------------------------------
 
@@ -462,10 +414,9 @@ class ImportDesk:
         return self.phase in (Phase.SCANNING, Phase.IMPORTING, Phase.PAUSED) or self._comparing
 
     def close(self) -> None:
-        self._closed = True
         if self._watch is not None:
             self._watch.go_on()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pictures.close()
 
 
 def _known(node: PatientNode) -> KnownPatient:
