@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Signal
@@ -53,16 +54,23 @@ _OUT = {
     "change_view": "swap",
     "carry_over": "target",
     "toggle_key_image": "star",
-    "copy_image": "copy",
-    "save_image": "floppy-disk",
-    "save_video": "play",
-    "print_images": "printer",
     "time_curve": "time_curve",
     "patient_window": "user",
     "spread_panes": "columns",
     "display_check": "monitor",
 }
-"""Further ones: pictures out of the window, and the monitor."""
+"""Further ones: places, curves, and the monitor."""
+
+_LEAVING = {
+    "copy_image": "copy",
+    "copy_image_identified": "copy",
+    "save_image": "floppy-disk",
+    "save_image_identified": "floppy-disk",
+    "save_video": "play",
+    "save_video_identified": "play",
+    "print_images": "printer",
+}
+"""What takes pictures out of the window, with a name or without: a menu of their own."""
 
 
 class ToolsRow(Surface):
@@ -298,11 +306,17 @@ class ToolsRow(Surface):
                 action.setIcon(icon(tool.icon))
             action.triggered.connect(lambda _=False, n=tool.name: self._choose(n))
         menu.addSeparator()
-        for name, picture in (*_LOOKS.items(), *_OUT.items()):
+        self._offer(menu, {**_LOOKS, **_OUT})
+        leaving = menu.addMenu(icon("floppy-disk"), tr("ui.reading.leaving"))
+        self._offer(leaving, _LEAVING)
+        return menu
+
+    def _offer(self, menu: QMenu, commands: Mapping[str, str]) -> None:
+        """Commands and their icons, each with its key."""
+        for name, picture in commands.items():
             key = key_of("reading", name)
             action = menu.addAction(icon(picture), tr(f"ui.key.{name}") + (f"\t{key}" if key else ""))
             action.triggered.connect(lambda _=False, n=name: self._asked(n))
-        return menu
 
     def _layout_menu(self) -> QMenu:
         menu = QMenu(self)

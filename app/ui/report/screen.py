@@ -12,13 +12,14 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 from app.domain.messages import available_languages
 from app.domain.problem import Problem, ProblemError
 from app.session.undo_aspects import out_of_sight
-from app.session.views import Changes, Notice, ReportView, Words
+from app.session.views import NOTHING, Changes, Notice, ReportView, Words
 from app.ui.i18n import NATIVE_NAMES, tr, tr_problem
 from app.ui.report.document import Document, origins_of
 from app.ui.report.key_images import KeyImages
 from app.ui.report.sign_box import RightColumn
+from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Line, Surface, column, row
-from app.ui.widgets.buttons import OUTLINE, QUIET, Button, show_menu
+from app.ui.widgets.buttons import OUTLINE, QUIET, TOOL, Button, show_menu
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.text import Text
 
@@ -69,11 +70,18 @@ class ReportScreen(QWidget):
         self._language.clicked.connect(lambda: show_menu(self._language, self._language_menu()))
         self._saved_icon = Glyph("check", "secondary", 16)
         self._saved = Text("", "body", "regular", "secondary", elide=False)
+        self._back = Button(NOTHING, TOOL, "arrow-u-up-left", tip=Words("ui.key.undo"), key=key_of("report", "undo"))
+        self._back.clicked.connect(lambda: self._step("undo"))
+        self._forth = Button(NOTHING, TOOL, "arrow-u-up-right", tip=Words("ui.key.redo"), key=key_of("report", "redo"))
+        self._forth.clicked.connect(lambda: self._step("redo"))
         self._pdf = Button(Words("ui.report.preview"), OUTLINE, "file-pdf")
         self._pdf.clicked.connect(self.save_pdf)
         lay.addWidget(self._template)
         lay.addWidget(Line(vertical=True, length=20))
         lay.addWidget(self._language)
+        lay.addWidget(Line(vertical=True, length=20))
+        lay.addWidget(self._back)
+        lay.addWidget(self._forth)
         lay.addStretch(1)
         lay.addWidget(self._saved_icon)
         lay.addWidget(self._saved)
