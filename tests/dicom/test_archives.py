@@ -13,11 +13,16 @@ import pytest
 from app.dicom import byte_source
 from app.dicom.byte_source import FileByteSource, locator_of, split_zip_locator
 from app.dicom.scanner import ScanResult, scan
+from app.domain.ports import SilentProgress
 from app.domain.problem import Problem, ProblemError
 from app.domain.study import RefusedFile
+from app.session.clock import SystemClock
 from app.session.explorer import of_refused
 from app.session.picture_import import picture_bytes
+from app.session.resumable_import import import_resumably
+from app.store.library import Library
 from tests.dicom.builders import image, save
+from tests.store.conftest import FixedKey
 
 RAMP = np.arange(48, dtype=np.uint16).reshape(6, 8)
 
@@ -133,3 +138,18 @@ def test_names_of_refused_files_of_every_system() -> None:
     paths = (r"E:\DICOM\OLD\IM000213.dcm", "/media/disc/OLD/IM2", "/media/s.zip!DICOM/IM3", "only")
     found = [(f.name, f.detail) for f in of_refused([RefusedFile(p, broken) for p in paths])]
     assert found == [("IM000213.dcm", "OLD"), ("IM2", "OLD"), ("IM3", "DICOM"), ("only", "")]
+
+
+def test_what_lies_in_an_archive_in_an_archive_comes_into_the_library(tmp_path: Path) -> None:
+    inside = objects(tmp_path, 3)
+    outer = tmp_path / "outer.img"
+    outer.write_bytes(packed({"inner.zip": packed(inside), "viewer.exe": b"MZ"}, zipfile.ZIP_STORED))
+    with Library.open(tmp_path / "home", FixedKey(), SystemClock()) as library:
+        summary, _ = import_resumably(library, [outer], SilentProgress())
+        assert (summary.added, summary.stopped) == (3, None)
+        (row,) = library.studies.search()
+        study = library.studies.load(row.study_instance_uid)
+        kept = {library.objects.read(i.locator) for s in study.series for i in s.instances}
+        assert kept == set(inside.values())
+        again, _ = import_resumably(library, [outer], SilentProgress())
+        assert (again.added, again.known) == (0, 3)
