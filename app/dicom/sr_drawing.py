@@ -70,7 +70,7 @@ def _sides(points: Sequence[Point], axes: tuple[Point3, ...]) -> tuple[Point, Po
 def _outline(points: Sequence[Point], axes: tuple[Point3, ...], shape: MarkShape) -> Stroke | None:
     if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
         return Stroke("POLYLINE", (*points, points[0])) if len(points) >= 3 else None
-    if len(points) == 4:
+    if shape is MarkShape.ELLIPSE and len(points) == 4:
         ordered = tuple(points) if _longer_first(points) else (*points[2:4], *points[0:2])
         return Stroke("ELLIPSE", ordered)
     sides = _sides(points, axes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -192,11 +193,12 @@ def _node(ds: Any, depth: int, count: list[int]) -> SrNode:
 
 def _exact(measured: Any) -> float:
     """The number as its maker had it: a ratio or a floating point value beside the decimal string (PS3.3 C.17.3)."""
-    above, below = measured.get("RationalNumeratorValue"), measured.get("RationalDenominatorValue")
-    if above is not None and below:
-        return float(above) / float(below)
-    whole = measured.get("FloatingPointValue")
-    return float(whole if whole is not None else measured.NumericValue)
+    above, below, whole = (
+        [float(v) for v in _many(measured.get(keyword))[:1]]
+        for keyword in ("RationalNumeratorValue", "RationalDenominatorValue", "FloatingPointValue")
+    )
+    exact = above[0] / below[0] if above and below and below[0] else whole[0] if whole else math.nan
+    return exact if math.isfinite(exact) else float(measured.NumericValue)
 
 
 def _many(value: Any) -> list[Any]:

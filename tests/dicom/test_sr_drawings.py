@@ -250,6 +250,24 @@ def test_a_finding_made_of_a_drawing_keeps_it() -> None:
     assert len(number_items(data)["Long axis"]) == 1
 
 
+def test_the_most_exact_form_of_a_number_is_read() -> None:
+    was = mark(MarkShape.LENGTH, placements(MarkShape.LENGTH)[0])
+    ds = pydicom.dcmread(io.BytesIO(verdict_sr(ct_study(), DOCTOR, header("verdict"), measured=(was,))))
+
+    def read(**values: object) -> float:
+        for measured in (e.value[0] for e in ds.iterall() if e.keyword == "MeasuredValueSequence"):
+            for keyword, value in values.items():
+                setattr(measured, keyword, value)
+        buffer = io.BytesIO()
+        ds.save_as(buffer)
+        return read_sr(buffer.getvalue()).findings[0].measurements[0].value
+
+    assert read() == ODD
+    assert read(FloatingPointValue=float("nan")) == float("3.33333333333333")
+    assert read(RationalNumeratorValue=10, RationalDenominatorValue=3) == ODD
+    assert read(RationalDenominatorValue=0, FloatingPointValue=2.5) == 2.5
+
+
 def test_no_finding_is_still_said_beside_measured_marks() -> None:
     was = mark(MarkShape.LENGTH, placements(MarkShape.LENGTH)[0])
     data = verdict_sr(ct_study(), DOCTOR, header("verdict"), measured=(was,))
