@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.dicom.hanging_object import hanging_object, read_hanging_object
 from app.session.arranged import arranged_pane
 from app.session.panes import Over, PaneState
 from app.session.second_images import hung_over
@@ -15,6 +17,7 @@ from app.viewer.arrangement import ArrangedPane, habit_key, protocol_data
 from app.viewer.hanging import Hanging, hang
 from app.viewer.hanging_protocols import protocol_from, shipped_data, shipped_protocols
 from app.viewer.layers import OverMode
+from app.viewer.layouts import layout_cells
 from app.viewer.presets import preset, presets_for
 from app.viewer.sides import letters_of, shown_at, turned_to
 from app.viewer.view_state import Appearance, Plane, SlabMode, ViewState
@@ -190,6 +193,8 @@ def test_every_look_comes_back() -> None:
     assert solid.needs_volume
     assert (last.view.zoom, last.fit_exposed) == (0.8, True)
     assert habit_key(data) != habit_key({**data, "stage": [{**data["stage"][0], "layout": "3x2"}]})
+    content = hanging_object(data, layout_cells, "Own", "Site", datetime(2026, 11, 23))
+    assert read_hanging_object(content) == {"title": "Own", **data}
 
 
 def test_thin_and_thick_sets_are_told_apart_when_they_come_back() -> None:
