@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QWidget
 from app.domain.finding import ReadState
 from app.domain.problem import Severity
 from app.session.views import ReaderSaid, Words
-from app.ui.i18n import language, tr_problem
-from app.ui.reading.card_parts import Sizes
+from app.ui.i18n import language, number, tr_problem
+from app.ui.i18n import unit as unit_words
 from app.ui.widgets.boxes import Card, column, row
 from app.ui.widgets.glyph import Glyph
 from app.ui.widgets.text import Text, note
@@ -31,8 +31,12 @@ class ReadNotes(Card):
         lay.addLayout(top)
         if not said.has_read:
             lay.addWidget(Text(Words(f"ui.read.did_not.{said.state.value}"), "body", "medium", wrap=True))
-        if said.values:
-            lay.addWidget(Sizes([(what, f"{value:.1f}", _unit(unit)) for what, value, unit in said.values]))
+        for what, value, unit in said.values:
+            line = row(gap=12)
+            line.addWidget(Text(what, "body", "regular", "secondary", wrap=True), 1)
+            shown = Text(f"{number(value)} {unit_words(_unit(unit))}".strip(), "body", "semibold", elide=False)
+            line.addWidget(shown)
+            lay.addLayout(line)
         for problem in sorted(said.problems, key=lambda p: p.severity is Severity.NOTE):
             lay.addWidget(Text(tr_problem(problem), "small", "regular", "secondary", wrap=True))
 
