@@ -144,8 +144,26 @@ class Reformats:
             if pane.view.plane is not Plane.STACK and self._room.display_set(pane) is not None:
                 self._room.change_panes([self._plain(pane, self._acquired(pane))])
             return
-        if not self._refused(pane):
-            self._room.change_panes([self._plain(pane, self._on_plane(pane, plane))])
+        if self._refused(pane):
+            return
+        changed = [self._plain(pane, self._on_plane(pane, plane))]
+        if self._room.linked and self.is_triad():
+            changed += self._others_beside(pane, plane)
+        self._room.change_panes(changed)
+
+    def _others_beside(self, pane: PaneState, plane: Plane) -> list[PaneState]:
+        """The two other panes of a triad on the two other planes: it stays one, and is straight again."""
+        point = self._point(pane)
+        left = [p for p in PLANES if p is not plane]
+        others = [p for p in self._room.panes() if p.pane_id != pane.pane_id]
+        # A pane that shows one of them already keeps it.
+        others.sort(key=lambda p: p.view.plane not in left)
+        out = []
+        for other in others:
+            own = other.view.plane if other.view.plane in left else left[0]
+            left.remove(own)
+            out.append(replace(other, view=replace(self._on_plane(other, own), point_mm=point)))
+        return out
 
     @staticmethod
     def _plain(pane: PaneState, view: ViewState) -> PaneState:

@@ -191,6 +191,17 @@ def test_planes_set_anew_lead_back_to_what_stood_before_them(desk: Stage) -> Non
     for pane in reading.room.panes():
         shown(desk, reading, pane.pane_id)
     reading.command("mpr_coronal")
+    assert [p.view.plane for p in reading.room.panes()] == [Plane.CORONAL, Plane.AXIAL, Plane.SAGITTAL], "still three"
+    reading.set_tool("turn")
+    for kind, x in (("press", 100.0), ("release", 170.0)):
+        reading.pointer("pane-1", kind, PointerEvent(x, 120.0))
+    reading.command("mpr_sagittal")
+    assert {p.view.plane for p in reading.room.panes()} == {Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL}, "straight again"
+    reading.undo()
+    assert {p.view.plane for p in reading.room.panes()} == {Plane.OBLIQUE}, "in one step"
+    # Alone, where panes are not linked.
+    reading.command("toggle_linking")
+    reading.command("mpr_coronal")
     assert not reading.reformats.is_triad()
     reading.command("three_planes")
     assert reading.reformats.is_triad()
