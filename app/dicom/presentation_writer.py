@@ -71,6 +71,7 @@ def presentation_object(study: Study, state: PresentationState, header: ObjectHe
     ds.DisplayedAreaSelectionSequence = [_area(a, state, images) for a in state.areas]
     if state.annotations:
         ds.GraphicAnnotationSequence = [_annotation(a, images) for a in state.annotations]
+    if state.layers:
         ds.GraphicLayerSequence = [_layer(one) for one in state.layers]
     if state.rotation_deg or state.flip:
         ds.ImageRotation = state.rotation_deg
@@ -83,8 +84,9 @@ def presentation_object(study: Study, state: PresentationState, header: ObjectHe
     else:
         ds.ICCProfile = _srgb()
         ds.ColorSpace = "SRGB"
-    for group in state.overlay_groups:
-        ds.add_new((group, 0x1001), "CS", state.layers[0].name if state.layers else "OVERLAY")
+    for group in state.overlay_groups if state.layers else ():
+        # Overlay planes of the images stay off unless a layer is named for them (PS3.3 C.11.7).
+        ds.add_new((group, 0x1001), "CS", state.layers[0].name)
     return finished(ds, study, header)
 
 

@@ -44,6 +44,8 @@ _LAYERS = (
     GraphicLayer(MEASUREMENTS, 1, "Measurements of the reader", (94, 234, 212)),
     GraphicLayer(FINDINGS, 2, "Findings of the reader", (94, 234, 212)),
 )
+_PLANES = GraphicLayer("OVERLAYS", 0, "Overlay planes of the images")
+"""Named first: the planes of the images are switched on in it."""
 _ARROW_PX = 8.0
 
 
@@ -113,8 +115,11 @@ class KeptLooks:
         grey = pixels is None or not pixels.is_colour
         layer = room.frame_layer(here.pane) if here is not None else None
         inverse = pixels is not None and pixels.photometric_interpretation == "MONOCHROME1"
+        planes: tuple[int, ...] = ()
         if layer is not None and layer.frame is not None:
             inverse = layer.frame.inverse  # by the object's own presentation LUT too
+            if room.saved is None or room.saved.overlay_planes:
+                planes = layer.frame.overlay_groups
         rotation = (round(view.rotation_deg / 90) * 90 + (180 if view.flip_v else 0)) % 360
         annotations = tuple(
             SavedAnnotation(layer, _scope([r], room), tuple(graphics), tuple(texts))
@@ -139,7 +144,8 @@ class KeptLooks:
             vois=self._vois(chosen, here, refs) if grey else (),
             inverse=(inverse != view.invert) if grey else None,
             areas=(_area(view, here, geometry),),
-            layers=_LAYERS if annotations else (),
+            layers=(*((_PLANES,) if planes else ()), *(_LAYERS if annotations else ())),
+            overlay_groups=planes,
             annotations=annotations,
             shutter=_shutter(instance, view),
         )

@@ -126,6 +126,13 @@ def test_shutters(shutter: Shutter, tmp_path: Path) -> None:
     there_and_back(replace(STATE, shutter=shutter), ct_study(), tmp_path)
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+def test_overlay_planes_of_the_images_stay_switched_on(drawn: bool, tmp_path: Path) -> None:
+    layers = (GraphicLayer("OVERLAYS", 0, "Overlay planes"), *(STATE.layers if drawn else ()))
+    state = replace(STATE, layers=layers, overlay_groups=(0x6000, 0x6004), annotations=STATE.annotations if drawn else ())
+    there_and_back(state, ct_study(), tmp_path)
+
+
 def test_windows_of_single_images_and_tables(tmp_path: Path) -> None:
     table = Lut(-100, np.arange(0, 60000, 150, dtype=np.uint16), 16)
     vois = (

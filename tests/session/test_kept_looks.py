@@ -15,8 +15,10 @@ from app.dicom.structured_report import read_sr
 from app.domain.measurement import Quantity
 from app.domain.pixels import VoiWindow
 from app.domain.presentation import PresentationState
+from app.session.panes import PaneState
 from app.session.reading_session import ReadingSession
 from app.session.report_packet import PacketInput, look_objects, measured_marks, verdict_object
+from app.viewer.layers import ImageLayer
 from app.viewer.presentation import presented_frame, presented_view
 from app.viewer.view_state import Plane
 from tests.flows import stage
@@ -179,3 +181,24 @@ def test_what_was_written_is_listed_with_the_study_and_hangs_by_a_name(desk: Sta
         assert not there.picture_request("pane-0", 400, 400).layers[0].frame.inverse  # type: ignore[union-attr]
         saved.apply_state(pane, look.sop_instance_uid)
         assert there.picture_request("pane-0", 400, 400).layers[0].frame.inverse  # type: ignore[union-attr]
+
+
+def test_overlay_planes_that_were_seen_are_seen_again(desk: Stage) -> None:
+    reading = stack(desk)
+    room = reading.room
+    plain = room.content.frame_layer
+
+    def with_planes(pane: PaneState) -> ImageLayer | None:
+        layer = plain(pane)
+        if layer is None or layer.frame is None:
+            return layer
+        plane = np.zeros(layer.frame.values.shape, dtype=np.bool_)
+        return replace(layer, frame=replace(layer.frame, overlays=(plane,), overlay_groups=(0x6002,)))
+
+    room.frame_layer = with_planes  # type: ignore[method-assign]
+    state = only_look(reading)
+    assert state.overlay_groups == (0x6002,)
+    assert [layer.name for layer in state.layers] == ["OVERLAYS"]
+    assert room.saved is not None
+    room.saved.overlay_planes = False
+    assert only_look(reading).overlay_groups == ()
