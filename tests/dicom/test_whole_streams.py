@@ -13,6 +13,8 @@ import pytest
 
 from app.dicom.codecs.jpeg_lossless_end import ends_with
 from app.dicom.codecs.jpeg_parts import jpeg_parts
+from app.dicom.codecs.jpeg_whole import jpeg as jpeg_with_proof
+from app.dicom.codecs.stream_info import jpeg_info
 from app.dicom.codecs.zero_runs import LONGEST, has_hole
 from app.dicom.frame_encoder import Syntax, encode_frame
 from app.domain.problem import ProblemError
@@ -232,3 +234,29 @@ def test_empty_packets_are_no_hole() -> None:
     assert has_hole(stream[:sod] + bytes(LONGEST + 200) + stream[sod:], 0)
     assert not has_hole(precincts + bytes(LONGEST + 200) + stream[sod:], 0)
     assert has_hole(precincts + bytes(LONGEST + 4000) + stream[sod:], 0)
+
+
+def test_no_whole_stream_is_refused() -> None:
+    """Sizes, contents and qualities at random: what decoders open and is whole stays open."""
+    rng = np.random.default_rng(77)
+    for _ in range(250):
+        rows, columns = (int(n) for n in rng.integers(1, 90, 2))
+        y, x = np.mgrid[:rows, :columns]
+        values = (
+            np.zeros((rows, columns)),
+            np.full((rows, columns), 128.0),
+            x * 255.0 / max(columns - 1, 1),
+            rng.integers(0, 256, (rows, columns)).astype(float),
+            np.where(y < rows // 2, rng.integers(0, 256, (rows, columns)), 0),
+        )[int(rng.integers(5))].astype(np.uint8)
+        if rng.random() < 0.5:
+            predictor = int(rng.integers(1, 8))
+            stream = imagecodecs.jpeg8_encode(values, lossless=True, predictor=predictor)
+        else:
+            colour = bool(rng.random() < 0.5)
+            values = np.stack([values, values // 2, 255 - values], -1) if colour else values
+            subsampling = str(rng.choice(["444", "422", "420"])) if colour else None
+            stream = imagecodecs.jpeg8_encode(values, level=int(rng.integers(5, 100)), subsampling=subsampling)
+        found, whole = jpeg_with_proof(stream, jpeg_info(stream))
+        assert whole, (values.shape, len(stream))
+        assert found.shape == values.shape

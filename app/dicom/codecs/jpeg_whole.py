@@ -6,13 +6,14 @@ libjpeg-turbo fills what is missing with grey or with its last value, steps over
   last bits that fill its last byte, so the first block beyond the picture is something, and what follows is grey. Grey at
   once means that the data ended before the picture did; no grey means that the picture ended before the data.
 - lossless: ``jpeg_lossless_end``.
-- progressive, arithmetic, with restart markers: decoded again with bytes put where the data end, which a whole stream leaves
-  unread.
+- with restart markers: each interval so, as a picture of its own.
+- progressive, arithmetic: decoded again with bytes put where the data end, which a whole stream leaves unread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,8 @@ TAILS = (b"\x9b\x55\xd2\x6e" * 16, b"\x64\xaa\x2d\x91" * 16)
 """Bits of both kinds, without a marker."""
 _TALLEST = 65500
 """Rows that libjpeg takes."""
-_LEFT_OUT = 8
-"""Zero bytes at the end that an arithmetic coder may leave out."""
+_LEFT_OUT, _LEFT_OUT_OF_SCANS = 8, 64
+"""Zero bytes that an arithmetic coder may leave out at the end; the scans of flat progressive pictures are hardly more."""
 _HOLE = bytes(64)
 
 
@@ -59,11 +60,9 @@ def jpeg(stream: bytes, info: StreamInfo) -> tuple[Array, bool]:
         if found is not None:
             return found
     values = decode(stream)
-    if len(parts.scans) > 1:
-        return values, not _short(stream, ends, values, decode)
-    return values, not _short(stream, ends, values, decode, TAILS[:1]) and _all_ends_matter(
-        stream, parts, ends, values, decode
-    )
+    if parts.process in SEQUENTIAL and len(parts.scans) == 1 and parts.scans[0].restart:
+        return values, _intervals_whole(stream, parts, decode)
+    return values, not _short(stream, ends, values, decode)
 
 
 def lossless_whole(stream: bytes, parts: JpegParts, values: Array, decode: Decode) -> bool:
@@ -127,6 +126,38 @@ def _taller(stream: bytes, parts: JpegParts, ends: Sequence[int], decode: Decode
     return values, not left and not (spent and _short(stream, ends, values, decode))
 
 
+def _intervals_whole(stream: bytes, parts: JpegParts, decode: Decode) -> bool:
+    """Each restart interval as a picture of its own, one MCU high: coding goes from MCU to MCU and starts anew in each."""
+    scan = parts.scans[0]
+    height, width = parts.mcu(scan)
+    mcus = -(-parts.rows // height) * -(-parts.columns // width)
+    head, at = _without_restart(stream[: scan.start]), parts.rows_at
+    for n, (start, end) in enumerate(intervals(stream, scan) or ()):
+        count = min(scan.restart, mcus - n * scan.restart)
+        if count <= 0:
+            continue
+        columns = count * width
+        if columns > _TALLEST:
+            return True
+        size = height.to_bytes(2, "big") + columns.to_bytes(2, "big")
+        own = head[:at] + size + head[at + 4 :] + stream[start:end] + b"\xff\xd9"
+        scan_of = replace(scan, end=scan.start + end - start, restart=0)
+        of = replace(parts, rows=height, columns=columns, scans=(scan_of,))
+        found = _taller(own, of, (scan_of.end,), decode)
+        if found is None or not found[1]:
+            return False
+    return True
+
+
+def _without_restart(head: bytes) -> bytes:
+    """Headers whose restart interval is 0, of the same length."""
+    at = head.find(b"\xff\xdd\x00\x04")
+    while at >= 0:
+        head = head[: at + 4] + b"\0\0" + head[at + 6 :]
+        at = head.find(b"\xff\xdd\x00\x04", at + 6)
+    return head
+
+
 def _arithmetic_whole(stream: bytes, parts: JpegParts, ends: Sequence[int], values: Array, decode: Decode) -> bool:
     """The arithmetic decoder reads zeros past the end (T.81 D.2.6), which coders leave out: a few, but no more.
 
@@ -135,28 +166,11 @@ def _arithmetic_whole(stream: bytes, parts: JpegParts, ends: Sequence[int], valu
     """
     if stream.find(_HOLE, parts.scans[0].start, ends[-1]) >= 0:
         return False
-    if _short(stream, ends, values, decode, TAILS, bytes(_LEFT_OUT)):
+    zeros = bytes(_LEFT_OUT_OF_SCANS if parts.process in PROGRESSIVE else _LEFT_OUT)
+    if _short(stream, ends, values, decode, zeros):
         return False
-    if len(parts.scans) == 1:
-        return _all_ends_matter(stream, parts, ends, values, decode)
-    long = [end for scan, end in zip(parts.scans, ends, strict=False) if end - scan.start > 32]
-    return not any(_left_over(stream, end, values, decode) for end in long)
-
-
-def _all_ends_matter(stream: bytes, parts: JpegParts, ends: Sequence[int], values: Array, decode: Decode) -> bool:
-    """Other bytes at the end of every interval of a sequential scan change something of its own blocks."""
-    scan = parts.scans[0]
-    height, width = parts.mcu(scan)
-    wide = np.zeros((-(-parts.rows // height) * height, -(-parts.columns // width) * width), np.bool_)
-    for tail in TAILS:
-        changed = decode(_with_last(stream, scan.start, ends, tail)) != values
-        wide[: parts.rows, : parts.columns] |= changed.reshape(*values.shape[:2], -1).any(-1)
-        cells = wide.reshape(wide.shape[0] // height, height, wide.shape[1] // width, width)
-        mcus = cells[:, 2:-2].any(axis=(1, 3)).ravel()  # the rims take chroma from the intervals beside
-        each = scan.restart or mcus.size
-        if all(bool(mcus[n * each : (n + 1) * each].any()) for n in range(len(ends))):
-            return True
-    return False
+    long = [scan.end for scan in parts.scans if not scan.restart and scan.end - scan.start >= 64]
+    return not any(_left_over(stream, end, values, decode, 16) for end in long)
 
 
 def _with_tails(stream: bytes, ends: Sequence[int], tail: bytes) -> bytes:
@@ -167,25 +181,14 @@ def _with_tails(stream: bytes, ends: Sequence[int], tail: bytes) -> bytes:
     return b"".join((*parts, stream[at:]))
 
 
-def _short(
-    stream: bytes, ends: Sequence[int], values: Array, decode: Decode, tails: Sequence[bytes] = TAILS, before: bytes = b""
-) -> bool:
+def _short(stream: bytes, ends: Sequence[int], values: Array, decode: Decode, before: bytes = b"") -> bool:
     """Bytes put after the data, and after ``before``, change the picture: it asked for more than there was."""
-    return any(not np.array_equal(decode(_with_tails(stream, ends, before + tail)), values) for tail in tails)
+    return any(not np.array_equal(decode(_with_tails(stream, ends, before + tail)), values) for tail in TAILS)
 
 
-def _with_last(stream: bytes, start: int, ends: Sequence[int], tail: bytes) -> bytes:
-    """Other bytes in the place of the last ones before each end; the first data begin at ``start``."""
-    parts, at = [], 0
-    for end in ends:
-        begin = max(end - 8, start)
-        while begin > start and stream[begin - 1] == 0xFF:
-            begin -= 1
-        parts += [stream[at:begin], tail[: end - begin]]
-        at, start = end, end + 2
-    return b"".join((*parts, stream[at:]))
-
-
-def _left_over(stream: bytes, end: int, values: Array, decode: Decode) -> bool:
+def _left_over(stream: bytes, end: int, values: Array, decode: Decode, last: int = 8) -> bool:
     """The last bytes of the data may be anything: the picture was ready before them."""
-    return all(np.array_equal(decode(_with_last(stream, end - 32, (end,), tail)), values) for tail in TAILS)
+    begin = end - last
+    while stream[begin - 1] == 0xFF:
+        begin -= 1
+    return all(np.array_equal(decode(stream[:begin] + tail[: end - begin] + stream[end:]), values) for tail in TAILS)
