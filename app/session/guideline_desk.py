@@ -138,6 +138,8 @@ class GuidelineDesk:
         self._folder: Path = library.home / "guidelines"
         self._loaded: dict[str, Guideline | None] = {}
         self._damaged = NOTHING
+        self.before_answers: Callable[[], None] = lambda: None
+        """Called before a person's word changes: what is to be undone is noted."""
 
     # -- what is said ------------------------------------------------------------------------------------------------
 
@@ -195,7 +197,16 @@ class GuidelineDesk:
         message = "guideline.report.category" if chosen.stated else "guideline.report.action"
         return f"{translate(language, message, params)} {beside}"
 
+    def kept(self) -> dict[str, Any]:
+        """What was said and chosen, JSON-able."""
+        return self._kept
+
+    def put_back(self, state: Mapping[str, Any]) -> None:
+        """Undo: what was said and chosen before."""
+        self._keep(dict(state))
+
     def _keep(self, state: dict[str, Any]) -> None:
+        self.before_answers()
         self._kept = state
         self._library.write(lambda tx: self._library.settings.set(tx, self._key, state, self._person.person_id))
         self._announce(Changes(findings=True, report=True))

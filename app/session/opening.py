@@ -41,7 +41,7 @@ from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
 from app.session.teeth_desk import TeethDesk
 from app.session.tooth_numbers import ToothNumbers
-from app.session.undo_aspects import calibration_aspect, mount_aspect
+from app.session.undo_aspects import calibration_aspect, guideline_aspect, mount_aspect
 from app.session.video_out import VideoOut
 from app.session.views import Changes, HistoryEntry, Notice
 from app.store.library import Library
@@ -189,6 +189,8 @@ class Opening:
             self.person,
             self.announce,
         )
+        steps.add("guideline", guideline_aspect(reading.guidelines))
+        reading.guidelines.before_answers = partial(steps.note, "guideline")
         if not self.reads.results(uid):
             # Imported by the command line, or the programme died before it was planned.
             self.reads.arrived(uid, first=True)

@@ -341,6 +341,7 @@ class ReadingSession:
     def _next_value_map(self) -> None:
         room = self._room
         layer = room.frame_layer(room.pane(room.active))
+        room.on_remember()
         if room.saved is None or not room.saved.value_maps.next(layer):
             self._notice(Notice(Problem("viewer.value_map.one")))
         self._announce(Changes(view=True, layout=True))

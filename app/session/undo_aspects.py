@@ -1,5 +1,5 @@
 """What of an open study a step can change: panes and how they are looked at, marks, verdicts, tooth numbers, the words of
-the report, millimetres by hand, the films of a mount."""
+the report, answers to a guideline, millimetres by hand, the films of a mount."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.store.codec import decode, encode
 if TYPE_CHECKING:
     from app.session.calibration_desk import CalibrationDesk
     from app.session.findings_desk import FindingsDesk
+    from app.session.guideline_desk import GuidelineDesk
     from app.session.mount_desk import MountDesk
     from app.session.reading_room import ReadingRoom
     from app.session.report_desk import ReportDesk
@@ -134,6 +135,11 @@ def verdicts_aspect(desk: FindingsDesk) -> Aspect:
 
 def teeth_aspect(desk: TeethDesk) -> Aspect:
     """Where the dentist put the numbers: plain JSON already."""
+    return Aspect(desk.kept, desk.put_back, lambda state, other: state, dict)
+
+
+def guideline_aspect(desk: GuidelineDesk) -> Aspect:
+    """What was said to a guideline and which category was chosen: plain JSON already."""
     return Aspect(desk.kept, desk.put_back, lambda state, other: state, dict)
 
 

@@ -61,3 +61,7 @@ def test_subtraction_and_shutter_on_the_screen(open_desk: OpenDesk, tmp_path: Pa
     assert layer.frame is not None
     assert layer.frame.values[3, 4] == 600
     demo.until(lambda: "Mask subtracted" not in texts(demo, "pane-0").values(), 10, "the frame as it was taken")
+    press(demo, "undo")
+    demo.until(lambda: "Mask subtracted" in texts(demo, "pane-0").values(), 10, "the difference again")
+    press(demo, "redo")
+    demo.until(lambda: "Mask subtracted" not in texts(demo, "pane-0").values(), 10, "and taken back")

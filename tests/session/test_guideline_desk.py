@@ -99,6 +99,15 @@ def test_another_context_asks_for_the_category_anew_and_fleischner_asks_its_own_
         proposal = desk.view().proposal
         assert proposal is not None
         assert (proposal.state, proposal.trace[0].id) == ("not_applicable", "guideline.step.interval_not")
+        assert reading.undo() == "guideline"
+        proposal = desk.view().proposal
+        assert proposal is not None
+        assert proposal.category == "ct_6_12_consider"
+        assert [reading.undo() for _ in range(6)] == ["guideline"] * 6
+        assert desk.view().own == "", "the category too"
+        for _ in range(6):
+            reading.redo()
+        assert desk.view().own == "none"
 
 
 def test_a_damaged_site_file_is_said_and_nothing_is_proposed(tmp_path: Path) -> None:

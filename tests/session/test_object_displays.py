@@ -194,6 +194,17 @@ def test_the_chosen_value_map_is_told(desk: Stage) -> None:
     assert first() == (50.0, "mg/ml")
 
 
+def test_another_value_map_is_a_step(desk: Stage) -> None:
+    reading = opened(desk)
+    desk.until(lambda: "viewer.value_map" in remarks(reading), 20)
+    assert reading.room.saved is not None
+    maps = reading.room.saved.value_maps
+    reading.command("next_value_map")
+    assert maps.choice == 1
+    assert reading.undo() == "panes"
+    assert maps.choice == 0
+
+
 def test_fractional_segments_are_drawn_by_their_value_and_stated(desk: Stage) -> None:
     reading = opened(desk)
     assert reading.saved is not None
