@@ -47,11 +47,11 @@ def has_one_value(instance: Instance, source: ByteSource) -> bool:
             return fmt.frames == 1 and all_alike(stored_frame(instance, 0, source))
         cell = fmt.bits_allocated // 8 * fmt.samples_per_pixel
         total = fmt.rows * fmt.columns * fmt.frames * cell
-        first = source.read_range(instance.locator, instance.pixel_data_offset, cell)
-        at = 0
+        first, at = b"", 0
         while at < total:
-            length = min(_FIRST if at == 0 else _PIECE, total - at) // cell * cell or cell
+            length = min(_PIECE if at else _FIRST, total - at) // cell * cell or cell
             found = source.read_range(instance.locator, instance.pixel_data_offset + at, length)
+            first = first or found[:cell]
             if len(found) < length or found != first * (length // cell):
                 return False
             at += length
