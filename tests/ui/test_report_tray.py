@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
+from app.domain.problem import Problem
 from app.ui.app_window import AppWindow
 from app.ui.report.line_edit import LineEdit
 from tests.ui.conftest import Open, settle
@@ -59,6 +62,18 @@ def test_a_wrong_pin_is_said_and_forgotten(open_window: Open) -> None:
     settle()
     assert window._workstation.reading.signed
     assert window.screen_widget("report").right._signed.isVisible()
+
+
+def test_what_is_not_confirmed_is_said_before_signing_and_blocks_nothing(open_window: Open) -> None:
+    window = report_desk(open_window)
+    box, view = window.screen_widget("report").right.box, window._workstation.reading.report()
+    assert not box._remarks.isVisible()
+    box.show_view(replace(view, remarks=(Problem("report.remark.mismatch", {"n": 2}),)))
+    assert box._remarks.isVisible()
+    assert "2 measurements are not confirmed" in box._remarks.text()
+    assert box.button.isEnabled()
+    box.show_view(view)
+    assert not box._remarks.isVisible()
 
 
 def test_unanswered_findings_block_signing(open_window: Open) -> None:
