@@ -1,4 +1,4 @@
-"""An image of one single value is told in the explorer's list and in the pane, stored plainly or compressed."""
+"""An image of one single value is told in the preview, in the explorer's list and in the pane, stored plainly or compressed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ def test_it_is_said_where_it_is_seen(tmp_path: Path, plain: bool) -> None:
         reading = s.ws.open_study(s.row().study_instance_uid)
         (line,) = of_study(reading.study)
         assert (line.problem is not None and line.problem.code == "dicom.one_value") == plain
+        preview = s.ws.preview(s.row().study_instance_uid)
+        assert preview is not None
+        assert [p.code for p in preview.repairs] == (["dicom.one_value"] if plain else [])
         for language in ("en", "ru", "kk"):
             s.ws.set_language(language)
             pane = reading.layout().active
