@@ -1,4 +1,4 @@
-"""An image of one single value is told in the preview, in the explorer's list and in the pane, stored plainly or compressed."""
+"""An image of one single value is told in the preview, in the explorer and in the pane, stored plainly or compressed."""
 
 from __future__ import annotations
 
