@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from app.domain.pixels import VoiWindow
 from app.viewer.film_flicker import film_grey
-from app.viewer.fusion import blended, brought, covered_by, difference_grey, over_values
+from app.viewer.fusion import blended, brought, covered_by, difference_grey, has_values, over_values
 from app.viewer.isodose import with_isodoses
 from app.viewer.labels import sample_labels, with_labels, with_labels_below
 from app.viewer.layers import FilmLayer, FractionLayer, FusionLayer, HeatmapLayer, ImageLayer, LabelLayer, Layer, OverMode
@@ -252,7 +252,8 @@ def render(
                     )
                     pixels = with_isodoses(pixels, values, known, over.isodoses)
             elif over.mode is OverMode.DIFFERENCE:
-                pixels = difference_grey(np.asarray(sampled.values), values, there, over.appearance.window)
+                both = there & has_values(base.volume, resolved)
+                pixels = difference_grey(np.asarray(sampled.values), values, both, over.appearance.window)
             else:
                 pixels = to_grey(brought(values, over.gain), voi, view.invert)
                 pixels[~there] = 0

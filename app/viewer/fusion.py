@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.geometry import VolumeGeometry
 from app.domain.pixels import VoiFunction, VoiWindow
+from app.domain.volume import Volume
 from app.viewer.layers import FusionLayer
 from app.viewer.luts import lut
 from app.viewer.no_value import marked, volume_window
@@ -18,6 +20,7 @@ from app.viewer.view_state import ResolvedView
 from app.viewer.voi_lut import to_grey
 
 Grey = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.bool_]
 DIFFERENCE_WINDOW = VoiWindow(0.0, 600.0, VoiFunction.LINEAR_EXACT)
 """Of a subtraction when none is set; symmetric, so that no change is middle grey."""
 
@@ -27,9 +30,15 @@ def over_values(layer: FusionLayer, resolved: ResolvedView) -> tuple[npt.NDArray
     there = covered_by(layer, resolved, 0.5)
     if not there.any():
         return np.zeros(there.shape, dtype=np.float32), there
-    if layer.volume.no_value is not None:
-        there &= ~marked(layer.volume.no_value, index_from_pane(resolved, layer.geometry), resolved.size)
+    there &= has_values(layer.volume, resolved, layer.geometry)
     return sample_grid(layer.volume, layer.volume.voxels, layer.geometry, resolved), there
+
+
+def has_values(volume: Volume | None, resolved: ResolvedView, geometry: VolumeGeometry | None = None) -> Bits:
+    """(height, width) or a single truth: False where a sample has a share in a voxel without a value."""
+    if volume is None or volume.no_value is None:
+        return np.ones((1, 1), dtype=np.bool_)
+    return ~marked(volume.no_value, index_from_pane(resolved, geometry or volume.geometry), resolved.size)
 
 
 def covered_by(layer: FusionLayer, resolved: ResolvedView, rim: float) -> npt.NDArray[np.bool_]:

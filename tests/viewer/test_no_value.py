@@ -16,9 +16,10 @@ from app.imaging.growing import BoxMask, grow
 from app.imaging.packed import counted_values, pack
 from app.session.own_masks import measured
 from app.session.recheck_desk import _own
+from app.viewer.compositor import render
 from app.viewer.edits import PutAnnotation, SetAppearance, ShowProbe
 from app.viewer.fusion import over_values
-from app.viewer.layers import FusionLayer, ImageLayer
+from app.viewer.layers import FusionLayer, ImageLayer, OverMode
 from app.viewer.measure import statistics
 from app.viewer.no_value import volume_window
 from app.viewer.over_values import OverValues
@@ -186,6 +187,10 @@ def test_curves_and_what_lies_over() -> None:
     assert not there[int(y), int(x)]
     x, y = c.resolved.px_to_pane(30.5, 10.5)
     assert there[int(y), int(x)]
+    change = FusionLayer(replace(VOLUME, no_value=None), GRID, mode=OverMode.DIFFERENCE)
+    drawn = render(views()["axial"], (ImageLayer(volume=VOLUME), change), SIZE)
+    x, y = c.resolved.px_to_pane(5.5, 5.5)
+    assert drawn.pixels[int(y), int(x)].max() == 0
     over = OverValues(layer, "CT")
     assert over.at(GRID.to_patient((12.0, 5.0, 5.0))) == ()
     assert over.at(GRID.to_patient((12.0, 10.0, 30.0))) == (
