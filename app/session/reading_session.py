@@ -22,6 +22,7 @@ from app.session.crops import finding_crop
 from app.session.finding_edits import modified
 from app.session.finding_words import FINDING_KINDS, kinds_of, regions_of, side_of
 from app.session.findings_desk import FindingsDesk
+from app.session.going_to import common_place, show_finding
 from app.session.guideline_desk import GuidelineDesk
 from app.session.hanging_said import HangingSaid, hanging_said
 from app.session.hanging_words import series_cards
@@ -65,7 +66,6 @@ from app.session.views import (
     Words,
 )
 from app.viewer.layouts import layout_names
-from app.viewer.placement import place
 from app.viewer.primitives import Role
 from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane
@@ -429,16 +429,9 @@ class ReadingSession:
             return self._desk.name_selected(kind, self._side(selected.location.centre_lps_mm))
         pane_id = self._room.active
         refused = cannot_add(self._room.pane(pane_id))
-        context = self._room.context(pane_id) if refused is None else None
         self._say_if(refused)
-        if context is None:
-            return None
-        point = self._room.centre_of(pane_id)
-        at = context.resolved.patient_to_pane(point) if point is not None else None
-        x, y = (at[0], at[1]) if at is not None else (context.resolved.size[0] / 2, context.resolved.size[1] / 2)
-        px = context.resolved.pane_to_px(x, y)
-        placement = place([px], context.layer, context.resolved.geometry)
-        return self._desk.add_point(placement, kind, self._side(point))
+        found = common_place(self._room, pane_id) if refused is None else None
+        return self._desk.add_point(found[0], kind, self._side(found[1])) if found is not None else None
 
     def edit_mark(
         self,
@@ -491,16 +484,7 @@ class ReadingSession:
         shown = self._desk.verdict(finding_id)
         if shown is not None and shown.modified is not None:
             finding = shown.modified
-        location = finding.location
-        if location.centre_lps_mm is not None:
-            self._room.show_point(location.centre_lps_mm)
-        elif location.sop_instance_uid:
-            for pane in self._room.panes():
-                at = self._room.frame_nearest(pane.pane_id, location.sop_instance_uid)
-                if at is not None:
-                    self._room.activate(pane.pane_id)
-                    self._room.change_view(frame_index=at)
-                    break
+        show_finding(self._room, finding)
         self._announce(Changes(view=True, findings=True))
 
     def next_unanswered(self) -> None:
