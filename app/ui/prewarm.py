@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import threading
@@ -115,5 +116,7 @@ def _load() -> None:
         templates()
         for fdi in PERMANENT:
             tooth_path(fdi)
+        # What is loaded now stays: a full collection, which holds every thread, need not look at it again.
+        gc.freeze()
     except Exception:
         _log.exception("the reading room was not made ready ahead")

@@ -17,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_reading_room_is_made_ready_without_anything_heavy() -> None:
     code = (
-        "import sys\n"
+        "import gc, sys\n"
         "from app.ui import prewarm\n"
         "thread = prewarm.begin()\n"
         "thread.join(60)\n"
         "from app.viewer.hanging_protocols import shipped_protocols\n"
         "assert shipped_protocols.cache_info().currsize == 1\n"
         "assert 'app.ui.reading.screen' in sys.modules\n"
+        "assert gc.get_freeze_count() > 10_000\n"
         "heavy = {'vtkmodules', 'torch', 'highdicom', 'SimpleITK', 'onnxruntime', 'openvino', 'reportlab'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
