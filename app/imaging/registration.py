@@ -28,7 +28,7 @@ _SETTLED = 0.01
 _LEAST_OVERLAP = 0.25
 """Part of the smaller volume that must lie in the other, so that a start in a corner does not win."""
 _BINS = 24
-_VOXELS, _FINEST_MM, _COARSEST_MM = 400_000, 1.0, 3.0
+_VOXELS, _FINEST_MM, _COARSEST_MM = 400_000, 1.5, 3.0
 _SHRINK = (3, 2, 1)
 _SAMPLES = (15_000, 15_000, 60_000)
 """Voxels that each level compares: fewer leave a histogram of two volumes half empty, and the last one finds the place."""
