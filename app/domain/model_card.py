@@ -22,13 +22,15 @@ class Metric:
 
 @dataclass(frozen=True)
 class CalibrationBand:
-    """Of ``n`` marks with a probability in [low, high) on ``data``, ``true`` were true."""
+    """Of ``n`` marks with a probability in [low, high) on ``data``, ``true`` were true. Only marks that are shown count."""
 
     low: float
     high: float
     n: int
     true: int
     data: str
+    kind: str = ""
+    """The word of the findings (``nodule``) that were counted; empty for every one of the reader."""
 
 
 @dataclass(frozen=True)

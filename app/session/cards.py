@@ -75,10 +75,12 @@ def region_of(finding: Finding) -> Words:
     return Words(f"side.{finding.laterality.lower()}") if finding.laterality in ("R", "L", "B") else NOTHING
 
 
-def band_of(probability: float | None, card: ModelCard | None) -> CalibrationBand | None:
+def band_of(probability: float | None, card: ModelCard | None, kind: str = "") -> CalibrationBand | None:
+    """The band that holds the probability: of marks of this kind where the card counted them apart."""
     if probability is None or card is None:
         return None
-    for band in card.calibration:
+    bands = [b for b in card.calibration if b.kind == kind] or [b for b in card.calibration if not b.kind]
+    for band in bands:
         if band.low <= probability < band.high or (probability == 1.0 and band.high >= 1.0):
             return band
     return None
@@ -102,7 +104,7 @@ def card(
     model: ModelCard | None = None,
 ) -> FindingCard:
     shown = verdict.modified if verdict is not None and verdict.modified is not None else finding
-    band = band_of(finding.probability, model)
+    band = band_of(finding.probability, model, finding_kind(finding.code))
     counted = band is not None and band.n > 0
     return FindingCard(
         finding=finding,

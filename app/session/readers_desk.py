@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.ai.catalogue import Catalogue, InstalledPackage
 from app.domain.model_card import CalibrationBand, Metric
 from app.domain.problem import Problem
-from app.session.views import Words
+from app.session.views import NOTHING, Words
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class CardPage:
     trained_on: tuple[str, ...]
     figures: tuple[tuple[str, tuple[Metric, ...]], ...]
     """By the data that they were counted on, in the card's order."""
-    bands: tuple[CalibrationBand, ...]
+    bands: tuple[tuple[Words, tuple[CalibrationBand, ...]], ...]
+    """By the kind of finding that was counted; no words where all kinds were counted together."""
     bands_data: str
     operating_point: str
     threshold: float
@@ -68,7 +69,7 @@ def _page(package: InstalledPackage, language: str) -> CardPage:
         card.limits.get(language) or card.limits.get("en", ()),
         card.training_data,
         tuple((data, tuple(metrics)) for data, metrics in by_data.items()),
-        card.calibration,
+        _by_kind(card.calibration),
         card.calibration[0].data if card.calibration else "",
         card.operating_point,
         card.threshold,
@@ -83,3 +84,8 @@ def _page(package: InstalledPackage, language: str) -> CardPage:
 
 def _in(texts: Mapping[str, str], language: str) -> str:
     return texts.get(language) or texts.get("en", "")
+
+
+def _by_kind(bands: Sequence[CalibrationBand]) -> tuple[tuple[Words, tuple[CalibrationBand, ...]], ...]:
+    kinds = dict.fromkeys(b.kind for b in bands)
+    return tuple((Words(f"finding.{k}") if k else NOTHING, tuple(b for b in bands if b.kind == k)) for k in kinds)

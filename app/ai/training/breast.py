@@ -25,6 +25,7 @@ from app.ai.readers.film.places import NOTHING
 from app.ai.readers.mammogram.maps import NAMES, PAIRED
 from app.ai.readers.mammogram.study import NETWORK, Measured, Scored, image_traits, scored
 from app.ai.training.breast_card import CARD, OPERATING_POINT
+from app.ai.training.card_figures import bands_of
 from app.ai.training.evaluation.breast import figures_of, hits, image_scores
 from app.ai.training.mias import Mammogram, load_set, measured_set, partner_of
 from app.ai.training.place_net import Places, PlaceSettings, balanced, logistic, scores, train_places
@@ -124,7 +125,7 @@ def cross_figures(images: Sequence[Mammogram], found: Sequence[Measured]) -> dic
 
 def calibration_of(
     images: Sequence[Mammogram], results: Sequence[Scored]
-) -> tuple[dict[str, Any], float, list[dict[str, Any]]]:
+) -> tuple[dict[str, Any], float, list[CalibrationBand]]:
     """(table, threshold, bands): the chance that a mark of some score lies in a circle, and the operating point."""
     score, right, normal = [], [], []
     for image, result in zip(images, results, strict=True):
@@ -142,12 +143,9 @@ def calibration_of(
     highest = np.sort(s[at_normal])[::-1]
     cut = highest[min(len(highest) - 1, round(FALSE_PER_NORMAL * views))] if len(highest) else NOTHING
     likely = np.interp(s, knots, chance)
-    bands = [
-        {"low": low, "high": high, "n": int(here.sum()), "true": int(y[here].sum()), "data": "mammo-mias, five folds"}
-        for low, high in zip(BANDS[:-1], BANDS[1:], strict=True)
-        if (here := (likely >= low) & (likely < high)).any()
-    ]
-    return table, round(float(np.interp(cut, knots, chance)), 4), bands
+    threshold = round(float(np.interp(cut, knots, chance)), 4)
+    bands = bands_of(likely.tolist(), y.tolist(), BANDS, "mammo-mias, five folds", shown_from=threshold)
+    return table, threshold, bands
 
 
 def package(images: Sequence[Mammogram], found: Sequence[Measured], cross: Mapping[str, Any]) -> bytes:
@@ -178,9 +176,7 @@ def package(images: Sequence[Mammogram], found: Sequence[Measured], cross: Mappi
     for k, v in cross.get("mean_of_seeds", {}).items():
         name = "mammo-mias, five folds by patient, mean of three seeds"
         metrics.append(Metric(k, *_around(v), len(images), name, folds))
-    card = CARD.with_figures(
-        metrics, [CalibrationBand(**b) for b in bands], threshold, OPERATING_POINT, cross.get("seconds")
-    )
+    card = CARD.with_figures(metrics, bands, threshold, OPERATING_POINT, cross.get("seconds"))
     parts = PackageParts(
         PACKAGE_ID, card, pipeline, networks, arrays, table, golden_cases(networks, arrays), Limits(ram_mb=1500),
         "Ekinshi developers",

@@ -26,9 +26,21 @@ def metrics_of(result: Mapping[str, Any], keys: Sequence[str], data: str, comman
     return out
 
 
-def bands_of(probability: Sequence[float], true: Sequence[bool], edges: Sequence[float], data: str) -> list[CalibrationBand]:
-    rows = reliability(np.asarray(true, bool), np.asarray(probability, float), edges)
-    return [CalibrationBand(low, high, n, hits, data) for low, high, n, hits in rows if n]
+def bands_of(
+    probability: Sequence[float],
+    true: Sequence[bool],
+    edges: Sequence[float],
+    data: str,
+    *,
+    shown_from: float = 0.0,
+    kind: str = "",
+) -> list[CalibrationBand]:
+    """Marks counted by probability. Those below ``shown_from`` never stand on a screen and would dilute the lowest band."""
+    above = [e for e in edges if e > shown_from + 1e-9]
+    p, y = np.asarray(probability, float), np.asarray(true, bool)
+    seen = p >= shown_from
+    rows = reliability(y[seen], p[seen], (shown_from, *above))
+    return [CalibrationBand(round(low, 4), high, n, hits, data, kind) for low, high, n, hits in rows if n]
 
 
 def table_of(score: Sequence[float], true: Sequence[bool], weight_of_prior: float = 2.0) -> dict[str, list[float]]:

@@ -24,6 +24,7 @@ from app.ai.networks.place_score import PlaceScoreNet
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.chest.measure import NAMES
 from app.ai.readers.chest_xray import KINDS, NETWORK, FilmMeasured, FilmScored, scored_film
+from app.ai.training.card_figures import bands_of
 from app.ai.training.chest_xray_card import CARD, OPERATING_POINT
 from app.ai.training.evaluation.chest_xray import figures_of
 from app.ai.training.nih import Inserted, LabelledChest, inserted, load_set, measured_set
@@ -125,7 +126,7 @@ def cross_figures(
 
 def calibration_of(
     films: Sequence[LabelledChest], plain: Sequence[FilmScored], changed: Sequence[FilmScored], made: Sequence[Inserted]
-) -> tuple[dict[str, Any], float, list[dict[str, Any]], float]:
+) -> tuple[dict[str, Any], float, list[CalibrationBand], float]:
     """(table, threshold, bands, hit rate) of the highest marks: every second film with a calculated nodule in it."""
     score, right, clean = [], [], []
     hit = []
@@ -147,12 +148,9 @@ def calibration_of(
     table = {"score": [round(float(v), 4) for v in knots], "probability": [round(float(v), 4) for v in chance]}
     cut = float(np.quantile(clean, 1 - MARKED_SHARE))
     likely = np.interp(s, knots, chance)
-    bands = [
-        {"low": low, "high": high, "n": int(here.sum()), "true": int(y_true[here].sum()), "data": "inserted nodules"}
-        for low, high in zip(BANDS[:-1], BANDS[1:], strict=True)
-        if (here := (likely >= low) & ((likely < high) | (high == 1.0))).any()
-    ]
-    return table, round(float(np.interp(cut, knots, chance)), 4), bands, float(np.mean(hit))
+    threshold = round(float(np.interp(cut, knots, chance)), 4)
+    bands = bands_of(likely.tolist(), y_true.tolist(), BANDS, "inserted nodules", shown_from=threshold)
+    return table, threshold, bands, float(np.mean(hit))
 
 
 def package(
@@ -187,7 +185,7 @@ def package(
         Metric("inserted_hit_rate", round(hit_rate, 4), round(hit_rate, 4), round(hit_rate, 4), len(mine),
                "calculated nodules in real films, five folds", again)
     )  # fmt: skip
-    card = CARD.with_figures(metrics, [CalibrationBand(**b) for b in bands], threshold, OPERATING_POINT, seconds)
+    card = CARD.with_figures(metrics, bands, threshold, OPERATING_POINT, seconds)
     parts = PackageParts(
         PACKAGE_ID, card, pipeline, networks, arrays, table, golden_cases(networks, arrays), Limits(ram_mb=1000),
         "Ekinshi developers",
@@ -197,7 +195,7 @@ def package(
         "folds": {k: [v.value, v.low, v.high] for k, v in cross[0].items()} | dict(cross[1]),
         "inserted_hit_rate": hit_rate,
         "threshold": threshold,
-        "bands": bands,
+        "bands": [b.__dict__ for b in bands],
     }
     return build_package(parts, private_key()), report
 

@@ -9,11 +9,15 @@ import numpy as np
 
 from app.ai.readers.dental.boxes import CLASSES, ToothBox
 from app.ai.readers.dental.film import blank_area, content_of
+from app.ai.readers.dental_panoramic import KINDS
 from app.ai.training.card_figures import bands_of, table_of
 from app.ai.training.dental_set import LabelledFilm
 from app.ai.training.evaluation.dental_panoramic import as_boxes, matched, truth_of
+from app.dicom.coding import finding_kind
+from app.domain.model_card import CalibrationBand
 from app.domain.scoring import average_precision
 
+EDGES = (0.0, 0.5, 0.8, 1.0)
 PRIORS = 60
 """Boxes of the baseline for each class."""
 
@@ -22,8 +26,7 @@ def chosen_on(films: Sequence[LabelledFilm], found: Sequence[Sequence[ToothBox]]
     """Calibration by class; the threshold is the probability with the best F1, kept between 0.2 and 0.6."""
     calibration: dict[str, Any] = {}
     thresholds: dict[str, float] = {}
-    all_p: list[float] = []
-    all_true: list[bool] = []
+    bands: list[CalibrationBand] = []
     for kind in CLASSES:
         marks, truth = as_boxes(found, kind), truth_of(films, kind)
         _, score, true = matched(marks, truth)
@@ -38,9 +41,8 @@ def chosen_on(films: Sequence[LabelledFilm], found: Sequence[Sequence[ToothBox]]
             if f1 > best:
                 best, at = f1, float(cut)
         thresholds[kind] = round(at, 2)
-        all_p += p.tolist()
-        all_true += true[seen].tolist()
-    bands = bands_of(all_p, all_true, (0.0, 0.2, 0.5, 0.8, 1.0), data)
+        word = finding_kind(KINDS[kind])
+        bands += bands_of(p.tolist(), true[seen].tolist(), EDGES, data, shown_from=thresholds[kind], kind=word)
     return {
         "parameters": {"flips": 4, "thresholds": thresholds},
         "calibration": calibration,

@@ -77,4 +77,6 @@ RULES = SelectionRules(
     exclude_contrast=True,
     extra={"kind": "volume", "min_coverage_mm": "60", "max_gantry_tilt_deg": "30"},
 )
+SHOWN_FROM = 0.25
+"""The operating point: the calibrated probability from which on a mark is shown."""
 CARD = ReaderCard("head_ct", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA, ATTRIBUTIONS)

@@ -20,7 +20,7 @@ from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.head.frame import COLUMNS, ROWS
 from app.ai.readers.head.planes import CHANNELS
 from app.ai.readers.head.segment import NETWORK
-from app.ai.training.head_card import CARD
+from app.ai.training.head_card import CARD, SHOWN_FROM
 from app.ai.training.stages import Given, OneNetworkReader, PlainNetworks, load_network, read_json, save_network, write_json
 from app.ai.weights_file import Arrays
 from app.domain.model_card import CalibrationBand, Metric
@@ -64,8 +64,8 @@ def package(work: Path, metrics: Mapping[str, Any]) -> bytes:
     card = CARD.with_figures(
         [Metric(**m) for m in metrics.get("metrics", [])],
         [CalibrationBand(**b) for b in chosen.get("calibration_bands", [])],
-        float(metrics.get("threshold", 0.25)),
-        "marks with a calibrated probability of 0.25 and more",
+        SHOWN_FROM,
+        f"marks with a calibrated probability of {SHOWN_FROM} and more",
         metrics.get("seconds"),
     )
     parts = PackageParts(

@@ -14,6 +14,7 @@ from app.ai.readers.head.segment import BleedMap, along, bleed_map, outlines, sl
 from app.ai.readers.head.stack import Stack
 from app.ai.readers.head_ct import marks_of
 from app.ai.training.card_figures import bands_of, table_of
+from app.ai.training.head_card import SHOWN_FROM
 from app.ai.training.head_set import HeadScan
 from app.domain.geometry import VolumeGeometry
 from app.domain.scoring import auc
@@ -94,7 +95,7 @@ def figures_of(scans: Sequence[HeadScan], nets: Networks, data: str) -> dict[str
     scores, true = marks_with_truth(found, {**parameters, "slice_threshold": 0.0})
     table = table_of(scores, true)
     probability = np.interp(scores, table["score"], table["probability"])
-    bands = bands_of(probability.tolist(), true, (0.0, 0.4, 0.75, 1.0), data)
+    bands = bands_of(probability.tolist(), true, (0.0, 0.4, 0.75, 1.0), data, shown_from=SHOWN_FROM)
     return {
         "parameters": parameters,
         "calibration": table,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.ai.readers.lung.outline import outline
+from app.ai.training.card_figures import bands_of
 from app.ai.training.evaluate_scan import marks_on
 from app.ai.training.evaluation.lung_ct import seed_of
 from app.ai.training.lidc import Nodule, load_nodules
@@ -20,6 +21,8 @@ from app.ai.training.stages import PlainNetworks
 from app.domain.scoring import isotonic
 
 CALIBRATION_SEED = 500_000
+CALIBRATED_ON = "ten generated chests and one real scan"
+EDGES = (0.0, 0.5, 0.8, 1.0)
 FALSE_PER_SCAN = 0.5
 """The operating point: marks are shown above the score that gives this many false ones on a calibration scan."""
 
@@ -60,8 +63,8 @@ def malignancy_weights(data: Path, nets: PlainNetworks, mirrors: int = 8) -> dic
     return {"traits": traits, "log_diameter": float(w[2]), "bias": float(w[3]), "shown": False}
 
 
-def calibrate(marks: Sequence[tuple[float, bool]]) -> tuple[dict[str, list[float]], list[dict[str, Any]]]:
-    """(table score to probability, bands for the card) from (score, true) of marks on calibration scans."""
+def calibrate(marks: Sequence[tuple[float, bool]]) -> dict[str, list[float]]:
+    """The table from score to probability, from (score, true) of marks on calibration scans."""
     score = np.asarray([m[0] for m in marks])
     truth = np.asarray([m[1] for m in marks])
     # One true and one false mark at the ends keep the table off 0 and 1.
@@ -69,21 +72,7 @@ def calibrate(marks: Sequence[tuple[float, bool]]) -> tuple[dict[str, list[float
     x, p = isotonic(np.concatenate([[low, low, high, high], score]), np.concatenate([[0, 0, 1, 0], truth]))
     p = np.clip(p, 0.002, 0.985)
     kept = np.unique(np.concatenate([[0], np.nonzero(np.diff(p))[0], np.nonzero(np.diff(p))[0] + 1, [len(p) - 1]]))
-    table = {"score": [round(float(v), 4) for v in x[kept]], "probability": [round(float(v), 4) for v in p[kept]]}
-    probability = np.interp(score, table["score"], table["probability"])
-    bands = []
-    for a, b in ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.0)):
-        here = (probability >= a) & (probability < b if b < 1 else probability <= b)
-        bands.append(
-            {
-                "low": a,
-                "high": b,
-                "n": int(here.sum()),
-                "true": int(truth[here].sum()),
-                "data": "ten generated chests and one real scan",
-            }
-        )
-    return table, bands
+    return {"score": [round(float(v), 4) for v in x[kept]], "probability": [round(float(v), 4) for v in p[kept]]}
 
 
 def real_marks(data: Path, work: Path, outlines: Any) -> list[tuple[float, bool]]:
@@ -113,15 +102,17 @@ def figures_of(data: Path, work: Path, scans: int = 10) -> dict[str, Any]:
     for number in range(scans):
         found, _, _ = marks_on(calibration_scan(number, nodules), nets, number)
         marks += [(m.score, m.lesion is not None) for m in found]
-    table, bands = calibrate(marks)
+    table = calibrate(marks)
     false = np.sort([s for s, hit in marks if not hit])[::-1]
     cut = float(false[min(len(false) - 1, round(FALSE_PER_SCAN * scans_in_all))])
     above = [p for s, p in zip(table["score"], table["probability"], strict=True) if s > cut]
-    threshold = min(above) if above else 1.0
+    threshold = round(min(max(min(above) if above else 1.0, 0.05), 0.9), 3)
+    likely = np.interp([s for s, _ in marks], table["score"], table["probability"])
+    bands = bands_of(likely.tolist(), [hit for _, hit in marks], EDGES, CALIBRATED_ON, shown_from=threshold)
     return {
         "calibration": table,
-        "calibration_bands": bands,
-        "threshold": round(min(max(threshold, 0.05), 0.9), 3),
+        "calibration_bands": [b.__dict__ for b in bands],
+        "threshold": threshold,
         "bands": [0.5, 0.8],
         "operating_point": f"about {FALSE_PER_SCAN:g} false marks per calibration scan",
         "malignancy": malignancy_weights(data, nets),

@@ -20,15 +20,15 @@ LEFT, BOTTOM, TOP = 34, 22, 10
 class CalibrationChart(QWidget):
     """x: the probability that stands beside a mark, y: true of a hundred marks."""
 
-    def __init__(self, bands: Sequence[CalibrationBand], parent: QWidget | None = None) -> None:
+    def __init__(self, bands: Sequence[CalibrationBand], height: int = 190, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bands = tuple(bands)
-        self.setFixedHeight(190)
+        self.setFixedHeight(height)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(" · ".join(_said(b) for b in self._bands))
 
     def sizeHint(self) -> QSize:
-        return QSize(320, 190)
+        return QSize(320, self.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

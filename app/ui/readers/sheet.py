@@ -132,7 +132,10 @@ class ReadersSheet(Sheet):
     @staticmethod
     def _calibration(page: CardPage) -> Section:
         made = Section(Words("readers.calibration"), Words("readers.calibration.how", {"data": data_words(page.bands_data)}))
-        made.lines.addWidget(CalibrationChart(page.bands))
+        for kind, bands in page.bands:
+            if kind.id:
+                made.lines.addWidget(Text(kind, "small", "medium", "secondary"))
+            made.lines.addWidget(CalibrationChart(bands, 190 if len(page.bands) == 1 else 130))
         return made
 
     @staticmethod
