@@ -56,10 +56,8 @@ def look(uid: str, uids: list[str], **changes: Any) -> bytes:
     return part10(ds)
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Stage]:
+def write_saved(folder: Path) -> None:
     """Three slices of value 100 with two value maps; a pseudo-colour look in true size; a fractional segment."""
-    folder = tmp_path / "in"
     folder.mkdir()
     uids = [f"2.25.70{n}" for n in range(3)]
     maps = [mapping(0.5, "mg/ml", "density"), mapping(2.0, "%", "share")]
@@ -93,8 +91,13 @@ def desk(tmp_path: Path) -> Iterator[Stage]:
         for n in range(3)
     ]
     save(seg, folder / "seg.dcm")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Stage]:
+    write_saved(tmp_path / "in")
     with stage.stage(tmp_path / "home", None) as made:
-        made.bring(folder)
+        made.bring(tmp_path / "in")
         yield made
 
 

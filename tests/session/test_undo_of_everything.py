@@ -16,6 +16,8 @@ from tests.flows import stage
 from tests.flows.stage import Beacon, Stage, install_beacon
 from tests.session.test_calibration import draw, lengths, note
 from tests.session.test_calibration import opened as opened_film
+from tests.session.test_object_displays import opened as opened_saved
+from tests.session.test_object_displays import write_saved
 
 
 @pytest.fixture
@@ -152,6 +154,37 @@ def test_what_was_looked_at_stands_again_after_a_death(desk: Stage) -> None:
     assert looked_at(reading) == stood
     older = {k: v for k, v in state.items() if k != "shown"}
     assert restore(reading.room, reading.desk, older), "what an older programme kept is enough for the panes"
+
+
+def test_a_programme_that_died_shows_what_it_showed(tmp_path: Path) -> None:
+    """A study with a saved look and a segment of fractions, both switched on; links and crosshair off."""
+    write_saved(tmp_path / "in")
+    s = Stage(tmp_path / "home", None)
+    try:
+        s.bring(tmp_path / "in")
+        reading = opened_saved(s)
+        card = next(c for c in reading.series_cards() if c.images == 3)
+        s.until(lambda: bool(reading.series_cards()[0].looks), 20)
+        assert reading.saved is not None
+        reading.saved.apply_look(card.display_set_id, "2.25.801")
+        reading.saved.toggle("2.25.802")
+        reading.picture_request(reading.room.active, 300, 200)()
+        for name in ("toggle_linking", "toggle_crosshair"):
+            reading.command(name)
+        stood = looked_at(reading)
+        s.loop.run_until(lambda: False, 0.1)
+        s.ws.library.write(lambda tx: None)
+    finally:
+        s.ws.library.close()  # nothing is closed in order; only the file handles go, as a killed process's do
+    assert [look.uid for look in stood.looks] == ["2.25.801"]
+    with stage.stage(tmp_path / "home", None) as again:
+        back = again.ws.open_study(again.ws.study_to_restore())
+        assert looked_at(back) == stood
+        assert (back.room.linked, back.room.crosshair) == (False, False)
+        # The segment lies over its image again.
+        again.until(lambda: len(back.picture_request(back.room.active, 300, 200).layers) > 1, 20)
+        assert back.undo() == "panes"
+        assert back.room.crosshair
 
 
 def test_a_kept_state_is_read_as_it_was_written() -> None:
