@@ -168,7 +168,7 @@ class ReadingRoom(PaneLooks):
             marks=self._marks_on(pane, overlay),
             probe=probe,
             probe_doubted=self.extras.probe_doubted,
-            point_mm=self.point_mm if self._tool_name == "cursor3d" else None,
+            point_mm=self.point_mm if self.tool_name == "cursor3d" else None,
             band=self.extras.band_in(pane_id),
             lens=self.extras.lens_in(pane_id),
             drawers=(
@@ -194,7 +194,7 @@ class ReadingRoom(PaneLooks):
 
     def _plane_lines(self, pane: PaneState, layer: ImageLayer | None) -> tuple[Drawer, ...]:
         """The planes of the fellows, to be taken by the hand while the crosshair is in it."""
-        others, hands = self._fellows(pane), self._tool_name == "crosshair"
+        others, hands = self._fellows(pane), self.tool_name == "crosshair"
         if not others or layer is None or layer.volume is None or not self.crosshair:
             return ()
         geometry, texts = layer.volume.geometry, self.texts
@@ -249,9 +249,9 @@ class ReadingRoom(PaneLooks):
             () if pane.prior else self._owner.annotations(),  # none is seen there: none takes the mouse
             self._owner.selected_id(),
             self._beside(pane, layer),
-            over=self.second.measured(pane, layer),
             fellows=self._fellows(pane),
             lines_shown=self.crosshair,
+            over=self.second.measured(pane, layer),
         )
 
     def _beside(self, pane: PaneState, layer: ImageLayer) -> Beside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from tests.viewer.test_hanging import study_of
 from tests.viewer.test_hanging_descriptions import HEAD_SETS, hung
 
 
-def own(*tools: str) -> bytes:
-    stages = [{"name": "all", "layout": "1x1", "pane": [{"set": "a"}], **({"tool": tool} if tool else {})} for tool in tools]
+def own(*tools: str, layout: str = "1x1", panes: Sequence[dict[str, Any]] = ({"set": "a"},)) -> bytes:
+    stages = [{"name": "all", "layout": layout, "pane": [*panes], **({"tool": tool} if tool else {})} for tool in tools]
     data: dict[str, Any] = {
         "name": "chest_ct_own1",
         "rank": 20.0,
@@ -52,6 +53,24 @@ def test_the_tool_of_a_stage_is_in_the_hand_until_the_reader_takes_another(tmp_p
         for _ in range(2):
             reading.previous_stage()
             assert reading.active_tool == "ellipse"
+
+
+def test_the_lines_of_the_planes_can_be_taken_while_a_stage_brings_the_crosshair(tmp_path: Path) -> None:
+    stage.write_study(tmp_path / "dicom")
+    planes = [{"set": "a", "plane": plane, "link": "planes"} for plane in ("axial", "coronal", "sagittal")]
+    with stage.stage(tmp_path / "home", None) as s:
+        s.bring(tmp_path / "dicom")
+        reading = opened(s)
+        reading.hangings.own.bring(own("crosshair", layout="1+2", panes=planes))
+    with stage.stage(tmp_path / "home", None) as s:
+        reading = opened(s)
+        assert reading.active_tool == "crosshair"
+        for pane in reading.room.panes():
+            made = reading.picture_request(pane.pane_id, 400, 400)()
+            assert sum(getattr(p, "key", "") == "turn_handle" for p in made.decorations) == 4
+        reading.set_tool("length")
+        made = reading.picture_request("pane-0", 400, 400)()
+        assert not any(getattr(p, "key", "") == "turn_handle" for p in made.decorations)
 
 
 def test_tools_of_protocols_are_there_and_some_stages_have_them() -> None:
