@@ -23,7 +23,7 @@ from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.panes import PaneState
 from app.session.picture import ShownMark
-from app.session.prior_marks import PriorMark, Whose, read_marks, reports_of, stored_marks
+from app.session.prior_marks import PriorMark, Whose, is_sealed, read_marks, reports_of, stored_marks
 from app.session.prior_places import PriorPlaces
 from app.session.reading_room import ReadingRoom
 from app.session.second_read import SecondReads
@@ -69,19 +69,20 @@ class PriorDesk:
         for prior in self._priors:
             for mark in stored_marks(library, reads, prior.study, person):
                 self._marks[mark.finding.finding_id] = mark
+            sealed = is_sealed(reads, prior.study.study_instance_uid, person)
             for instance in reports_of(prior.study):
-                self._read(source, instance, prior)
+                self._read(source, instance, prior, sealed)
         room.prior_marks = self.shown
         desk.beside = self
 
-    def _read(self, source: ByteSource, instance: Any, prior: OpenStudy) -> None:
+    def _read(self, source: ByteSource, instance: Any, prior: OpenStudy, sealed: bool) -> None:
         def came(found: tuple[PriorMark, ...] | None) -> None:
             for mark in found or ():
                 self._marks.setdefault(mark.finding.finding_id, mark)
             if found:
                 self._announce(Changes(view=True, findings=True))
 
-        self._images.beside(lambda: read_marks(source, instance, prior.study), came)
+        self._images.beside(lambda: read_marks(source, instance, prior.study, sealed), came)
 
     # -- what is shown ---------------------------------------------------------------------------------------------
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.dicom.coding import VERDICTS
 from app.dicom.sr_reader import SrDocument, SrFinding, read_sr
-from app.domain.finding import Finding, ReadResult, Source
+from app.domain.finding import Finding, Source
 from app.domain.geometry import index_from_px
 from app.domain.identity import uid_for
 from app.domain.measurement import MarkShape, Placement
@@ -20,6 +20,7 @@ from app.domain.verdict import Decision
 from app.session import marks as own
 from app.session.second_read import SecondReads
 from app.store.library import Library
+from app.store.sealed import SealState
 
 _REPORTS = "1.2.840.10008.5.1.4.1.1.88."
 _LARGEST = 32 << 20
@@ -47,7 +48,7 @@ class PriorMark:
         return bool(self.finding.measurements) or own.is_finding(self.finding)
 
 
-def stored_marks(library: Library, reads: SecondReads | None, study: Study, person: str) -> tuple[PriorMark, ...]:
+def stored_marks(library: Library, reads: SecondReads, study: Study, person: str) -> tuple[PriorMark, ...]:
     """Of the library: own marks and accepted findings, and those of who signed the study."""
     uid = study.study_instance_uid
     found: dict[str, PriorMark] = {}
@@ -61,19 +62,35 @@ def stored_marks(library: Library, reads: SecondReads | None, study: Study, pers
     for signed in library.reports.signed(uid):
         for mark in library.drafts.marks(uid, signed.person_id) if signed.person_id != person else ():
             take(mark, Whose.COLLEAGUE)
-    results: tuple[ReadResult, ...] = ()
-    if reads is not None:
-        try:
-            results = reads.opened(uid, person)
-        except ProblemError:
-            results = ()  # sealed for this person
-    by_id = {f.finding_id: f for r in results for f in r.findings}
+    for finding, whose in _accepted(library, reads, uid, person):
+        take(finding, whose)
+    return tuple(found.values())
+
+
+def _accepted(library: Library, reads: SecondReads, uid: str, person: str) -> Iterator[tuple[Finding, Whose]]:
+    """What was said of the second readers' findings: by this person, and by who signed. Nothing before this person's own
+    first opinion on that study, for a colleague's answer shows the finding too; nothing of a reader never shown to them."""
+    try:
+        shown = {f.finding_id: f for r in reads.opened(uid, person) for f in r.findings}
+    except ProblemError:
+        return  # sealed for this person
+    signers = {s.person_id for s in library.reports.signed(uid)}
     for finding_id, verdict in library.verdicts.current(uid).items():
         mine = verdict.person_id == person
-        finding = verdict.modified or (by_id.get(finding_id) if verdict.decision is Decision.ACCEPTED else None)
-        if finding is not None and verdict.decision is not Decision.REJECTED:
-            take(finding, Whose.MINE if mine else Whose.COLLEAGUE)
-    return tuple(found.values())
+        if finding_id not in shown or verdict.decision is Decision.REJECTED or not (mine or verdict.person_id in signers):
+            continue
+        yield verdict.modified or shown[finding_id], Whose.MINE if mine else Whose.COLLEAGUE
+
+
+def is_sealed(reads: SecondReads, uid: str, person: str) -> bool:
+    """Second readers are at work on a study, or have read it, and this person has not seen what they found."""
+    if all(r.state in (SealState.REFUSED, SealState.FAILED) for r in reads.results(uid)):
+        return False
+    try:
+        reads.opened(uid, person)
+    except ProblemError:
+        return True
+    return False
 
 
 def reports_of(study: Study) -> tuple[Instance, ...]:
@@ -82,8 +99,11 @@ def reports_of(study: Study) -> tuple[Instance, ...]:
     return tuple(i for i in every if i.sop_class_uid.startswith(_REPORTS) and i.size_bytes <= _LARGEST)
 
 
-def read_marks(source: ByteSource, instance: Instance, study: Study) -> tuple[PriorMark, ...]:
-    """Findings of a person's report; what a device reported for itself is no mark that anybody has looked at."""
+def read_marks(source: ByteSource, instance: Instance, study: Study, sealed: bool = False) -> tuple[PriorMark, ...]:
+    """Findings of a person's report; what a device reported for itself is no mark that anybody has looked at.
+
+    ``sealed``: without what the report says of a second reader's findings.
+    """
     try:
         document = read_sr(source.read(instance.locator))
     except ProblemError:
@@ -91,7 +111,8 @@ def read_marks(source: ByteSource, instance: Instance, study: Study) -> tuple[Pr
     if document.observer_is_device:
         return ()
     instances = instances_by_uid(study)
-    found = (_finding(document, said, n) for n, said in enumerate(document.findings))
+    told = [(n, said) for n, said in enumerate(document.findings) if not (sealed and said.verdict is not None)]
+    found = (_finding(document, said, n) for n, said in told)
     return tuple(
         PriorMark(in_patient(finding, instances), study.study_instance_uid, study.study_datetime, Whose.REPORT)
         for finding in found

@@ -366,13 +366,14 @@ class Workstation:
     def close_study(self) -> None:
         if self.reading is None:
             return
-        uid = self.reading.study.study_instance_uid
+        open_, priors = self.reading.room.studies()
         self.reading.reports.close()
         if self._images is not None:
             self._images.close()
         self._images = None
         self.reading = None
-        self._reads.forget(uid)
+        for each in (open_, *priors):
+            self._reads.forget(each.study.study_instance_uid)
         person = self.person.person_id
         self._library.write_async(lambda tx: self._library.recovery.clear(tx, person))
         self._announce(Changes(study=True, layout=True, worklist=True))

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app.dicom.coding import FINDING_KINDS
+from app.dicom.coding import FINDING_KINDS, VERDICTS
 from app.dicom.frame_encoder import Syntax
 from app.dicom.image_writer import write_ct_series
 from app.dicom.sr_reader import read_sr
@@ -20,6 +20,7 @@ from app.domain.finding import Finding, Location, Source
 from app.domain.geometry import Point3
 from app.domain.identity import uid_for
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement, Quantity
+from app.domain.problem import fail
 from app.domain.study import Instance, Patient, Study
 from app.domain.verdict import Decision, RejectReason, Verdict
 from app.session import marks as own
@@ -28,6 +29,7 @@ from app.session.carrying import carried_from, on_film
 from app.session.course import Measured, course
 from app.session.prior_marks import Whose, in_patient, read_marks, reports_of, stored_marks
 from app.session.reading_session import ReadingSession
+from app.store.sealed import SealState
 from app.viewer.primitives import Role
 from tests import phantoms
 from tests.dicom.objects_phantom import ct_study, header
@@ -203,6 +205,21 @@ def test_a_course_counts_from_the_measurement_before() -> None:
     assert rows[2].volume_mm3 == pytest.approx(300.0)
 
 
+class Reads:
+    """Second readers that found something in a study, sealed or opened."""
+
+    def __init__(self, *found: Finding, code: str = "") -> None:
+        self._found, self._code = found, code
+
+    def opened(self, study: str, person: str) -> tuple[SimpleNamespace, ...]:
+        if self._code:
+            raise fail(self._code)
+        return (SimpleNamespace(findings=self._found),)
+
+    def results(self, study: str) -> tuple[SimpleNamespace, ...]:
+        return (SimpleNamespace(state=SealState.SEALED),)
+
+
 def test_marks_are_the_readers_own_and_those_of_who_signed() -> None:
     def finding(name: str) -> Finding:
         return Finding(name, Source.MINE, FINDING_KINDS["nodule"], Location((0.0, 0.0, 0.0)))
@@ -211,16 +228,53 @@ def test_marks_are_the_readers_own_and_those_of_who_signed() -> None:
     verdicts = {
         "d": Verdict("v1", "d", Decision.MODIFIED, "signer", "", modified=finding("d")),
         "e": Verdict("v2", "e", Decision.REJECTED, "signer", "", RejectReason.NOT_PRESENT),
+        "f": Verdict("v3", "f", Decision.MODIFIED, "somebody", "", modified=finding("f")),
+        "g": Verdict("v4", "g", Decision.ACCEPTED, "somebody", ""),
+        "h": Verdict("v5", "h", Decision.ACCEPTED, "me", ""),
+        "i": Verdict("v6", "i", Decision.MODIFIED, "signer", "", modified=finding("i")),
     }
     library = SimpleNamespace(
         drafts=SimpleNamespace(marks=lambda uid, person: by.get((uid, person), ())),
         reports=SimpleNamespace(signed=lambda uid: (SimpleNamespace(person_id="signer"),)),
         verdicts=SimpleNamespace(current=lambda uid: verdicts),
     )
-    found = stored_marks(library, None, Study("1", Patient(), (), "20240310"), "me")  # type: ignore[arg-type]
-    assert {(m.finding.finding_id, m.whose) for m in found} == {
-        ("a", Whose.MINE), ("b", Whose.COLLEAGUE), ("d", Whose.COLLEAGUE),
-    }  # fmt: skip
+
+    def marks(reads: Reads) -> set[tuple[str, Whose]]:
+        found = stored_marks(library, reads, Study("1", Patient(), (), "20240310"), "me")  # type: ignore[arg-type]
+        return {(m.finding.finding_id, m.whose) for m in found}
+
+    drawn = {("a", Whose.MINE), ("b", Whose.COLLEAGUE)}
+    shown = Reads(*(finding(name) for name in "defgh"))
+    assert marks(shown) == drawn | {("d", Whose.COLLEAGUE), ("h", Whose.MINE)}, "f and g unsigned, i never shown to me"
+    assert marks(Reads(*(finding(name) for name in "defghi"), code="second_read.sealed")) == drawn
+
+
+def test_a_colleagues_answer_does_not_break_the_seal_of_a_prior(tmp_path: Path) -> None:
+    """It is drawn on the prior only after this reader's own first opinion on it, and only when its giver has signed."""
+    for key in ("then", "now"):
+        _write(tmp_path, key)
+    beacon = stage.install_beacon(tmp_path / "packages")
+    with stage.stage(tmp_path / "home", beacon, stage.OTHER) as s:
+        s.bring(tmp_path / "then", tmp_path / "now")
+        s.read()
+        reading = s.ws.open_study(_uid("then"))
+        reading.show_ai()
+        first = reading.desk.ai_findings()[0]
+        reading.modify(first.finding_id, long_axis_mm=9.0)
+
+    def prior_marks_seen(s: Stage) -> list[str]:
+        return [m.finding.finding_id for m in s.ws.open_study(_uid("now")).earlier.desk.marks()]
+
+    with stage.stage(tmp_path / "home", beacon) as s:
+        assert prior_marks_seen(s) == [], "sealed"
+        s.ws.open_study(_uid("then")).show_ai()
+        assert prior_marks_seen(s) == [], "nobody signed it"
+    with stage.stage(tmp_path / "home", beacon, stage.OTHER) as s:
+        assert prior_marks_seen(s) == [first.finding_id], "it is that reader's own"
+        # What an open study showed of a prior's second read leaves the memory with it.
+        assert [key[0] for key in s.ws.reads._opened] == [_uid("then")]
+        s.ws.close_study()
+        assert s.ws.reads._opened == {}
 
 
 def test_a_mark_of_a_film_lies_where_the_films_lie_on_each_other() -> None:
@@ -261,6 +315,13 @@ def test_marks_of_a_persons_report_come_with_their_drawing_and_a_devices_do_not(
     with monkeypatch.context() as patch:
         patch.setattr(prior_marks, "read_sr", lambda data: by_device)
         assert read_marks(SimpleNamespace(read=lambda locator: content), report, study) == ()  # type: ignore[arg-type]
+    answered = replace(
+        read_sr(content), findings=(replace(read_sr(content).findings[0], verdict=VERDICTS[Decision.ACCEPTED]),)
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(prior_marks, "read_sr", lambda data: answered)
+        seen = [read_marks(SimpleNamespace(read=lambda locator: content), report, study, s) for s in (False, True)]  # type: ignore[arg-type]
+    assert [len(found) for found in seen] == [1, 0], "a report does not break the seal of a study either"
     flat = Location(sop_instance_uid=instance.sop_instance_uid, centre_px=(8.0, 6.0))
     placed = in_patient(Finding("1", Source.MINE, FINDING_KINDS["nodule"], flat), {instance.sop_instance_uid: instance})
     assert placed.location.centre_lps_mm == pytest.approx(plane.to_patient(5.5, 7.5))
