@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from shiboken6 import isValid
 
 from tests.perf.journeys import Reader, Step
 
@@ -101,10 +102,10 @@ def leaving(reader: Reader) -> Iterator[Step]:
         window.screen_widget("reading").show_print()  # type: ignore[attr-defined]
         demo.pump(0.3)
         sheet = window.findChildren(PrintSheet)[-1]
-        demo.until(sheet.settled, 30, "preview")
+        demo.until(lambda: sheet.settled, 30, "preview")
         sheet.save(demo.out / "pages.pdf")
-        demo.until(lambda: sheet.settled() and (demo.out / "pages.pdf").exists(), 60, "pages")
-        sheet.leave()
+        # The sheet leaves by itself once the pages are written.
+        demo.until(lambda: (demo.out / "pages.pdf").exists() and not isValid(sheet), 60, "pages")
 
     def export(name: str, deidentified: bool) -> None:
         desk.choose([uid])
