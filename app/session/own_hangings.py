@@ -63,13 +63,13 @@ class OwnHangings:
 
     def _named(self, base: str) -> str:
         """Keeps the word of the protocol that it came from: regions and kinds of findings follow it."""
-        stem = base.split("_own")[0] or "images"
+        stem = _stem(base)
         taken = {p.name for p in self.own()}
         return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}_own{n}") not in taken)
 
     def save(self, arranged: Mapping[str, Any], base: str, title: str) -> OwnProtocol:
         """Keeps an arrangement; one that asks for the same things is replaced."""
-        key = habit_key(dict(arranged))
+        key = habit_key(dict(arranged), _stem(base))
         kept = [d for d in self._all() if _key(d) != key]
         data = {**arranged, "name": self._named(base), "title": title}
         self._keep([*kept, data])
@@ -80,9 +80,9 @@ class OwnHangings:
 
     # -- learn from me ---------------------------------------------------------------------------------------------
 
-    def count(self, arranged: Mapping[str, Any]) -> int:
+    def count(self, arranged: Mapping[str, Any], base: str) -> int:
         """How often the reader has arranged it like this, this time included. An own protocol counts no more."""
-        key = habit_key(dict(arranged))
+        key = habit_key(dict(arranged), _stem(base))
         if any(_key(d) == key for d in self._all()):
             return 0
         habits = self._library.settings.get(HABITS, {})
@@ -116,9 +116,14 @@ class OwnHangings:
         return OwnProtocol(data["name"], data["title"])
 
 
+def _stem(base: str) -> str:
+    """The protocol that an arrangement came from, through however many arrangements of it."""
+    return base.split("_own")[0] or "images"
+
+
 def _key(data: dict[str, Any]) -> str:
     try:
-        return habit_key(data)
+        return habit_key(data, _stem(str(data.get("name", ""))))
     except (KeyError, IndexError, TypeError):
         return ""
 
@@ -175,7 +180,7 @@ class HangingVerbs:
             return
         self._offered = True
         data = self._data()
-        if data is not None and self._own.count(data) == ENOUGH:
+        if data is not None and self._own.count(data, self._room.hanging.protocol) == ENOUGH:
             self._notice(
                 Notice(
                     Problem("hanging.habit", severity=Severity.NOTE), "save_arrangement", Words("hanging.keep_arrangement")

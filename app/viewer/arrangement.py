@@ -301,8 +301,11 @@ def _match(
     return [*match, *(r for r in own if r not in match)]
 
 
-def habit_key(data: Mapping[str, Any]) -> str:
-    """Two arrangements of the same kind have the same key: layout, and per pane what it asks for."""
+def habit_key(data: Mapping[str, Any], base: str = "") -> str:
+    """Two arrangements of the same kind have the same key: what they are for, layout, and per pane what it asks for.
+
+    ``base``: the protocol that the panes came from; its own arrangements (``<base>_own1``) count as itself.
+    """
     stage = data["stage"][0]
     rules = {s["name"]: s["rule"] for s in data["set"]}
 
@@ -312,5 +315,13 @@ def habit_key(data: Mapping[str, Any]) -> str:
         kept = [(r["attribute"], str(r.get("equals", r.get("contains_any", "")))) for r in rules[pane["set"]]]
         return repr((sorted(kept), pane.get("plane", ""), pane.get("slab_mm", 0.0), pane.get("over_mode", "")))
 
-    modalities = sorted({str(r.get("equals", r.get("one_of"))) for r in data["match"] if r["attribute"] == "Modality"})
-    return repr((modalities, stage["layout"], [pane_key(p) for p in stage["pane"]]))
+    match = data["match"]
+    modalities = sorted({str(r.get("equals", r.get("one_of"))) for r in match if r["attribute"] == "Modality"})
+    regions = sorted({repr(_asked(r)) for r in match if r["attribute"] == "BodyRegion" and r.get("required")})
+    return repr((base.split("_own")[0], modalities, regions, stage["layout"], [pane_key(p) for p in stage["pane"]]))
+
+
+def _asked(rule: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The test of a rule and what it asks for, whatever the order of a list."""
+    tests = {k: v for k, v in rule.items() if k not in ("attribute", "weight", "required")}
+    return [(k, repr(sorted(map(str, v)) if isinstance(v, list | tuple) else v)) for k, v in sorted(tests.items())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pydicom
 import pytest
@@ -13,6 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from app.dicom.hanging_object import SOP_CLASS, hanging_object, read_hanging_object
 from app.domain.problem import ProblemError
 from app.domain.verdict import Overall
+from app.session.own_hangings import OwnHangings
 from app.viewer.arrangement import ArrangedPane, habit_key, protocol_data
 from app.viewer.hanging import hang
 from app.viewer.hanging_protocols import protocol_from, shipped_protocols
@@ -23,7 +25,7 @@ from tests.flows import stage
 from tests.flows.stage import Stage
 from tests.session.test_reading import desk, opened
 from tests.viewer.test_hanging import MAMMO, study_of
-from tests.viewer.test_hanging_anatomy import CASES
+from tests.viewer.test_hanging_anatomy import CASES, pictures
 
 __all__ = ["desk"]
 
@@ -196,3 +198,36 @@ def test_two_kinds_of_arrangement_have_two_keys() -> None:
     assert habit_key(a) == habit_key(protocol_data("other", study, sets, (), "1x2", panes))
     assert habit_key(a) != habit_key(protocol_data("own", study, sets, (), "2x1", panes))
     assert habit_key(a) != habit_key(protocol_data("own", study, sets, (), "1x2", panes[::-1]))
+
+
+class _Settings:
+    def __init__(self) -> None:
+        self.kept: dict[str, object] = {}
+
+    def get(self, key: str, default: object) -> object:
+        return self.kept.get(key, default)
+
+    def set(self, tx: object, key: str, value: object, person: str) -> None:
+        self.kept[key] = value
+
+
+def test_a_chest_and_a_hand_are_kept_and_counted_each_for_itself() -> None:
+    settings = _Settings()
+    library = SimpleNamespace(settings=settings, write=lambda act: act(None), write_async=lambda act: act(None))
+    own = OwnHangings(library, "me")  # type: ignore[arg-type]
+    films = pictures("DX", 2)
+    kept = []
+    for description, uid in (("X-ray chest", "1.2"), ("X-ray hand", "1.3")):
+        study, sets = study_of({"study_description": description, "display_set": films}, uid)
+        panes = [ArrangedPane(s.display_set_id, ViewState(s.display_set_id)) for s in sets]
+        kept.append(protocol_data("own", study, sets, (), "1x2", panes))
+    chest, hand = kept
+    assert [own.count(chest, "generic"), own.count(hand, "generic"), own.count(chest, "generic")] == [1, 1, 2]
+    own.save(chest, "generic", "Chest")
+    own.save(hand, "generic", "Hand")
+    assert [o.title for o in own.own()] == ["Chest", "Hand"]
+    assert own.count(chest, "generic") == own.count(chest, "generic_own1") == 0, "it is kept already"
+    own.save(chest, "generic_own1", "Chest again")
+    assert [o.title for o in own.own()] == ["Hand", "Chest again"]
+    own.save(chest, "chest_film", "Of the film protocol")
+    assert len(own.own()) == 3, "another protocol lies under it"
