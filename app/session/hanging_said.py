@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.session.moments import once
 from app.session.prior_words import prior_lines
 from app.session.views import Words
-from app.viewer.hanging import Considered
+from app.viewer.hanging import Considered, may_hang
 from app.viewer.hanging_reasons import Because, PaneReason, reasons
 from app.viewer.hanging_rules import (
     Candidate,
@@ -189,7 +189,7 @@ def hanging_said(board: PaneBoard) -> HangingSaid:
         return HangingSaid(title, priors=prior_lines(hanging))
     chosen = hanging.considered[0]
     own = candidates(current.study, sets, prior=False)
-    attributes = study_attributes(current.study, own, [c for s, d in older for c in candidates(s, d, prior=True)])
+    attributes = study_attributes(current.study, own, may_hang(current.study, own, older))
     _, results = evaluate([r.rule for r in chosen.rules], attributes)
     rank = hanging.score - sum(r.rule.weight for r in results if r.passed)
     ranked = (

@@ -124,7 +124,7 @@ def ranked(rules: Sequence[Rule], pool: Sequence[Candidate]) -> list[Candidate]:
     return [candidate for _, _, candidate in scored]
 
 
-def _found(
+def fitting(
     selector: Selector, current: Sequence[Candidate], older: Sequence[Candidate] = (), hung: Sequence[Candidate] = ()
 ) -> list[Candidate]:
     """The best first. ``hung``: what of the present study lies in the same stage; a prior has to go with it."""
@@ -148,13 +148,13 @@ def _chosen(
     def over(candidate: Candidate) -> Candidate | None:
         selector = by_name[spec.over]
         of_one = [c for c in (*current, *older) if c.study is candidate.study]
-        found = _found(selector, of_one) or ([] if candidate.prior else _found(selector, (), older, [candidate]))
+        found = fitting(selector, of_one) or ([] if candidate.prior else fitting(selector, (), older, [candidate]))
         if spec.over_mode is not OverMode.BLEND:
             found = [c for c in found if not c.prior or likeness(candidate, c) is not None]
         return next(iter(found), None)
 
     for name in spec.sets:
-        found = _found(by_name[name], current, older, hung)
+        found = fitting(by_name[name], current, older, hung)
         if not found:
             continue
         if not spec.over:
@@ -337,6 +337,15 @@ def _stages(protocol: HangingProtocol, current: Sequence[Candidate], priors: Seq
     return tuple(out)
 
 
+def may_hang(study: Study, current: Sequence[Candidate], priors: Sequence[PriorStudy]) -> tuple[Candidate, ...]:
+    """What of the earlier studies may hang beside the present one by itself, with its age; the newest study first."""
+    return matching(study, current, _earlier(study, priors))
+
+
+def _earlier(study: Study, priors: Sequence[PriorStudy]) -> list[Candidate]:
+    return aged(study, [c for prior, sets in priors for c in candidates(prior, sets, prior=True)])
+
+
 def hang(
     study: Study,
     display_sets: Sequence[DisplaySet],
@@ -347,7 +356,7 @@ def hang(
     which of them may hang: ``app.viewer.priors``. A study with nothing to show hangs nothing.
     """
     current = candidates(study, display_sets, prior=False)
-    every = aged(study, [c for prior, sets in priors for c in candidates(prior, sets, prior=True)])
+    every = _earlier(study, priors)
     older, told = matching(study, current, every), verdicts(study, current, every)
     offered = shipped_protocols().protocols if protocols is None else protocols
     attributes = study_attributes(study, current, older)

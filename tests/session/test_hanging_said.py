@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +14,14 @@ from app.domain.resources import resource_path
 from app.session.hanging_said import HangingSaid, hanging_said, rule_words
 from app.session.views import Words
 from app.viewer.hanging import hang
-from app.viewer.hanging_protocols import shipped_protocols
+from app.viewer.hanging_protocols import HangingProtocol, protocol_from, shipped_protocols
 from app.viewer.hanging_reasons import Because, reasons
 from app.viewer.hanging_rules import SET_ATTRIBUTES, STUDY_ATTRIBUTES, rule_from
 from app.viewer.word_match import word_lists
 from tests.viewer.test_hanging import MAMMO, study_of
-from tests.viewer.test_hanging_anatomy import CASES
+from tests.viewer.test_hanging_anatomy import CASES, pictures
 from tests.viewer.test_hanging_descriptions import HEAD_SETS, ct
+from tests.viewer.test_priors import Old, of
 
 LANGUAGES = ("en", "ru", "kk")
 
@@ -28,6 +30,20 @@ def said_of(description: str, sets: list[dict[str, Any]], stage: int = 0) -> Han
     study, display_sets = study_of({"study_description": description, "display_set": sets})
     opened = SimpleNamespace(study=study, display_sets=display_sets)
     board = SimpleNamespace(hanging=hang(study, display_sets), stage=stage, protocols=None, studies=lambda: (opened, ()))
+    return hanging_said(board)  # type: ignore[arg-type]
+
+
+def said_beside(
+    now: Old, *old: Old, protocols: Sequence[HangingProtocol] | None = None, stage: str = "compare"
+) -> HangingSaid:
+    """Of a study with earlier ones; each (description, sets, day)."""
+    (study, sets), *older = [of(*o, f"1.{n}") for n, o in enumerate((now, *old), 2)]
+    opened = [SimpleNamespace(study=s, display_sets=d) for s, d in ((study, sets), *older)]
+    hanging = hang(study, sets, older, protocols)
+    number = next(n for n, s in enumerate(hanging.stages) if s.name == stage)
+    board = SimpleNamespace(
+        hanging=hanging, stage=number, protocols=protocols, studies=lambda: (opened[0], tuple(opened[1:]))
+    )
     return hanging_said(board)  # type: ignore[arg-type]
 
 
@@ -100,7 +116,7 @@ def test_the_protocol_says_its_points_and_the_runners_up_theirs() -> None:
         (CASES["mount"][1], {Because.GUESSED}),
         (list(MAMMO["display_set"]), {Because.ONLY}),
         (CASES["prostate"][1], {Because.ONLY, Because.NOTHING, Because.RULES}),
-        (CASES["angiography"][1], {Because.FIRST, Because.RULES}),
+        (CASES["angiography"][1], {Because.FIRST, Because.RULES, Because.ORDER}),
     ],
     ids=["ultrasound", "mount", "mammography", "prostate", "angiography"],
 )
@@ -111,6 +127,43 @@ def test_reasons_are_of_their_kind(sets: list[dict[str, Any]], because: set[Beca
     assert {r.because for r in found} <= because
     assert found
     assert reasons(hang(study, display_sets), 99, study, display_sets) == ()
+
+
+def test_a_prior_is_never_weighed_against_one_that_may_not_hang() -> None:
+    def knee(side: str, *names: str) -> list[dict[str, Any]]:
+        return [one for name in names for one in pictures("DX", 1, view_position="AP", laterality=side, description=name)]
+
+    now = ("X-ray knee", knee("R", "now"), "20260101")
+    right, left = ("X-ray knee", knee("R", "right"), "20240101"), ("X-ray knee", knee("L", "left"), "20250101")
+    said = said_beside(now, right, left)
+    assert sentence(said.panes[1].series, "en").endswith("right")
+    assert said.panes[1].because.id == "hanging.because.only"
+    older = ("X-ray knee", knee("R", "older"), "20200101")
+    said = said_beside(now, right, left, older)
+    assert sentence(said.panes[1].because, "en") == "The newest of the same part that fits here; older: series 1 (older)."
+    twice = ("X-ray knee", [*knee("R", "one"), *knee("R", "now")], "20240101")
+    said = said_beside(now, twice, left)
+    assert sentence(said.panes[1].series, "en").endswith("now")
+    assert said.panes[1].because.id == "hanging.because.likest"
+    assert "series 1 (one)" in sentence(said.panes[1].because, "en")
+
+
+def test_rules_about_priors_are_told_of_those_that_go_with_the_study() -> None:
+    recent = protocol_from(
+        {
+            "name": "chest_ct_own1",
+            "title": "Recent",
+            "rank": 50.0,
+            "match": [{"attribute": "PriorAgeDays", "at_most": 30, "required": True}],
+            "set": [{"name": "all", "rule": [{"attribute": "Modality", "equals": "CT", "required": True}]}],
+            "stage": [{"name": "all", "layout": "1x1", "pane": [{"set": "all"}]}],
+        }
+    )
+    chest, head = entries([ct("Lung", 1.0)]), entries([ct("Head", 1.0)])
+    now = ("CT chest", chest, "20260101")
+    said = said_beside(now, ("CT head", head, "20251231"), ("CT chest", chest, "20251222"), protocols=(recent,), stage="all")
+    (rule,) = [r for r in said.rules if r.words.id == "hanging.said.at_most"]
+    assert (rule.held, rule.words.params["found"]) == (True, "10"), "ten days, and not the day of the head"
 
 
 def test_every_list_attribute_and_reason_has_its_words() -> None:
