@@ -50,6 +50,7 @@ class PaneBoard:
         self.second.change.arrived = lambda: announce(Changes(view=True, layout=True))
         self._caches: dict[str, SampleCache] = {}
         self._sizes: dict[str, Size] = {}
+        self._references: dict[str, frozenset[str]] = {}
         self.on_remember: Callable[[], None] = lambda: None
         """Called before the panes change: what is to be undone is noted."""
         self.hanging: Hanging = hang(
@@ -100,11 +101,18 @@ class PaneBoard:
         self.active = "pane-0"
         self._caches.clear()
 
+    def references_of(self, opened: OpenStudy) -> frozenset[str]:
+        """Frames of reference of a study's images; asked for with every drawing, so they are gathered once."""
+        uid = opened.study.study_instance_uid
+        if uid not in self._references:
+            every = (i.frame_of_reference_uid for s in opened.study.series for i in s.instances)
+            self._references[uid] = frozenset(reference for reference in every if reference)
+        return self._references[uid]
+
     def place_in(self, prior: OpenStudy, finding: Finding) -> Callable[[Point3], Point3 | None]:
-        """Where a position of the current study lies in a prior: by frame of reference, or by a known registration."""
+        """Where a position of the current study lies in a prior: by frame of reference, or by a known good registration."""
         mine = finding.location.frame_of_reference_uid
-        theirs = {i.frame_of_reference_uid for s in prior.study.series for i in s.instances}
-        if mine and mine in theirs:
+        if mine and mine in self.references_of(prior):
             return lambda point: point
         for now in self._current.display_sets:
             planes = self.content.planes(now)
@@ -112,17 +120,21 @@ class PaneBoard:
                 continue
             for then in prior.display_sets:
                 transform = self.second.registrations.found(now.display_set_id, then.display_set_id)
-                if transform is not None:
+                if transform is not None and not transform.poor:
                     return transform.apply
         return lambda point: None
 
     def put_back(self, layout: str, stage: int, active: str, panes: Sequence[PaneState]) -> None:
-        """The panes as they stood before the programme died."""
-        self._layout, self._panes = layout, {p.pane_id: p for p in panes}
+        """The panes as they stood before; what lay over one and is not there any more is left out."""
+        self._layout, self._panes = layout, {p.pane_id: self._with_known_over(p) for p in panes}
         self._stage = stage if 0 <= stage < len(self.stages) else 0
         self.active = active if active in self._panes else next(iter(self._panes))
         self._caches.clear()
         self._announce(Changes(layout=True, view=True))
+
+    def _with_known_over(self, pane: PaneState) -> PaneState:
+        lost = pane.over is not None and not self.content.knows(pane.over.display_set_id)
+        return replace(pane, over=None) if lost else pane
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         return self._images.instance(sop_instance_uid)
