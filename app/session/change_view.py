@@ -24,7 +24,7 @@ from app.session.panes import Over, PaneState
 from app.viewer.fusion import gain_between
 from app.viewer.hanging_rules import Candidate
 from app.viewer.layers import FilmLayer, ImageLayer, OverMode
-from app.viewer.series_kind import likeness
+from app.viewer.series_kind import likeness, unlike
 from app.viewer.view_state import Appearance, Plane
 from app.viewer.voi_lut import to_grey, voi_of_frame
 
@@ -112,6 +112,16 @@ class ChangeView:
         """Of when the other images are: the corner of the pane tells the date of its own."""
         on = dicom_date(self._content.study_of(over.display_set_id).study_datetime)
         return (Problem("change.prior_of", {"date": on or "–"}, Severity.NOTE),)
+
+    def states(self, pane: PaneState) -> tuple[str, ...]:
+        """Message ids: in what the two sets of a CT differ, so that a difference is no change of the patient."""
+        over = pane.over
+        if over is None or over.mode is OverMode.BLEND:
+            return ()
+        now, then = self.candidate(pane.display_set_id), self.candidate(over.display_set_id, prior=True)
+        if now is None or then is None:
+            return ()
+        return tuple(f"viewer.over.other_{what}" for what in unlike(now, then))
 
     def gain(self, pane: PaneState, second: Volume) -> tuple[float, float] | None:
         """Brings the prior's values to the present range where they mean nothing by themselves; None while it is unknown."""

@@ -195,7 +195,7 @@ class SecondImages:
                 out.append("viewer.over.prior" if self.flicker_on else "viewer.over.current")
             else:
                 out.append("viewer.over.blend")
-            out += self._placed_how(pane, base)
+            out += (*self._placed_how(pane, base), *self.change.states(pane))
         return tuple(out)
 
     def _placed_how(self, pane: PaneState, base: ImageLayer) -> tuple[str, ...]:

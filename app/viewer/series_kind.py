@@ -112,6 +112,21 @@ def likeness(now: Candidate, then: Candidate, by_hand: bool = False) -> float | 
     return score
 
 
+def unlike(now: Candidate, then: Candidate) -> tuple[str, ...]:
+    """In what two CT sets that are subtracted or compared do not mean the same: ``contrast``, ``kernel``.
+
+    A kernel that is not stated is none that differs.
+    """
+    if {now.display_set.modality, then.display_set.modality} != {"CT"}:
+        return ()
+    a, b = series_kind(now), series_kind(then)
+    kernels = all(c.instance is not None and c.instance.convolution_kernel for c in (now, then))
+    return (
+        *(("contrast",) if a.contrast != b.contrast else ()),
+        *(("kernel",) if kernels and a.sharp != b.sharp else ()),
+    )
+
+
 def most_like(hung: Sequence[Candidate], older: Sequence[Candidate]) -> list[Candidate]:
     """Earlier images in the order of how well they go on something that hangs: where rules say no more, the same view."""
     return sorted(older, key=lambda then: -max((s for now in hung if (s := likeness(now, then)) is not None), default=-1.0))

@@ -87,6 +87,30 @@ def test_ct_is_subtracted_then_flickers(desk) -> None:
     assert (second.over.mode, second.over.flicker) == (OverMode.SECOND, True)
 
 
+def test_unlike_ct_is_named_in_the_pane(desk) -> None:
+    soft, lung = (stack("CT", "axial", "Chest", 90, kernel=kernel) for kernel in ("B30f", "B70f"))
+    plain, given = stack("CT", "axial", "Chest", 90), stack("CT", "axial", "Chest +C", 90)
+    for now, then, said in (
+        (soft, soft, ()),
+        (soft, lung, ("viewer.over.other_kernel",)),
+        (plain, lung, ()),
+        (plain, given, ("viewer.over.other_contrast",)),
+        (
+            lung,
+            stack("CT", "axial", "Chest +C", 90, kernel="B30f"),
+            ("viewer.over.other_contrast", "viewer.over.other_kernel"),
+        ),
+    ):
+        change, _ = desk(("CT chest", [now], "20260101"), ("CT chest", [then], "20250101"))
+        first, _ = change.next(pane("1.2.0"), ())
+        assert first.over.mode is OverMode.DIFFERENCE
+        assert change.states(first) == said
+        second, _ = change.next(first, ())
+        assert (second.over.flicker, change.states(second)) == (True, said)
+        assert change.states(replace(first, over=None)) == ()
+        assert change.states(replace(first, over=replace(first.over, mode=OverMode.BLEND))) == ()
+
+
 def test_there_is_nothing_to_compare_a_knee_with_in_a_head(desk) -> None:
     change, _ = desk(("MR knee", MR, "20260101"), ("MR brain", MR, "20250101"))
     for hung in ((), [pane("1.3.0", prior=True)]):
