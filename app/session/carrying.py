@@ -21,6 +21,9 @@ from app.viewer.view_state import ImageGeometry
 
 CARRIED_FROM = "carried_from"
 """Attribute: the mark of an earlier study that this one follows."""
+_PARALLEL = 0.999
+_ONE_PLACE_MM = 0.01
+"""Slices nearer to each other lie at one place (echoes, phases)."""
 _KEPT = frozenset(MarkShape) - {MarkShape.MASK, MarkShape.KEY_IMAGE, MarkShape.CURVE, MarkShape.TEXT}
 
 
@@ -59,7 +62,8 @@ def in_volume(
     frames: Sequence[FrameRef],
     planes: Sequence[PlaneGeometry | None],
 ) -> Finding | None:
-    """A proposal on the nearest of the present slices; None where these have no place."""
+    """A proposal on the nearest of the present slices; None where the stack does not reach. What was drawn through more than
+    one slice becomes a point at its middle: flat on one slice it would have another size."""
     moved = [to_now(p) for p in points_mm(mark)]
     if not moved:
         return None
@@ -68,15 +72,37 @@ def in_volume(
     plane = planes[at] if at is not None else None
     if at is None or plane is None:
         return None
+    gap, reach = _gap_and_reach_mm(plane, planes, plane.to_index(middle)[2])
+    if abs(plane.to_index(middle)[2]) > reach:
+        return None
+    depths = [plane.to_index(p)[2] for p in moved]
+    if max(depths) - min(depths) > gap:
+        moved = [middle]
     indices = [plane.to_index(p)[:2] for p in moved]
     px = tuple(px_from_index(i, j) for j, i in indices)
-    if not all(-0.5 <= j <= plane.rows and -0.5 <= i <= plane.columns for j, i in indices):
+    if not all(-0.5 <= j <= plane.rows - 0.5 and -0.5 <= i <= plane.columns - 0.5 for j, i in indices):
         return None
     ref = frames[at]
     placement = Placement(
         ref.sop_instance_uid, ref.frame, px, tuple(plane.to_patient(j, i) for j, i in indices), plane.frame_of_reference_uid
     )
     return _proposal(mark, placement, ImageGeometry.of_plane(plane))
+
+
+def _gap_and_reach_mm(at: PlaneGeometry, planes: Sequence[PlaneGeometry | None], depth_mm: float) -> tuple[float, float]:
+    """(usual distance of the slices, how far from this one a place on the side of ``depth_mm`` still lies in the stack).
+
+    Half the way to the next slice, or half a usual one at the ends; a hole of several slices is not in the stack.
+    """
+    alike = [p for p in planes if p is not None and abs(float(np.dot(p.normal, at.normal))) > _PARALLEL]
+    along = np.unique(np.round([at.to_index(p.origin_mm)[2] for p in alike], 3))
+    gaps = np.diff(along)
+    gaps = gaps[gaps > _ONE_PLACE_MM]
+    gap = float(np.median(gaps)) if gaps.size else max(at.row_spacing_mm, at.column_spacing_mm)
+    beside = along * (1.0 if depth_mm >= 0 else -1.0)
+    beside = beside[beside > _ONE_PLACE_MM]
+    step = min(float(beside.min()), 2.0 * gap) if beside.size else gap
+    return gap, step / 2.0 + _ONE_PLACE_MM
 
 
 def on_film(

@@ -147,13 +147,9 @@ class PriorDesk:
         if pane.prior and chosen is not None:
             return next((p for p in self._priors if p.study.study_instance_uid == chosen.study_instance_uid), None)
         reference = placement.frame_of_reference_uid
-        if not reference or reference in self._references(self._current):
+        if not reference or reference in self._room.references_of(self._current):
             return None
-        return next((p for p in self._priors if reference in self._references(p)), None)
-
-    @staticmethod
-    def _references(opened: OpenStudy) -> set[str]:
-        return {i.frame_of_reference_uid for s in opened.study.series for i in s.instances if i.frame_of_reference_uid}
+        return next((p for p in self._priors if reference in self._room.references_of(p)), None)
 
     def annotations(self) -> tuple[Annotation, ...]:
         """Proposals can be taken hold of."""

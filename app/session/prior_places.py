@@ -46,18 +46,20 @@ class PriorPlaces:
             return Problem("carry.no_images")
         now, then = pair
         place = self._place(now, then)
-        if place is None:
-            failed = self._room.second.registrations.failed(now.display_set_id, then.display_set_id)
-            return Problem("carry.no_place") if failed is not None else None
+        if place is None or isinstance(place, Problem):
+            return place
         found = in_volume(mark, place, now.frames, self._room.content.planes(now))
         return found if found is not None else Problem("carry.outside")
 
-    def _place(self, now: DisplaySet, then: DisplaySet) -> Callable[[Point3], Point3] | None:
-        """From the earlier images to the present ones; None while or where it is not known."""
+    def _place(self, now: DisplaySet, then: DisplaySet) -> Callable[[Point3], Point3] | Problem | None:
+        """From the earlier images to the present ones; None while it is searched for."""
         if self._reference(now) and self._reference(now) == self._reference(then):
             return lambda point: point
         transform = self._want(now, then)
-        return transform.inverse().apply if transform is not None else None
+        if transform is None:
+            failed = self._room.second.registrations.failed(now.display_set_id, then.display_set_id)
+            return Problem("carry.no_place") if failed is not None else None
+        return transform.inverse().apply if not transform.poor else Problem("carry.poor")
 
     def _want(self, now: DisplaySet, then: DisplaySet) -> RigidTransform | None:
         registrations, pair = self._room.second.registrations, (now.display_set_id, then.display_set_id)
@@ -138,4 +140,4 @@ class PriorPlaces:
         transform = None
         if pair is not None and self._reference(pair[0]) == finding.location.frame_of_reference_uid:
             transform = self._want(*pair)
-        return transform.apply if transform is not None else known
+        return transform.apply if transform is not None and not transform.poor else known

@@ -43,6 +43,7 @@ DAYS = {"old": "20230301", "then": "20240310", "now": "20260101"}
 
 def _write(folder: Path, key: str, reference: str = "1.2.3.4.5") -> None:
     volume = phantoms.spheres_volume([phantoms.Sphere(centre, 3.4) for centre in BALLS])
+    volume = replace(volume, geometry=replace(volume.geometry, frame_of_reference_uid=reference))
     study = phantoms.study_header(phantoms.ALIYA, key, DAYS[key])
     series = phantoms.series_header(f"series {key}", "CT", 1, reference)
     write_ct_series(volume, folder / key, study, series, syntax=Syntax.EXPLICIT_LE)
