@@ -235,6 +235,25 @@ LATERALITY: Mapping[str, Code] = {
     "L": _sct("7771000", "Left"),
     "B": _sct("51440002", "Bilateral"),
 }
+MAMMOGRAPHIC_VIEWS: Mapping[str, Code] = {
+    "CC": _sct("399162004", "cranio-caudal"),
+    "MLO": _sct("399368009", "medio-lateral oblique"),
+    "ML": _sct("399260004", "medial-lateral"),
+    "LM": _sct("399352003", "latero-medial"),
+    "LMO": _sct("399099002", "latero-medial oblique"),
+    "FB": _sct("399196006", "caudo-cranial"),
+    "SIO": _sct("399188001", "superolateral to inferomedial oblique"),
+    "ISO": _sct("441555000", "inferomedial to superolateral oblique"),
+    "XCCL": _sct("399192008", "cranio-caudal exaggerated laterally"),
+    "XCCM": _sct("399101009", "cranio-caudal exaggerated medially"),
+}
+"""View Position to PS3.16 CID 4014."""
+VIEW_MODIFIERS: Mapping[str, Code] = {
+    "magnification": _sct("399163009", "Magnification"),
+    "spot compression": _sct("399055006", "Spot Compression"),
+    "implant displaced": _sct("399209000", "Implant Displaced"),
+}
+"""Words of ``view_words`` to PS3.16 CID 4015."""
 _SITES: Mapping[str, Code] = {
     "lung": _sct("39607008", "Lung"),
     "breast": _sct("76752008", "Breast"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.dicom import coding
 from app.dicom.sr_drawing import Stroke, placement_of
+from app.dicom.sr_references import referenced
 from app.domain.finding import Location
 from app.domain.geometry import Point3
 from app.domain.measurement import Code, MarkShape, Measurement, Placement
@@ -19,6 +20,8 @@ MAX_NODES = 200_000
 MAX_FRAMES = 20_000
 _MEASUREMENT_GROUP = ("125007", "DCM")
 _REGION_KINDS = {"SCOORD", "SCOORD3D"}
+_BY_PROGRAMS = tuple(f"1.2.840.10008.5.1.4.1.1.88.{n}" for n in (50, 65, 69))
+"""Mammography, Chest and Colon CAD SR: their templates name no observer, and it is never a person."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def read_sr(data: bytes) -> SrDocument:
 
 def _document(ds: Any) -> SrDocument:
     """Raises whatever pydicom stumbles over: elements are converted only when they are asked for."""
-    root = _node(ds, 0, [0])
+    root = _node(ds, 0, [0], ds)
     device = root.first("121012") or root.first("121013")
     person = root.first("121008")
     observer = person or root.first("121013")
@@ -135,7 +138,7 @@ def _document(ds: Any) -> SrDocument:
         findings=tuple(_findings(root)),
         summary=_summary(root),
         observer=observer.text if observer else "",
-        observer_is_device=person is None and device is not None,
+        observer_is_device=person is None and (device is not None or str(ds.get("SOPClassUID", "")) in _BY_PROGRAMS),
         referenced_sop_instance_uids=tuple(sorted(_references(root))),
     )
 
@@ -149,10 +152,13 @@ def _code(sequence: Any) -> Code | None:
     return Code(value, scheme, str(item.get("CodeMeaning") or value)) if value else None
 
 
-def _node(ds: Any, depth: int, count: list[int]) -> SrNode:
+def _node(item: Any, depth: int, count: list[int], root: Any) -> SrNode:
+    """An item by reference has its target's value, not its children: those stand where the target is."""
     count[0] += 1
     if depth > MAX_DEPTH or count[0] > MAX_NODES:
         raise fail("dicom.sr_too_deep", limit=MAX_DEPTH)
+    target = referenced(root, item)
+    ds = item if target is None else target
     kind = str(ds.get("ValueType", ""))
     values: dict[str, Any] = {}
     if kind == "CODE":
@@ -181,9 +187,9 @@ def _node(ds: Any, depth: int, count: list[int]) -> SrNode:
             if keyword in ds:
                 values["text"] = str(ds.get(keyword))
                 break
-    children = tuple(_node(child, depth + 1, count) for child in ds.get("ContentSequence") or ())
+    children = tuple(_node(child, depth + 1, count, root) for child in item.get("ContentSequence") or ())
     return SrNode(
-        relationship=str(ds.get("RelationshipType", "")),
+        relationship=str(item.get("RelationshipType", "")),
         value_type=kind,
         concept=_code(ds.get("ConceptNameCodeSequence")),
         children=children,

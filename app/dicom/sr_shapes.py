@@ -13,9 +13,12 @@ from app.dicom import coding
 from app.dicom.sr_reader import SrDocument, SrNode
 from app.domain.saved_overlay import PlacedShape, ShapeKind
 
-_GROUPS = {("125007", "DCM"), ("111059", "DCM"), ("111056", "DCM"), ("111036", "DCM"), ("125008", "DCM")}
-"""Measurement Group, Single Image Finding, Individual Impression, Mammography CAD Breast Density group, Fetus Summary."""
-_NAMES = ("121071", "111059", "111056")
+_GROUPS = {("125007", "DCM"), ("111059", "DCM"), ("111015", "DCM"), ("125008", "DCM")}
+"""Measurement Group, Single Image Finding, Composite Feature, Fetus Summary."""
+_FINDING = "121071"
+_RENDERING_INTENT = "111056"
+_DESCRIPTION = "111058"
+"""Of a selected region: what it is (PS3.16 TID 4013)."""
 _KINDS = {
     "POINT": ShapeKind.POINTS,
     "MULTIPOINT": ShapeKind.POINTS,
@@ -96,15 +99,23 @@ def _words(node: SrNode, group: bool) -> tuple[str, ...]:
     """What is found there, where, and the numbers: in the report's own meanings."""
     if not group:
         return (_said(node),) if _said(node) else ()
-    named = next((c for v in _NAMES if (c := node.first(v)) is not None), None)
+    named = node.first(_FINDING)
     title = (named.text if named is not None else "") or node.text
     if not title:
-        code, label = next((c for c in node.children if c.value_type == "CODE" and c.text), None), node.first("112039")
+        code, label = next((c for c in node.children if _names(c)), None), node.first("112039")
         title = code.text if code is not None else label.text if label is not None else ""
     site = node.first("363698007", "SCT") or node.first("G-C0E3", "SRT")
     lines = [", ".join(p for p in (title, site.text if site is not None else "") if p)]
+    described = node.first(_DESCRIPTION)
+    lines += [described.text] if described is not None else []
     lines += [_said(c) for c in node.children if c.value_type == "NUM" and c.number is not None]
     return tuple(line for line in lines if line)[:_MOST_LINES]
+
+
+def _names(node: SrNode) -> bool:
+    """Whether a code may stand for the title: how a viewer is to treat the item is none."""
+    intent = node.concept is not None and (node.concept.value, node.concept.scheme) == (_RENDERING_INTENT, "DCM")
+    return node.value_type == "CODE" and bool(node.text) and not intent
 
 
 def _said(node: SrNode) -> str:

@@ -13,6 +13,10 @@ from app.domain.measurement import Code, MarkShape, Measurement, Placement
 from app.domain.problem import Problem
 from app.domain.teeth import NumberedTooth
 
+ASYMMETRY = "asymmetry"
+"""Attribute of a mark on a mammogram: how far its place outshines the same place of the other breast, in robust standard
+deviations of the view."""
+
 
 class Source(StrEnum):
     MINE = "mine"

@@ -11,6 +11,7 @@ from app.dicom.coding import finding_kind
 from app.dicom.encapsulated import encapsulate_pdf
 from app.dicom.highdicom_tables import read_ahead
 from app.dicom.key_objects import key_objects
+from app.dicom.mammography_cad import MAMMOGRAPHY_CAD_SR, mammography_cad_sr, wanted
 from app.dicom.object_header import ObjectHeader, ObjectRef
 from app.dicom.parametric_map import heatmap_object
 from app.dicom.presentation_writer import class_of, presentation_object
@@ -36,6 +37,7 @@ PRIORITY = {
     "report_pdf": 10,
     "verdict_sr": 20,
     "ai_sr": 30,
+    "cad_sr": 35,
     "seg": 40,
     "own_seg": 45,
     "presentation": 47,
@@ -114,12 +116,15 @@ def _ai_header(packet: PacketInput, result: ReadResult, kind: str, number: int, 
 
 
 def ai_objects(packet: PacketInput) -> tuple[WrittenObject, ...]:
-    """Findings SR, masks and heatmaps of every second reader that ran. The first objects of a packet to be made."""
+    """Findings SR, CAD SR of mammograms, masks and heatmaps of every second reader that ran: the first to be made."""
     read_ahead()
     out: list[WrittenObject] = []
     for result in packet.results:
         header = _ai_header(packet, result, "ai_sr", 1)
         out.append(_written("ai_sr", SR, header, ai_findings_sr(packet.study, result, header)))
+        if wanted(result):
+            header = _ai_header(packet, result, "cad_sr", 4)
+            out.append(_written("cad_sr", MAMMOGRAPHY_CAD_SR, header, mammography_cad_sr(packet.study, result, header)))
         if any(m.values.any() for m in result.masks):
             header = _ai_header(packet, result, "seg", 2)
             out.append(_written("seg", SEG, header, finding_masks_seg(packet.study, result, header)))

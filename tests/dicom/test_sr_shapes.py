@@ -93,6 +93,34 @@ def test_a_cad_report_places_centre_and_outline_by_meaning() -> None:
     assert centre.words == ("Speculated architectural thing", "Probability of cancer 32 %")
 
 
+def reference(*path: int) -> Dataset:
+    return made.item(RelationshipType="SELECTED FROM", ReferencedContentItemIdentifier=list(path))
+
+
+def point(link: Dataset) -> Dataset:
+    centre = content("SCOORD", code("111010", "DCM", "Center"), (link,), GraphicType="POINT", GraphicData=[10.0, 20.0])
+    intent = content(
+        "CODE", code("111056", "DCM", "Rendering Intent"), relation="HAS CONCEPT MOD",
+        ConceptCodeSequence=[code("111150", "DCM", "Presentation Required")],
+    )  # fmt: skip
+    said = content("TEXT", code("111058", "DCM", "Selected Region Description"), TextValue="dense spot")
+    return content("CODE", code("111059", "DCM", "Single Image Finding"), (intent, centre, said))
+
+
+def test_marks_that_point_into_the_image_library_lie_on_its_images() -> None:
+    library = content("CONTAINER", code("111028", "DCM", "Image Library"), (image("1.2.3"), image("1.2.4", 5)))
+    (first,), (second,) = (report(library, point(reference(1, 1, n))) for n in (1, 2))
+    assert (first.sop_instance_uid, first.frame, second.sop_instance_uid, second.frame) == ("1.2.3", 0, "1.2.4", 4)
+    # Without a value of its own a finding takes no name from how it is to be shown.
+    assert first.words == ("dense spot",)
+
+
+@pytest.mark.parametrize("path", [(1, 1, 3), (1, 9), (2, 1, 1), (1,), (1, 2), (1, 0)])
+def test_a_reference_that_leads_to_no_image_places_nothing(path: tuple[int, ...]) -> None:
+    library = content("CONTAINER", code("111028", "DCM", "Image Library"), (image("1.2.3"),))
+    assert report(library, point(reference(*path))) == ()
+
+
 def test_a_length_that_stands_alone_keeps_its_number() -> None:
     line = content(
         "SCOORD", None, (image("1.2.4"),), relation="INFERRED FROM", GraphicType="POLYLINE", GraphicData=[0, 0, 30, 40]
