@@ -126,6 +126,29 @@ def test_the_other_breast_is_compared_by_projection():
     assert len(PAIRED) + len(set(NAMES) - set(PAIRED)) == len(NAMES)
 
 
+def _mirrored(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values[:, ::-1])
+
+
+def test_a_mark_says_when_it_outshines_the_other_breast():
+    lesion = (90.0, 230.0)
+    left = film(breast(lesion), "L", "MLO", "1")
+    alone, other, alike = (
+        read(left),
+        read(left, film(_mirrored(breast(seed=2)), "R", "MLO", "2")),
+        read(left, film(_mirrored(breast(lesion)), "R", "MLO", "2")),
+    )
+    (mark,) = [f for f in other.findings if f.laterality == "L"]
+    ((name, z),) = mark.attributes
+    assert name == "asymmetry"
+    assert 3.0 <= float(z) < 20.0
+    assert [f.attributes for f in (*alone.findings, *alike.findings)] == [(), (), ()]
+    assert [f.attributes for f in other.findings if f.laterality == "R"] == [()]
+    # It is told beside the mark and counts in nothing.
+    (same,) = alone.findings
+    assert replace(mark, attributes=()) == same
+
+
 def test_repeated_runs_agree_and_the_density_is_told():
     first, second = read(film(breast((90.0, 230.0)))), read(film(breast((90.0, 230.0))))
     assert first.findings == second.findings

@@ -14,10 +14,11 @@ import numpy as np
 
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
 from app.ai.readers.film.places import Floats, PlaceMark, each_once, linear, painted, probability
+from app.ai.readers.mammogram.asymmetry import asymmetry_z
 from app.ai.readers.mammogram.density import band_of, dense_share
 from app.ai.readers.mammogram.study import Scored, image_traits, measured_views, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM, BreastView, prepare
-from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, Source
+from app.domain.finding import ASYMMETRY, Band, Finding, Heatmap, Location, ReadState, Source
 from app.domain.identity import uid_for
 from app.domain.measurement import Code
 from app.domain.ports import Cancelled, Progress
@@ -162,6 +163,7 @@ def told(job: ReaderJob, film: FilmImage, result: Scored, parameters: Mapping[st
         x, y = (round(v, 1) for v in view.to_film(mark.x, mark.y))
         half = (reach / view.scale[1], reach / view.scale[0])
         box = (max(0.0, x - half[0]), max(0.0, y - half[1]), min(float(columns), x + half[0]), min(float(rows), y + half[1]))
+        beyond = asymmetry_z(result.measured, mark)
         location = Location(
             sop_instance_uid=film.sop_instance_uid,
             centre_px=(x, y),
@@ -174,6 +176,7 @@ def told(job: ReaderJob, film: FilmImage, result: Scored, parameters: Mapping[st
                 LESION,
                 location,
                 laterality=_side(film),
+                attributes=() if beyond is None else ((ASYMMETRY, f"{beyond:.1f}"),),
                 score=round(mark.score, 4),
                 probability=round(likely, 4),
                 band=Band.HIGH if likely >= high else Band.MID if likely >= mid else Band.LOW,

@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.domain.verdict import Decision, Verdict
+from app.session.asymmetry_words import asymmetry_words
 from app.session.views import FindingCard, Words
 from app.ui.i18n import data_words, number, tr
 from app.ui.reading.card_parts import Crop, HundredBar, Sizes, header
@@ -60,6 +61,10 @@ class AiCard(Card):
         if card.sizes:
             lay.addSpacing(8)
             lay.addWidget(Sizes(card.sizes[:4]))
+        beyond = asymmetry_words(card.finding)
+        if beyond.id:
+            lay.addSpacing(8)
+            lay.addWidget(Text(beyond, "body", wrap=True))
         self._add_frequency(lay)
         lay.addSpacing(10)
         if modifying:
