@@ -94,5 +94,74 @@ def test_wrong_and_missing_sets_are_mended_by_name(raw: bytes, terms: tuple[str,
     assert decode(raw, terms) == (text, codec)
 
 
+RUSSIAN = ("Иванов^Пётр", "Серикбаева^Айгуль", "Ким^Юрий", "Петров-Водкин^Кузьма", "ИВАНОВ^ПЕТР", "Шрейбер^Ж. Ж.")
+KAZAKH = ("Қожахметұлы^Әнуар", "Өмірғалиұлы^Һәкім", "Жаңабаева^Гүлнұр", "ӘУЕЗОВ^МҰХТАР", "Әлия", "Жаңа")
+LATIN_1 = (
+    *("Buc^Jérôme", "Müller^Jörg", "MÜLLER^JÖRG", "Größe", "Çelik^Özgür", "Señor Núñez^Ángel", "Åse^Øyvind", "Þórður^Æsa"),
+    *("Lefèvre^Zoë", "L'Hôpital^Noël", "François^Gaëtan", "AÏDA^FRANÇOIS", "Ñandú", "São João^Inês", "fracture à droite"),
+    *("été", "N° 5", "«Vérité»", "3 µm²", "Test^ÆØÅ", "Test^ÅÄÖ", "Test^ÄÖÜ", "üçü", "RENÉ\xa0D", "Citroën", "Éàs"),
+)
+OTHERS = {
+    "101": ("PÓŁTORAK^ŁUCJA", "Dvořák^Antonín", "ŠŤASTNÝ^ŽOFIE", "Król^Żółć", "KOŚCIÓŁ"),
+    "109": ("Ġorġ^Ħal",),
+    "110": ("Bērziņš^Jānis", "ŽĪGURE"),
+    "126": ("Διονυσιος^Γ", "ΆΝΝΑ", "Ελένη^Ό"),
+    "127": ("قباني^لنزار",),
+    "138": ("שרון^דבורה",),
+    "144": (*RUSSIAN, "ТА", "ШИ^ЮН", "Больница № 5", "Лукић^Јово", "Шевченко^Єва", "КТ Thorax"),
+    "148": ("Çavuşoğlu^İrem", "ışığı", "İŞÇİ", "Şığ", "Öğüt^Ümit", "GÜÇLÜ^ŞÜKRÜ"),
+    "166": ("นามสกุล^ชื่อ", "รถ", "รกรถ"),
+    "203": ("Œuvré^Š", "MŒLLER^ÉŽ"),
+}
+
+
+@pytest.mark.parametrize("terms", [("ISO_IR 100",), ("ISO_IR 100", "ISO 2022 IR 144")])
+@pytest.mark.parametrize("name", LATIN_1)
+def test_right_names_of_western_europe_stay(name: str, terms: tuple[str, ...]) -> None:
+    assert decode(name.encode("latin_1"), terms, name=True) == (name, "")
+
+
+@pytest.mark.parametrize(("number", "name"), [(n, name) for n, names in OTHERS.items() for name in names])
+def test_right_names_of_other_sets_stay(number: str, name: str) -> None:
+    codec = "tis-620" if number == "166" else SINGLE[number][0]
+    assert decode(name.encode(codec), (f"ISO_IR {number}",), name=True) == (name, "")
+
+
+@pytest.mark.parametrize("number", SINGLE)
+@pytest.mark.parametrize("name", [*RUSSIAN, *KAZAKH, "Müller^Jörg", "Król^Łucja", "Júlia", "王^小东", "สมยศ"])
+def test_utf_8_under_another_declared_set_is_read_and_told(name: str, number: str) -> None:
+    assert decode(name.encode(), (f"ISO_IR {number}",), name=True) == (name, "utf-8")
+
+
+@pytest.mark.parametrize("terms", [("ISO_IR 100",), (), ("ISO_IR 192",), ("ISO 2022 IR 100", "ISO 2022 IR 144")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [*((n, "cp1251") for n in RUSSIAN), *((n, "kz1048") for n in KAZAKH), ("Ахметов MD", "cp1251")]
+)
+def test_8_bit_cyrillic_under_latin_is_read_and_told(name: str, codec: str, terms: tuple[str, ...]) -> None:
+    assert decode(name.encode(codec), terms, name=True) == (name, codec)
+
+
+@pytest.mark.parametrize("codec", ["cp1251", "iso8859_5", "cp866", "koi8_r"])
+@pytest.mark.parametrize("name", ["Иванов^Олег", "Ахметов^Руслан", "Тян^Вера", "Шарипова^Зоя"])
+def test_every_8_bit_cyrillic_is_known_without_a_set(name: str, codec: str) -> None:
+    assert decode(name.encode(codec), (), name=True) == (name, codec)
+
+
+@pytest.mark.parametrize(
+    ("raw", "terms", "text", "codec"),
+    [
+        ("Иванов".encode("cp866"), ("ISO_IR 144",), "Иванов", "cp866"),  # controls
+        ("Петров^Пётр".encode("cp1251"), ("ISO_IR 144",), "Петров^Пётр", "cp1251"),  # Ях№ют
+        ("O’Brien^Zoë".encode("cp1252"), ("ISO_IR 100",), "O’Brien^Zoë", "cp1252"),
+        ("Ž. Novak".encode("cp1252"), ("ISO_IR 100",), "Ž. Novak", "cp1252"),
+        ("fracture à droite".encode("latin_1"), (), "fracture à droite", "latin-1"),
+        ("Garðar".encode("latin_1"), (), "Garðar", "latin-1"),
+        ("МакДональд".encode("cp1251"), (), "МакДональд", "cp1251"),  # a capital inside, and no better reading
+    ],
+)
+def test_controls_and_signs_tell_a_wrong_set(raw: bytes, terms: tuple[str, ...], text: str, codec: str) -> None:
+    assert decode(raw, terms) == (text, codec)
+
+
 def test_control_characters_never_come_through() -> None:
     assert decode(b"A\x1b[31mB\x07C\x00", ()).text == "A[31mBC"
