@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -160,25 +161,56 @@ def region(
     return slice(j0, j1), slice(i0, i1), mask
 
 
+_FLAT = 1e-6
+"""Edges lower than this touch whole stretches of a row; all others one place of each row that they pass."""
+
+
 def _inside_polygon(
     x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Even-odd rule; points on an edge belong. ``y`` is one value a row, growing: an edge touches its own rows only."""
-    inside = np.zeros(x.shape, dtype=np.bool_)
-    edge = np.zeros(x.shape, dtype=np.bool_)
+    """Even-odd rule; points on an edge belong. ``x`` and ``y``: pixel centres of a grid, rows first, growing.
+
+    Every edge is met with its own rows only, all edges at once: outlines along pixels have thousands of them.
+    """
     if not x.size:
-        return inside
-    heights = y[:, 0]
-    for (ax, ay), (bx, by) in zip(p.tolist(), np.roll(p, -1, axis=0).tolist(), strict=True):
-        rows = slice(*np.searchsorted(heights, (min(ay, by) - 1e-6, max(ay, by) + 1e-6)))
-        u, v = x[rows], y[rows]
-        cross = (bx - ax) * (v - ay) - (by - ay) * (u - ax)
-        within = (min(ax, bx) <= u) & (u <= max(ax, bx)) & (min(ay, by) <= v) & (v <= max(ay, by))
-        edge[rows] |= within & (np.abs(cross) <= 1e-9 * (1.0 + abs(bx - ax) + abs(by - ay)))
-        if ay != by:
-            crosses = (ay > v) != (by > v)
-            inside[rows] ^= crosses & (u < (bx - ax) * (v - ay) / (by - ay) + ax)
+        return np.zeros(x.shape, dtype=np.bool_)
+    heights, across = y[:, 0], x[0]
+    a, b = p, np.roll(p, -1, axis=0)
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    first = np.searchsorted(heights, low[:, 1] - 1e-6)
+    count = np.searchsorted(heights, high[:, 1] + 1e-6) - first
+    edge = np.zeros(x.shape, dtype=np.bool_)
+    flat = high[:, 1] - low[:, 1] < _FLAT
+    for n in np.nonzero(flat & (count > 0))[0]:
+        rows = slice(int(first[n]), int(first[n] + count[n]))
+        edge[rows] |= _on_edge(across[None, :], heights[rows, None], a[n], b[n])
+    met = np.repeat(np.arange(len(p)), count)
+    row = first[met] + np.arange(len(met)) - np.repeat(np.cumsum(count) - count, count)
+    keep = a[met, 1] != b[met, 1]
+    met, row = met[keep], row[keep]
+    (ax, ay), (bx, by), v = a[met].T, b[met].T, heights[row]
+    at = (bx - ax) * (v - ay) / (by - ay) + ax
+    column = np.searchsorted(across, at)
+    crosses = (ay > v) != (by > v)
+    turns = np.zeros((len(heights), len(across) + 1), dtype=np.int32)
+    np.add.at(turns, (row[crosses], column[crosses]), 1)
+    # A crossing turns every centre to its left: count from the right.
+    inside = (np.cumsum(turns[:, :0:-1], axis=1)[:, ::-1] & 1).astype(np.bool_)
+    for beside in (-1, 0, 1):
+        near = column + beside
+        there = (near >= 0) & (near < len(across)) & ~flat[met]
+        edges, r, c = met[there], row[there], near[there]
+        on = _on_edge(across[c], heights[r], a[edges].T, b[edges].T)
+        edge[r[on], c[on]] = True
     return inside | edge
+
+
+def _on_edge(u: Any, v: Any, a: Any, b: Any) -> npt.NDArray[np.bool_]:
+    """Centres (u, v) on the line from a to b, to rounding."""
+    (ax, ay), (bx, by) = a, b
+    cross = (bx - ax) * (v - ay) - (by - ay) * (u - ax)
+    within = (np.minimum(ax, bx) <= u) & (u <= np.maximum(ax, bx)) & (np.minimum(ay, by) <= v) & (v <= np.maximum(ay, by))
+    return np.asarray(within & (np.abs(cross) <= 1e-9 * (1.0 + np.abs(bx - ax) + np.abs(by - ay))))
 
 
 @dataclass(frozen=True)

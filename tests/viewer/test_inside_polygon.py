@@ -1,0 +1,48 @@
+"""Which pixel centres an outline holds, against the rule applied to one centre and one edge at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from app.domain.measurement import MarkShape
+from app.viewer.measure import region
+
+
+def holds(u: float, v: float, points: Sequence[Sequence[float]]) -> bool:
+    """Even-odd rule; a centre on an edge belongs."""
+    odd = False
+    for (ax, ay), (bx, by) in zip(points, [*points[1:], points[0]], strict=True):
+        cross = (bx - ax) * (v - ay) - (by - ay) * (u - ax)
+        between = min(ax, bx) <= u <= max(ax, bx) and min(ay, by) <= v <= max(ay, by)
+        if between and abs(cross) <= 1e-9 * (1.0 + abs(bx - ax) + abs(by - ay)):
+            return True
+        if (ay > v) != (by > v) and u < (bx - ax) * (v - ay) / (by - ay) + ax:
+            odd = not odd
+    return odd
+
+
+@pytest.mark.parametrize("grid", [0.0, 1.0, 0.5], ids=["anywhere", "on corners", "on corners and centres"])
+def test_every_centre_is_in_or_out_as_the_rule_says(grid: float) -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        points = rng.uniform(-2, 16, (int(rng.integers(3, 12)), 2))
+        if grid:
+            points = np.round(points / grid) * grid
+        rows, columns, mask = region(MarkShape.POLYGON, [(float(x), float(y)) for x, y in points], 12, 14)
+        found = np.zeros((12, 14), bool)
+        found[rows, columns] = mask
+        expected = [[holds(c + 0.5, r + 0.5, points.tolist()) for c in range(14)] for r in range(12)]
+        assert found.tolist() == expected, points.tolist()
+
+
+def test_an_edge_that_is_almost_level_takes_its_whole_stretch() -> None:
+    points = [(1.5, 2.5), (6.5, 2.5 + 1e-12), (6.5, 5.0), (1.5, 5.0)]
+    rows, columns, mask = region(MarkShape.POLYGON, points, 8, 8)
+    found = np.zeros((8, 8), bool)
+    found[rows, columns] = mask
+    assert found[2, 1:7].all()
+    assert found[2:5, 1:7].all()
+    assert not found[5:].any()
