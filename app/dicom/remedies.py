@@ -14,6 +14,8 @@ _NO_IMAGE: Final = "remedy.no_dicom"
 _READABLE: Final = "remedy.make_readable"
 _COMPARE: Final = "remedy.compare"
 _MEMORY: Final = "remedy.other_machine"
+_VIDEO_PART: Final = "remedy.install_video"
+_OTHER_FORM: Final = "remedy.another_form"
 
 REMEDIES: Final[dict[str, str]] = {
     "dicom.not_dicom": _NO_IMAGE,
@@ -38,6 +40,9 @@ REMEDIES: Final[dict[str, str]] = {
     "dicom.one_value": _AGAIN,
     "dicom.stream_other_size": _ASK,
     "dicom.stream_other_samples": _ASK,
+    "dicom.jpeg2000_part_2": _OTHER_FORM,
+    "dicom.video_missing": _VIDEO_PART,
+    "dicom.video_short": _AGAIN,
     "dicom.decoder_died": _AGAIN,
     "dicom.no_fragments": _AGAIN,
     "dicom.frames_unclear": _AGAIN,
@@ -54,7 +59,12 @@ REMEDIES: Final[dict[str, str]] = {
     "zip.member_broken": _AGAIN,
     "zip.nested_deep": _UNPACK,
     "zip.nested_large": _UNPACK,
+    "dicom.no_pixels": NOT_NEEDED,
+    "dicom.pr_unreadable": _ASK,
+    "dicom.pr_too_large": _ASK,
     "dicom.file_gone": _READABLE,
+    "dicom.folder_unreadable": _READABLE,
+    "dicom.locator_unknown": _READABLE,
     "dicom.no_permission": _READABLE,
     "dicom.unreadable": _AGAIN,
     "dicom.not_a_file": _READABLE,

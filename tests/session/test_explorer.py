@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,6 +154,37 @@ def test_every_refusal_says_what_can_be_done() -> None:
     assert set(REMEDIES.values()) | {BY_ITSELF, "remedy.not_needed_breach"} == {
         key for key in catalogue["en"] if key.startswith("remedy.")
     }
+
+
+def read_by_examination() -> dict[str, ast.Module]:
+    """Every module of the package that an examination or a scan reaches, parsed."""
+    left, found = ["app.dicom.examine", "app.dicom.scanner"], {}
+    while left:
+        name = left.pop()
+        path = Path(explorer_module.__file__).parents[2].joinpath(*name.split(".")).with_suffix(".py")
+        if name in found or not name.startswith("app.dicom.") or not path.exists():
+            continue
+        found[name] = ast.parse(path.read_text("utf-8"))
+        for node in ast.walk(found[name]):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                left += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def test_no_refusal_of_the_reading_path_has_a_remedy_by_default() -> None:
+    codes = {
+        call.args[0].value
+        for tree in read_by_examination().values()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "fail" and call.args
+        if isinstance(call.args[0], ast.Constant) and str(call.args[0].value).startswith("dicom.")
+    }
+    assert len(codes) > 30
+    assert codes >= {"dicom.video_missing", "dicom.jpeg2000_part_2", "dicom.stream_cut"}
+    assert codes - set(REMEDIES) == set()
+    assert remedy_of("dicom.video_missing", True) == "remedy.install_video"
+    assert remedy_of("dicom.jpeg2000_part_2", True) == "remedy.another_form"
+    assert remedy_of("dicom.video_short", True) == "remedy.copy_again"
 
 
 def test_what_is_wrong_with_an_archive_is_said_of_the_archive(tmp_path: Path) -> None:
