@@ -43,6 +43,11 @@ class MarkLook:
     """Message id of what is wrong with the values (an independent computation gave others): shown as a warning."""
 
 
+MANY_POINTS = 400
+NEAR_PX = 0.75
+"""Of outlines with many points those that lie nearer are drawn as one."""
+
+
 def _pane(points: Sequence[Point2], resolved: ResolvedView) -> list[Point2]:
     return [resolved.px_to_pane(*p) for p in points]
 
@@ -75,7 +80,7 @@ def shape_primitives(
         corners = tuple(_pane(_rectangle(points[0], points[1]), resolved))
         out.append(Polyline(corners, role, width, dashed, True, opacity=opacity, key="mark"))
     elif shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
-        out.append(Polyline(tuple(p), role, width, dashed, True, opacity=opacity, key="mark"))
+        out.append(Polyline(thinned(p), role, width, dashed, True, opacity=opacity, key="mark"))
     elif shape is MarkShape.CURVE:
         along = spline_points(np.asarray(points, dtype=np.float64), 12)
         out.append(Polyline(tuple(_pane([(q[0], q[1]) for q in along], resolved)), role, width, dashed, key="mark"))
@@ -98,6 +103,17 @@ def shape_primitives(
         r = 6.0 * style.scale
         out.append(Line(min(xs) - r, max(ys) + r, max(xs) + r, min(ys) - r, role, width, key="struck"))
     return out
+
+
+def thinned(points: Sequence[Point2]) -> tuple[Point2, ...]:
+    """A drawn outline without points that no pane can show apart: one along pixels has thousands. Values use them all."""
+    if len(points) <= MANY_POINTS:
+        return tuple(points)
+    kept = [points[0]]
+    for x, y in points[1:]:
+        if abs(x - kept[-1][0]) + abs(y - kept[-1][1]) >= NEAR_PX:
+            kept.append((x, y))
+    return tuple(kept)
 
 
 def _written(shape: MarkShape, at: Point2, look: MarkLook, role: Role, style: Style) -> list[Primitive]:

@@ -46,3 +46,17 @@ def test_an_edge_that_is_almost_level_takes_its_whole_stretch() -> None:
     assert found[2, 1:7].all()
     assert found[2:5, 1:7].all()
     assert not found[5:].any()
+
+
+def test_an_outline_of_many_points_is_drawn_with_those_that_can_be_told_apart() -> None:
+    from app.viewer.marks import MANY_POINTS, NEAR_PX, thinned
+
+    short = [(float(n), 0.0) for n in range(5)]
+    assert thinned(short) == tuple(short)
+    turn = np.linspace(0, 2 * np.pi, 20_000)
+    many = [(200 + 150 * float(np.cos(t)), 200 + 150 * float(np.sin(t))) for t in turn]
+    kept = thinned(many)
+    assert MANY_POINTS < len(kept) < 2000
+    assert set(kept) <= set(many)
+    gaps = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in zip(kept, kept[1:], strict=False)]
+    assert NEAR_PX <= min(gaps) <= max(gaps) < NEAR_PX + 0.1
