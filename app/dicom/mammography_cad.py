@@ -31,10 +31,14 @@ from app.dicom.object_header import (
 from app.dicom.sr_groups import algorithm_parameters, code_item, concept, container_item, outline_px, text_item
 from app.domain.finding import ASYMMETRY, Band, Finding, ReaderIdentity, ReadResult, ReadState
 from app.domain.measurement import Code
+from app.domain.messages import sentence
+from app.domain.problem import Severity
 from app.domain.study import Instance, Series, Study
 
 MAMMOGRAPHY_CAD_SR = "1.2.840.10008.5.1.4.1.1.88.50"
 READER = "breast"
+_ABOUT_CHANCES = {"ai.breast.chances_from_film", "ai.breast.coarse"}
+"""Remarks without which a certainty would be read for more than it is."""
 _DENSITY = {"R": "breast.dense_area_right", "L": "breast.dense_area_left", "": "breast.dense_area"}
 
 
@@ -99,8 +103,9 @@ def wanted(result: ReadResult) -> bool:
 def mammography_cad_sr(study: Study, result: ReadResult, header: ObjectHeader) -> bytes:
     """Part 10 bytes; the same for the same input. Raises ``dicom.no_images`` for a study without pixels."""
     films = _films(study, result)
-    remarks = (f"{DEMONSTRATION}. Not about a real patient.",) if header.demonstration else ()
-    program = _Program(result.reader, remarks)
+    remarks = [sentence("en", p) for p in result.problems if p.code in _ABOUT_CHANCES]
+    remarks += [f"{DEMONSTRATION}. Not about a real patient."] if header.demonstration else []
+    program = _Program(result.reader, tuple(remarks))
     marks = sorted(
         (f for f in result.findings if f.location.centre_px is not None),
         key=lambda f: (-(f.probability or 0.0), f.finding_id),
@@ -367,8 +372,8 @@ def _detections(films: Sequence[_Film], result: ReadResult, status: Code, progra
     if status is _NOT_ATTEMPTED:
         return []
     read, unread = [f for f in films if f.was_read], [f for f in films if not f.was_read]
-    # A remark that names no reason for refusing a view cannot be told apart here: all codes of the run are named.
-    why = tuple(f"problem={p.code}" for p in result.problems)
+    # The reader does not say which of its refusals belongs to which view.
+    why = tuple(f"problem={p.code}" for p in result.problems if p.severity is Severity.ERROR)
     found = []
     for name, which, more in (
         (_dcm("111063", "Successful Detections"), read, ()),

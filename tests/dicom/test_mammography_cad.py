@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from app.dicom.sr_reader import SrNode, read_sr
 from app.dicom.sr_shapes import shapes_of
 from app.domain.finding import Band, ReadState
 from app.domain.identity import uid_for
-from app.domain.problem import Problem, ProblemError
+from app.domain.messages import sentence
+from app.domain.problem import Problem, ProblemError, Severity
 from app.domain.saved_overlay import ShapeKind
 from tests.dicom.mammogram_phantom import BREAST, DENSITY, FILMS, film, mark, read_of, study
 from tests.dicom.objects_phantom import header, iod_errors
@@ -119,7 +122,9 @@ def test_dense_area_names_the_views_of_its_breast(tmp_path: Path) -> None:
 
 
 def test_a_view_that_was_not_read_is_named_with_the_reason(tmp_path: Path) -> None:
-    result = read_of(mark(FILMS[0], 9.0, 9.0, 0.3), films=FILMS[:3], problems=(Problem("ai.breast.no_skin_line", {}),))
+    remark = Problem("ai.breast.chances_from_film", {}, Severity.NOTE)
+    refusal = Problem("ai.breast.no_skin_line", {})
+    result = read_of(mark(FILMS[0], 9.0, 9.0, 0.3), films=FILMS[:3], problems=(remark, refusal))
     data = mammography_cad_sr(study(), result, header("cad"))
     assert is_valid(data, tmp_path)
     root = read_sr(data).root
@@ -127,7 +132,9 @@ def test_a_view_that_was_not_read_is_named_with_the_reason(tmp_path: Path) -> No
     assert said(root, "111017") == ["111244"]
     (failed,) = nodes(root, "111025")
     assert [c.sop_instance_uid for c in nodes(failed, "111022")[0].children if c.value_type == "IMAGE"] == [FILMS[3]]
-    assert "problem=ai.breast.no_skin_line" in said(failed, "111002")
+    assert [t for t in said(failed, "111002") if t.startswith("problem=")] == ["problem=ai.breast.no_skin_line"]
+    # A certainty stands beside what its reader says of it.
+    assert sentence("en", remark) in said(nodes(root, "111059")[0], "111002")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +156,17 @@ def test_raw_images_beside_those_read_are_no_failure() -> None:
     root = read_sr(mammography_cad_sr(study(film("R", "CC"), raw), read_of(films=FILMS[:1]), header("cad"))).root
     assert said(root, "111064") == ["111222"]
     assert [c.sop_instance_uid for c in nodes(root, "111028")[0].children] == [FILMS[0]]
+
+
+@pytest.mark.skipif(shutil.which("dsrdump") is None, reason="dsrdump (Debian package dcmtk) is not installed")
+def test_another_reader_accepts_every_relationship(tmp_path: Path) -> None:
+    """DCMTK knows which items a Mammography CAD SR may join, by value and by reference (PS3.3 Table A.35.5-2)."""
+    result = read_of(mark(FILMS[0], 90.0, 90.0, 0.3), films=FILMS[:3], measurements=DENSITY)
+    (tmp_path / "cad.dcm").write_bytes(mammography_cad_sr(study(), result, header("cad")))
+    told = subprocess.run(["dsrdump", str(tmp_path / "cad.dcm")], capture_output=True, text=True, check=True, timeout=30)  # noqa: S603, S607
+    assert not [line for line in told.stderr.splitlines() if line.startswith(("E:", "F:"))]
+    assert told.stdout.count("<selected from 1.2.1>") == 2
+    assert told.stdout.count("Single Image Finding") == 2
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
