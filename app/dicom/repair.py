@@ -30,6 +30,11 @@ _LEAD_SOUGHT = 1 << 16
 _ROWS, _COLUMNS, _SAMPLES, _ALLOCATED, _FRAMES = 0x00280010, 0x00280011, 0x00280002, 0x00280100, 0x00280008
 _TRANSFER_SYNTAX, _META_LENGTH = 0x00020010, 0x00020000
 _JPEG = {0: "4.50", 1: "4.51", 2: "4.55", 3: "4.57"}
+_OF_THE_WHOLE = (
+    *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+    *("DigitalSignaturesSequence", "MACParametersSequence"),
+)
+"""Places of frames that are gone, and signatures that would be wrong."""
 _OF_CUT = frozenset({"dicom.truncated", "dicom.frames_unclear", "dicom.pixels_short"})
 _OF_SYNTAX = frozenset(
     {"dicom.stream_broken", "dicom.pixels_missing", "dicom.no_fragments", "dicom.transfer_syntax_unsupported"}
@@ -225,6 +230,7 @@ def _stating(data: bytes, tree: TagTree, uid: str) -> bytes:
 
 
 def _keep_frames(ds: Any, data: bytes, tree: TagTree, frames: int) -> None:
+    from pydicom.datadict import keyword_for_tag
     from pydicom.encaps import encapsulate
 
     pixels = next(e for e in tree.roots if e.tag == PIXEL_DATA)
@@ -239,10 +245,29 @@ def _keep_frames(ds: Any, data: bytes, tree: TagTree, frames: int) -> None:
         ds["PixelData"].is_undefined_length = True
     stated = int(ds.get("NumberOfFrames", 1) or 1)
     ds.NumberOfFrames = frames
-    for name in ("PerFrameFunctionalGroupsSequence", "FrameTimeVector", "SliceVector"):
-        values = list(ds[name].value) if name in ds and not isinstance(ds[name].value, int | float | str) else []
-        if values and len(values) == stated:
-            setattr(ds, name, values[:frames])
+    for name in _OF_THE_WHOLE:
+        if name in ds:
+            delattr(ds, name)
+    per_frame = ds.get("PerFrameFunctionalGroupsSequence")
+    if per_frame is not None and len(per_frame) == stated:
+        ds.PerFrameFunctionalGroupsSequence = list(per_frame)[:frames]
+    for tag in list(ds.keys()):
+        if keyword_for_tag(tag).endswith("Vector") and stated == ds[tag].VM:
+            ds[tag].value = list(ds[tag].value)[:frames]
+        elif tag.group & 0xFF01 == 0x6000 and tag.element == 0x0015:
+            _keep_overlays(ds, tag.group, stated, frames)
+
+
+def _keep_overlays(ds: Any, group: int, stated: int, frames: int) -> None:
+    """An overlay with a plane for each frame (PS3.3 C.9.3): of the planes, packed in bits, as many as frames."""
+    count, first = ds[group, 0x0015], ds.get((group, 0x0051))
+    if int(count.value or 0) != stated or (first is not None and first.value not in (None, 1)):
+        return
+    count.value = frames
+    if (group, 0x3000) in ds:
+        bits = int(ds[group, 0x0010].value) * int(ds[group, 0x0011].value) * frames
+        body = ds[group, 0x3000].value[: -(-bits // 16) * 2]
+        ds[group, 0x3000].value = body
 
 
 def _name(ds: Any, digest: str, repair: Repair) -> None:

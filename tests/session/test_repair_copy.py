@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from app.dicom.byte_source import FileByteSource, file_locator
 from app.dicom.examine import Examination, examine
 from app.dicom.frame_decoder import stored_frame
-from app.dicom.repair import FRAMES, LEAD, SYNTAX, Repair
+from app.dicom.repair import FRAMES, LEAD, SYNTAX, Repair, repaired_copy
 from app.domain.ports import Cancelled, SilentProgress
 from app.domain.problem import ProblemError
 from app.domain.study import Instance, Study
@@ -133,6 +135,53 @@ def test_what_is_offered_opens_and_the_original_is_kept(kind: str, library: Libr
     assert (again.added, again.known) == (0, 1)
     if kind == "enhanced frames cut":
         assert [f.plane.origin_mm[2] for f in copy.frames if f.plane] == [600, 602, 604]
+
+
+@pytest.mark.parametrize("frames", [6, 1])
+def test_tables_of_all_frames_are_cut_with_them(frames: int, tmp_path: Path) -> None:
+    vectors = (
+        "TimeSlotVector",
+        "EnergyWindowVector",
+        "DetectorVector",
+        "SliceVector",
+        "RRIntervalVector",
+        "AngularViewVector",
+    )
+    d = image(TEN, **{v: list(range(1, 11)) for v in vectors})
+    d.GridFrameOffsetVector = [2.5 * n for n in range(10)]
+    d.FrameTimeVector = [0, *[40] * 9]
+    d.PhaseVector = [1, 2, 3]  # of another length: not a table of frames
+    planes = np.arange(480) % 7 == 0
+    for group, count in ((0x6000, 10), (0x6002, 3)):
+        d.add_new((group, 0x0010), "US", 6)
+        d.add_new((group, 0x0011), "US", 8)
+        d.add_new((group, 0x0015), "IS", count)
+        d.add_new((group, 0x0040), "CS", "G")
+        d.add_new((group, 0x0050), "SS", [1, 1])
+        d.add_new((group, 0x0100), "US", 1)
+        d.add_new((group, 0x0102), "US", 0)
+        d.add_new((group, 0x3000), "OW", np.packbits(planes[: 48 * count], bitorder="little").tobytes())
+    d.MACParametersSequence = [item(MACIDNumber=1)]
+    d.ExtendedOffsetTable = bytes(80)
+    d.ExtendedOffsetTableLengths = bytes(80)
+    path = save(d, tmp_path / "made")
+    whole = path.read_bytes()
+    data = whole[: whole.rindex(TEN.tobytes()[-96 * 10 :]) + 96 * frames + 40]
+    _, found = looked_at(tmp_path, data)
+    assert found.repair is not None
+    assert dict(found.repair.params) == {"frames": frames, "of": 10}
+    made = dcmread(io.BytesIO(repaired_copy(data, found.repair, SilentProgress())))
+    assert made.NumberOfFrames == frames
+    assert {made[v].VM for v in (*vectors, "GridFrameOffsetVector", "FrameTimeVector")} == {frames}
+    assert made.PhaseVector == [1, 2, 3]
+    if frames > 1:
+        assert made.GridFrameOffsetVector == [0, 2.5, 5, 7.5, 10, 12.5]
+    assert (made[0x6000, 0x0015].value, made[0x6002, 0x0015].value) == (frames, 3)
+    kept = np.unpackbits(np.frombuffer(made[0x6000, 0x3000].value, np.uint8), bitorder="little")
+    assert kept.size == 48 * frames
+    assert np.array_equal(kept, planes[: 48 * frames])
+    gone = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths", "MACParametersSequence", "DigitalSignaturesSequence")
+    assert [name for name in gone if name in made] == []
 
 
 NOT_FEASIBLE = {
