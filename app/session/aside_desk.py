@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from app.domain.ports import Progress
 from app.domain.problem import Problem, ProblemError, fail
 from app.domain.study import Instance
 from app.session.crops import study_thumbnail
+from app.session.open_study import OpenStudy
 from app.session.tasks import TaskRunner
 from app.session.views import Changes, Words
 from app.store.aside import AsideObject
@@ -68,6 +69,11 @@ class _Read:
     side: Side
     tree: TagTree
     header: FileHeader | None
+
+
+def looked_at(open_: OpenStudy, priors: Sequence[OpenStudy]) -> frozenset[str]:
+    """Numbers of the studies on the screen: what hangs as a prior is looked at as well."""
+    return frozenset(each.study.study_instance_uid for each in (open_, *priors))
 
 
 class AsideDesk:

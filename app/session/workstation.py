@@ -17,6 +17,7 @@ from app.domain.ports import Clock, MainLoop, Progress
 from app.domain.problem import Problem
 from app.security.secrets_box import SecretsBox
 from app.session import this_pc
+from app.session.aside_desk import looked_at
 from app.session.chain_check import ChainCheck
 from app.session.display_desk import DisplayDesk
 from app.session.explorer import Explorer, ExplorerFile, of_refused, of_study
@@ -128,7 +129,7 @@ class Workstation:
                 lambda: self.person.person_id,
                 self._imported,
                 self._thumbnails.renew,
-                lambda uid: self.reading is not None and self.reading.study.study_instance_uid == uid,
+                lambda uid: self.reading is not None and uid in looked_at(*self.reading.room.studies()),
             )
         )
         self._exports: ExportDesk | None = None

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from app.domain.event import EventKind
+from app.domain.identity import uid_for
 from app.domain.ports import SilentProgress
 from app.domain.problem import ProblemError
 from app.session.aside_desk import AsideView
@@ -19,6 +20,7 @@ from app.store.aside import AsideObject
 from app.store.library import Library
 from app.store.sealed import SealState
 from tests import phantoms
+from tests.flows import stage
 from tests.session.test_import_desk import Desk, is_clean
 
 
@@ -172,6 +174,27 @@ def test_what_somebody_began_to_read_stays(made: Desk, tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="in_use"):
         made.desk.aside.show_other(line.key)
     assert made.desk.aside.count() == 1
+
+
+def test_an_earlier_study_that_hangs_beside_the_open_one_stays(tmp_path: Path) -> None:
+    phantoms.write_ct(tmp_path / "now", phantoms.index_volume((4, 32, 32)), key="now")
+    paths = phantoms.write_ct(tmp_path / "then", phantoms.index_volume((4, 32, 32)), key="then", date="20240101")
+    changed(paths[1], tmp_path / "medium" / "IM1.dcm", PixelData=brighter(paths[1]))
+    with stage.stage(tmp_path / "home", None) as made:
+        made.bring(tmp_path / "now", tmp_path / "then")
+        import_paths(made.ws.library, [tmp_path / "medium"], SilentProgress())
+        aside = made.ws.imports.aside
+        (line,) = aside.waiting()
+        (one,) = waiting(made.ws.library)
+        reading = made.ws.open_study(uid_for("phantom", "now", phantoms.ALIYA.patient_id))
+        made.until(lambda: bool(reading.prior_cards()))
+        with pytest.raises(ProblemError, match="in_use"):
+            aside.show_other(line.key)
+        made.ws.close_study()
+        aside.show_other(line.key)
+        shown = made.ws.library.studies.instance(one.sop_instance_uid)
+        assert shown is not None
+        assert shown[2] == one.locator
 
 
 def test_somebody_elses_bytes_never_take_the_place(made: Desk, tmp_path: Path) -> None:
