@@ -3,6 +3,9 @@
 The coders of JPEG 2000 and HTJ2K write bits that look like noise: of all real and made streams at hand none holds more
 than 35 zero bytes in a row. Only packets without content are zeros by rule, one byte each (ISO 15444-1 B.10.3), and
 there are no more of them than the tile has packets. A longer run is a hole; decoders paint it over.
+
+HTJ2K writes the low bits of a code-block as they are, two lines at a time (ISO 15444-15 7.1.2): over a flat background that
+is one more than a power of two they are zeros for as many samples as two lines of a block have.
 """
 
 from __future__ import annotations
@@ -24,7 +27,17 @@ def has_hole(stream: bytes, start: int) -> bool:
     first = stream.find(b"\xff\x90", start)
     if first < 0 or stream.find(bytes(LONGEST + 1), first) < 0:
         return False
-    return stream.find(bytes(LONGEST + 1 + packets_of_a_tile(stream, start, first)), first) >= 0
+    allowed = LONGEST + packets_of_a_tile(stream, start, first) + zeros_of_a_block(stream, start, first)
+    return stream.find(bytes(allowed + 1), first) >= 0
+
+
+def zeros_of_a_block(stream: bytes, start: int, end: int) -> int:
+    """Bytes that two lines of an HT code-block may have, by SIZ and COD; 0 for the blocks of JPEG 2000."""
+    at = stream.find(b"\xff\x52", start, end)
+    if at < 0 or at + 14 > len(stream) or not stream[at + 12] & 0x40:
+        return 0
+    width, precision = 1 << ((stream[at + 10] & 15) + 2), (stream[start + 42] & 0x7F) + 1
+    return 2 * width * (precision + 1) // 8
 
 
 def packets_of_a_tile(stream: bytes, start: int, end: int) -> int:
