@@ -236,7 +236,7 @@ def test_empty_packets_are_no_hole() -> None:
     assert has_hole(precincts + bytes(LONGEST + 4000) + stream[sod:], 0)
 
 
-@pytest.mark.parametrize(("side", "value", "run"), [(2048, 33793, 170), (4096, 49153, 230)])
+@pytest.mark.parametrize(("side", "value", "run"), [(2048, 33793, 170), (4096, 49153, 230), (2048, 32769, 520)])
 def test_flat_backgrounds_of_htj2k_are_no_hole(side: int, value: int, run: int, tmp_path: Path) -> None:
     """Two lines of a block whose low bits are all zero; a lost block of the disk, of 512 bytes, is still told."""
     values = np.full((side, side), value, np.uint16)
@@ -246,7 +246,7 @@ def test_flat_backgrounds_of_htj2k_are_no_hole(side: int, value: int, run: int, 
     found = pixels(compressed(d, [stream], tmp_path / "flat.dcm", _J + "201"))[0]
     assert int(found.min()) == int(found.max()) == value
     middle = (stream.index(b"\xff\x93") + len(stream)) // 2
-    assert has_hole(stream[:middle] + bytes(512) + stream[middle + 512 :], 0)
+    assert has_hole(stream[:middle] + b"\x55" + bytes(512) + b"\x55" + stream[middle + 512 :], 0)
 
 
 def test_no_whole_stream_is_refused() -> None:

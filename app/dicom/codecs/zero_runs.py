@@ -10,6 +10,7 @@ is one more than a power of two they are zeros for as many samples as two lines 
 
 from __future__ import annotations
 
+import re
 import struct
 
 from app.domain.problem import ProblemError, fail
@@ -28,7 +29,19 @@ def has_hole(stream: bytes, start: int) -> bool:
     if first < 0 or stream.find(bytes(LONGEST + 1), first) < 0:
         return False
     allowed = LONGEST + packets_of_a_tile(stream, start, first) + zeros_of_a_block(stream, start, first)
-    return stream.find(bytes(allowed + 1), first) >= 0
+    if stream.find(bytes(allowed + 1), first) < 0:
+        return False
+    ones = block_of_ones(stream, start, first)
+    return any(len(run[0]) not in ones for run in re.finditer(rb"\0{%d,}" % (allowed + 1), stream[first:]))
+
+
+def block_of_ones(stream: bytes, start: int, end: int) -> range:
+    """Lengths of the zeros of an HT code-block that is 1 everywhere: a bit a sample, the sign; a lost block has 512."""
+    at = stream.find(b"\xff\x52", start, end)
+    if not zeros_of_a_block(stream, start, end):
+        return range(0)
+    size = 1 << ((stream[at + 10] & 15) + (stream[at + 11] & 15) + 4 - 3)
+    return range(size + 4, size + 17)
 
 
 def zeros_of_a_block(stream: bytes, start: int, end: int) -> int:
