@@ -159,6 +159,8 @@ class FindingsDesk:
     def drop_provisional(self) -> None:
         """What was drawn but not kept is gone."""
         self._provisional = None
+        if self.beside is not None:
+            self.beside.drop_provisional()
         self._announce(Changes(findings=True, view=True))
 
     def remove_annotation(self, annotation_id: str) -> None:

@@ -41,7 +41,7 @@ from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
 from app.session.teeth_desk import TeethDesk
 from app.session.tooth_numbers import ToothNumbers
-from app.session.undo_aspects import calibration_aspect, guideline_aspect, mount_aspect
+from app.session.undo_aspects import calibration_aspect, guideline_aspect, mount_aspect, note_prior_marks
 from app.session.video_out import VideoOut
 from app.session.views import Changes, HistoryEntry, Notice
 from app.store.library import Library
@@ -173,6 +173,7 @@ class Opening:
         steps = reading.undoing
         steps.add("calibration", calibration_aspect(reading.calibration))
         steps.add("mount", mount_aspect(room, mount))
+        note_prior_marks(steps, desk, earlier)
         mount.one_step = partial(steps.together, "mount")
         reading.saved.one_step = partial(steps.together, "panes")
         allow_flat_regions(room, images, desk, self.announce, self.say)

@@ -6,7 +6,8 @@ gets into the text by a press. What a person draws on a prior's image is kept wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.panes import PaneState
 from app.session.picture import ShownMark
-from app.session.prior_marks import PriorMark, Whose, is_sealed, read_marks, reports_of, stored_marks
+from app.session.prior_marks import DrawnBeside, PriorMark, Whose, is_sealed, read_marks, reports_of, stored_marks
 from app.session.prior_places import PriorPlaces
 from app.session.reading_room import ReadingRoom
 from app.session.second_read import SecondReads
@@ -62,6 +63,10 @@ class PriorDesk:
         self._waiting: set[str] = set()
         self._proposed: dict[str, Finding] = {}
         self._through: dict[str, set[str]] = {}
+        self.before_change: Callable[[], None] = lambda: None
+        """Called before a drawing on a prior or a proposal changes: what is to be undone is noted."""
+        self.accepting: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Around what makes a mark of a proposal: one step for undo."""
         self._places = PriorPlaces(current, room, images)
         self._study_of = {
             i.sop_instance_uid: p for p in self._priors for s in p.study.series for i in s.instances if i.pixel_format
@@ -117,6 +122,7 @@ class PriorDesk:
         known = self._proposed.get(annotation.annotation_id)
         if known is not None:
             if not provisional:
+                self.before_change()
                 self._proposed[annotation.annotation_id] = own.drawn(annotation, known)
                 self._desk.select(annotation.annotation_id)
                 self._announce(Changes(view=True, findings=True))
@@ -127,12 +133,21 @@ class PriorDesk:
         uid = prior.study.study_instance_uid
         self._provisional = (uid, annotation) if provisional else None
         if not provisional:
-            mark = own.drawn(annotation, None)
-            self._drawn.add(mark.finding_id)
-            self._marks[mark.finding_id] = PriorMark(mark, uid, prior.study.study_datetime, Whose.MINE)
-            self._library.write(lambda tx: self._library.drafts.put(tx, uid, self._person, mark))
-        self._announce(Changes(view=True, findings=not provisional))
+            self.before_change()
+            self._keep(own.drawn(annotation, None), prior)
+        self._announce(Changes(marks=provisional, view=not provisional, findings=not provisional))
         return True
+
+    def _keep(self, mark: Finding, prior: OpenStudy) -> None:
+        uid = prior.study.study_instance_uid
+        self._drawn.add(mark.finding_id)
+        self._marks[mark.finding_id] = PriorMark(mark, uid, prior.study.study_datetime, Whose.MINE)
+        self._library.write(lambda tx: self._library.drafts.put(tx, uid, self._person, mark))
+
+    def _forget(self, finding_id: str) -> None:
+        self._drawn.discard(finding_id)
+        uid = self._marks.pop(finding_id).study_instance_uid
+        self._library.write(lambda tx: self._library.drafts.remove(tx, uid, self._person, finding_id))
 
     def _prior_of(self, annotation: Annotation) -> OpenStudy | None:
         placement = annotation.placement
@@ -160,16 +175,40 @@ class PriorDesk:
         return tuple(ShownMark(p, MarkLook("\u2192", selected=i == chosen, pending=True)) for i, p in self._proposed.items())
 
     def drop(self, finding_id: str) -> bool:
-        """A proposal is declined, or a drawing of this session on a prior taken back."""
-        if self._proposed.pop(finding_id, None) is None:
-            if finding_id not in self._drawn:
-                return False
-            self._drawn.discard(finding_id)
-            gone = self._marks.pop(finding_id)
-            uid = gone.study_instance_uid
-            self._library.write(lambda tx: self._library.drafts.remove(tx, uid, self._person, finding_id))
+        """A proposal is declined, or a drawing on a prior taken back: one of this session, or one that is still drawn."""
+        if self._provisional is not None and self._provisional[1].annotation_id == finding_id:
+            self._provisional = None
+        elif finding_id in self._proposed:
+            self.before_change()
+            del self._proposed[finding_id]
+        elif finding_id in self._drawn:
+            self.before_change()
+            self._forget(finding_id)
+        else:
+            return False
         self._announce(Changes(view=True, findings=True))
         return True
+
+    def drop_provisional(self) -> None:
+        self._provisional = None
+
+    def kept(self) -> dict[str, DrawnBeside]:
+        """For undo: what was drawn on priors, and the proposals."""
+        drawn = {i: DrawnBeside(m.finding, m.study_instance_uid) for i, m in self._marks.items() if i in self._drawn}
+        return {**drawn, **{i: DrawnBeside(p) for i, p in self._proposed.items()}}
+
+    def put_back(self, wanted: Mapping[str, DrawnBeside], gone: Collection[str] = ()) -> None:
+        """Undo: makes both what they were, in the library too. ``gone``: also to be taken away, if it is this person's."""
+        now = self.kept()
+        mine = {i for i in gone if i in self._marks and self._marks[i].whose is Whose.MINE}
+        for finding_id in ({*now, *mine} - set(wanted)) & set(self._marks):
+            self._forget(finding_id)
+        self._proposed = {i: k.finding for i, k in wanted.items() if not k.study_instance_uid}
+        for finding_id, kept in wanted.items():
+            prior = next((p for p in self._priors if p.study.study_instance_uid == kept.study_instance_uid), None)
+            if prior is not None and now.get(finding_id) != kept:
+                self._keep(kept.finding, prior)
+        self._announce(Changes(view=True, findings=True))
 
     def can_drop(self, finding_id: str) -> bool:
         return finding_id in self._drawn
@@ -215,6 +254,7 @@ class PriorDesk:
     def step(self) -> Problem | None:
         """Goes on with what waits for volumes and registrations; called whenever something arrived."""
         said: Problem | None = None
+        noted = False
         if self._places.step():
             self._announce(Changes(view=True, findings=True))
         for finding_id in list(self._waiting):
@@ -227,6 +267,9 @@ class PriorDesk:
             if isinstance(found, Problem):
                 said = found
                 continue
+            if not noted:
+                self.before_change()  # all that come at once are one step
+                noted = True
             self._proposed[found.finding_id] = found
             self._desk.select(found.finding_id)
             if found.location.centre_lps_mm is not None:
@@ -236,12 +279,14 @@ class PriorDesk:
 
     def accept(self, finding_id: str) -> None:
         """The proposal, as the reader left it, becomes a mark of the study."""
-        proposal = self._proposed.pop(finding_id, None)
+        proposal = self._proposed.get(finding_id)
         if proposal is None:
             return
         then = self._marks.get(carried_from(proposal))
         mark = accepted(proposal, then.finding) if then is not None else proposal
-        self._desk.keep(mark)
+        with self.accepting():
+            del self._proposed[finding_id]
+            self._desk.keep(mark)
         self._desk.select(mark.finding_id)
 
     # -- over time -------------------------------------------------------------------------------------------------

@@ -48,6 +48,14 @@ class PriorMark:
         return bool(self.finding.measurements) or own.is_finding(self.finding)
 
 
+@dataclass(frozen=True)
+class DrawnBeside:
+    """Drawn in this session on a prior, or a proposal for the present study (no UID): what undo takes back."""
+
+    finding: Finding
+    study_instance_uid: str = ""
+
+
 def stored_marks(library: Library, reads: SecondReads, study: Study, person: str) -> tuple[PriorMark, ...]:
     """Of the library: own marks and accepted findings, and those of who signed the study."""
     uid = study.study_instance_uid

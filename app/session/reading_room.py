@@ -304,7 +304,7 @@ class ReadingRoom(PaneLooks):
             self.apply(key.split("/", 1)[0], tool.cancel())
 
     def apply(self, pane_id: str, edits: Sequence[Edit], context: ToolContext | None = None) -> None:
-        looked, changed_marks = False, False
+        looked, drawing, changed_marks = False, False, False
         for edit in edits:
             if self.extras.take(pane_id, edit, context, self.display_set(self._panes[pane_id])):
                 looked = True
@@ -319,7 +319,7 @@ class ReadingRoom(PaneLooks):
                 looked = True
             elif isinstance(edit, PutAnnotation):
                 self._owner.put_annotation(edit.annotation, edit.provisional)
-                changed_marks = True
+                drawing, changed_marks = drawing or edit.provisional, changed_marks or not edit.provisional
             elif isinstance(edit, RemoveAnnotation):
                 self._owner.remove_annotation(edit.annotation_id)
                 changed_marks = True
@@ -338,8 +338,8 @@ class ReadingRoom(PaneLooks):
             elif isinstance(edit, SetViews):
                 self._take({i: v for i, v in edit.views.items() if i in self._panes})
                 looked = True
-        if looked or changed_marks:
-            self._announce(Changes(view=looked, findings=changed_marks))
+        if looked or drawing or changed_marks:
+            self._announce(Changes(view=looked, marks=drawing, findings=changed_marks))
 
     def doubt_probe(self, doubted: bool) -> None:
         """Whether the value under the pointer is another one when computed again."""

@@ -1,5 +1,5 @@
 """What of an open study a step can change: panes and how they are looked at, marks, verdicts, tooth numbers, the words of
-the report, answers to a guideline, millimetres by hand, the films of a mount."""
+the report, answers to a guideline, millimetres by hand, the films of a mount, drawings on priors and proposals."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from app.domain.finding import Finding
 from app.domain.problem import Problem, Severity
 from app.domain.verdict import Verdict
 from app.session.panes import PaneState
+from app.session.prior_marks import DrawnBeside
 from app.session.report_desk import ReportWords
 from app.session.shown_state import ShownState, show_again, shown
 from app.session.undoing import Aspect, Undoing
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from app.session.findings_desk import FindingsDesk
     from app.session.guideline_desk import GuidelineDesk
     from app.session.mount_desk import MountDesk
+    from app.session.prior_desk import PriorDesk
     from app.session.reading_room import ReadingRoom
     from app.session.report_desk import ReportDesk
     from app.session.teeth_desk import TeethDesk
@@ -118,6 +120,47 @@ def marks_aspect(desk: FindingsDesk) -> Aspect:
         read,
         weigh,
     )
+
+
+def prior_marks_aspect(desk: PriorDesk) -> Aspect:
+    """What is drawn on priors, and the proposals that wait."""
+
+    def put(wanted: Mapping[str, DrawnBeside] | Part) -> None:
+        if isinstance(wanted, Part):
+            gone = [k for k, v in wanted.changed.items() if v is None]
+            merged = {**desk.kept(), **wanted.changed}
+            desk.put_back({k: v for k, v in merged.items() if v is not None}, gone)
+        else:
+            desk.put_back(wanted)
+
+    def read(data: Mapping[str, Any]) -> Part:
+        return Part({k: decode(DrawnBeside, v) if v is not None else None for k, v in data["changed"].items()}, ())
+
+    return Aspect(desk.kept, put, lambda state, other: {"changed": _difference(state, other)}, read)
+
+
+def accepted_aspect(desk: FindingsDesk, priors: PriorDesk) -> Aspect:
+    """A proposal that becomes a mark of the study: both change in one step."""
+    marks, beside = marks_aspect(desk), prior_marks_aspect(priors)
+
+    def put(wanted: tuple[Any, Any]) -> None:
+        marks.put(wanted[0])
+        beside.put(wanted[1])
+
+    return Aspect(
+        lambda: (marks.take(), beside.take()),
+        put,
+        lambda state, other: [marks.encode(state[0], other[0]), beside.encode(state[1], other[1])],
+        lambda data: (marks.decode(data[0]), beside.decode(data[1])),
+        lambda before, after: marks.weigh(before[0], after[0]),
+    )
+
+
+def note_prior_marks(undoing: Undoing, desk: FindingsDesk, priors: PriorDesk) -> None:
+    undoing.add("prior_marks", prior_marks_aspect(priors))
+    undoing.add("accepted", accepted_aspect(desk, priors))
+    priors.before_change = lambda: undoing.note("prior_marks")
+    priors.accepting = lambda: undoing.together("accepted")
 
 
 def verdicts_aspect(desk: FindingsDesk) -> Aspect:

@@ -26,6 +26,8 @@ class Changes:
     view: bool = False
     images: bool = False
     findings: bool = False
+    marks: bool = False
+    """What is drawn over the images while a hand draws it; no list and no text depends on it."""
     second_read: bool = False
     report: bool = False
     tray: bool = False

@@ -19,6 +19,7 @@ from app.domain.volume import Volume
 from app.session.prior_marks import Whose, read_marks
 from app.session.reading_session import ReadingSession
 from app.session.report_packet import PacketInput, measured_marks, verdict_object
+from app.session.views import Changes
 from app.viewer.tool_api import PointerEvent
 from app.viewer.view_state import Plane
 from tests import phantoms
@@ -73,6 +74,62 @@ def test_marks_that_are_not_seen_take_no_mouse(two: Stage) -> None:
     # A drag over the place of the hidden mark moves nothing of it.
     drag(reading, "pane-1", "select")
     assert reading.desk.marks == (mark,)
+
+
+def begun(reading: ReadingSession, tool: str, x: float) -> None:
+    """A press on the prior with a drag to ``x``."""
+    reading.set_tool(tool)
+    for kind, at in (("press", 100.0), ("drag", x)):
+        reading.pointer("pane-1", kind, PointerEvent(at, 150.0))
+
+
+def test_a_drawing_on_a_prior_that_is_given_up_is_gone(two: Stage) -> None:
+    reading = side_by_side(two)
+    then = uid_for("phantom", "then", phantoms.ALIYA.patient_id)
+
+    def drawn() -> int:
+        return len(reading.picture_request("pane-1", 400, 400).marks)
+
+    begun(reading, "length", 180.0)
+    assert drawn() == 1
+    reading.command("cancel_gesture")
+    assert drawn() == 0, "Esc"
+    begun(reading, "length", 101.0)
+    reading.pointer("pane-1", "release", PointerEvent(101.0, 150.0))
+    assert drawn() == 0, "a drag too short for a line"
+    begun(reading, "text", 100.0)
+    reading.pointer("pane-1", "release", PointerEvent(100.0, 150.0))
+    assert reading.awaited_words is not None
+    assert drawn() == 1
+    reading.answer("")
+    assert drawn() == 0, "no words"
+    assert two.ws.library.drafts.marks(then, two.ws.person.person_id) == ()
+    assert reading.earlier.desk.marks() == ()
+
+
+def test_no_list_is_made_anew_while_a_hand_draws(two: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = side_by_side(two)
+    for pane in ("pane-0", "pane-1"):
+        told: list[Changes] = []
+        monkeypatch.setattr(reading.room, "_announce", told.append)
+        monkeypatch.setattr(reading.earlier.desk, "_announce", told.append)
+        reading.set_tool("length")
+        reading.pointer(pane, "press", PointerEvent(100.0, 150.0))
+        told.clear()
+        for x in (140.0, 180.0):
+            reading.pointer(pane, "drag", PointerEvent(x, 150.0))
+        assert any(c.marks for c in told), "the panes paint it"
+        assert not any(c.findings or c.report or c.second_read for c in told)
+        reading.pointer(pane, "release", PointerEvent(180.0, 150.0))
+        assert told[-1].findings
+
+
+def test_frames_of_reference_are_gathered_once(two: Stage) -> None:
+    reading = side_by_side(two)
+    (prior,) = reading.room.studies()[1]
+    found = reading.room.references_of(prior)
+    assert found == {i.frame_of_reference_uid for s in prior.study.series for i in s.instances}
+    assert reading.room.references_of(prior) is found
 
 
 def test_a_prior_is_not_painted_on_and_that_is_said_once(two: Stage) -> None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from app.domain.measurement import Annotation, MarkShape, Measurement, Placement, Quantity
 from app.session.layout_recovery import restore, state_of
 from app.session.reading_session import ReadingSession
 from app.session.shown_state import ShownState, shown
 from app.store.codec import decode, encode
 from tests.flows import stage
-from tests.flows.stage import Beacon, Stage, install_beacon
+from tests.flows.stage import BALLS, READER, Beacon, Stage, install_beacon
 from tests.session.test_calibration import draw, lengths, note
 from tests.session.test_calibration import opened as opened_film
 from tests.session.test_object_displays import opened as opened_saved
 from tests.session.test_object_displays import write_saved
+from tests.session.test_prior_desk import _uid as study_uid
+from tests.session.test_prior_desk import _write as write_ct
+from tests.session.test_prior_desk import beside, marked, nodule
 
 
 @pytest.fixture
@@ -139,6 +145,64 @@ def test_a_calibration_is_taken_back_and_erases_nothing(tmp_path: Path) -> None:
         assert reading.desk.marks == ()
         made.until(lambda: not made.ws.images_busy())
         assert reading.desk.doubts == {}
+
+
+def test_drawings_on_a_prior_and_proposals_go_back_and_forth(tmp_path: Path) -> None:
+    """Each one a step of its own: what was done before it on the present study stays."""
+    for key in ("then", "now"):
+        write_ct(tmp_path, key)
+    with stage.stage(tmp_path / "home", None) as s:
+        s.bring(tmp_path / "then", tmp_path / "now")
+        (then,) = marked(s, "then", (BALLS[0], 6.0, 0.0))
+        reading = s.ws.open_study(study_uid("now"))
+        beside(reading)
+        desk, verbs = reading.desk, reading.earlier
+        assert verbs is not None
+        mine = nodule(reading, BALLS[1], 7.0)
+        desk.keep(mine)
+        placement = Placement(reading.room.studies()[1][0].display_sets[0].frames[3].sop_instance_uid, 0, ((5, 5), (9, 5)))
+        desk.put_annotation(Annotation("2.25.77", MarkShape.LENGTH, placement), False)
+
+        def state() -> tuple[object, ...]:
+            kept = {m.finding_id for m in s.ws.library.drafts.marks(study_uid("then"), READER.person_id)}
+            drawn = {m.finding.finding_id for m in verbs.desk.marks()}
+            assert kept == drawn, "in the library as on the screen"
+            proposed = {p.finding_id: p.measurements for p in verbs.desk.proposals()}
+            return drawn, proposed, {m.finding_id for m in desk.marks}
+
+        def longer() -> None:
+            (held,) = [a for a in desk.annotations() if a.annotation_id != mine.finding_id]
+            desk.put_annotation(replace(held, measurements=(Measurement(Quantity.LENGTH, 9.0, "mm"),)), False)
+
+        seen = [state()]
+        for change in (
+            lambda: verbs.carry(then.finding_id),
+            longer,
+            lambda: verbs.drop(verbs.desk.proposals()[0].finding_id),
+            lambda: verbs.carry(then.finding_id),
+            lambda: verbs.drop("2.25.77"),
+            lambda: verbs.accept(verbs.desk.proposals()[0].finding_id),
+        ):
+            change()
+            seen.append(state())
+        assert all(one != other for one, other in pairwise(seen)), "each one is seen in the state"
+        names = ["accepted", *["prior_marks"] * 5]
+        for name, before in zip(names, reversed(seen[:-1]), strict=True):
+            assert reading.undo() == name
+            assert state() == before
+        for after in seen[1:]:
+            assert reading.redo() in names
+            assert state() == after
+        kept = json.loads(json.dumps(reading.undoing.state()))
+        reading.undoing.forget()
+        reading.undoing.restore(kept)
+        for before in reversed(seen[:-1]):
+            reading.undo()
+            assert state() == before
+        assert reading.undo() == "prior_marks", "the drawing on the prior, not the mark before it"
+        assert state() == ({then.finding_id}, {}, {mine.finding_id})
+        assert reading.undo() == "marks"
+        assert desk.marks == ()
 
 
 def test_what_was_looked_at_stands_again_after_a_death(desk: Stage) -> None:

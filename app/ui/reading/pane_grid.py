@@ -103,7 +103,7 @@ class PaneGrid(QWidget):
         elif changes.images:
             self._documents.follow(self._panes)
             self.request_all()
-        elif changes.view or changes.findings or changes.second_read:
+        elif changes.view or changes.marks or changes.findings or changes.second_read:
             self.request_all()
 
     def request_all(self) -> None:
