@@ -6,7 +6,7 @@ answered and chosen is kept in the library with who said it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -117,7 +117,6 @@ class GuidelineDesk:
         self,
         library: Library,
         study: Study,
-        prior_dates: tuple[str, ...],
         desk: FindingsDesk,
         reports: ReportDesk,
         person: Person,
@@ -126,7 +125,7 @@ class GuidelineDesk:
     ) -> None:
         self._library = library
         self._study = study
-        self._prior_dates = tuple(d for d in prior_dates if len(d) >= 8 and d[:8].isdigit())
+        self.earlier_on(())
         self._desk = desk
         self._reports = reports
         self._person = person
@@ -292,6 +291,10 @@ class GuidelineDesk:
 
     def _said(self, finding_id: str) -> Mapping[str, Fact]:
         return dict(self._kept.get("said", {}).get(finding_id, {}))
+
+    def earlier_on(self, dates: Iterable[str]) -> None:
+        """When the earlier studies of the same part were taken."""
+        self._prior_dates = tuple(d for d in dates if len(d) >= 8 and d[:8].isdigit())
 
     def _months(self) -> float | None:
         at = self._study.study_datetime[:8]

@@ -17,6 +17,7 @@ from app.domain.problem import Problem
 from app.domain.study import Study
 from app.security.redaction import REDACTOR
 from app.session.calibration_desk import CalibrationDesk
+from app.session.coming_priors import ComingPriors, PriorRead
 from app.session.documents import Documents
 from app.session.findings_desk import FindingsDesk
 from app.session.flat_regions_desk import allow_flat_regions
@@ -72,18 +73,18 @@ class Opening:
     history: Callable[[str], tuple[HistoryEntry, ...]]
     is_demo: bool
     language: str
+    priors_beside: bool = False
+    """The study stands before its past is read; False: all of it is there when it opens."""
 
     def open(self, uid: str) -> tuple[ReadingSession, Images]:
         """The study with its priors of the same patient. Main thread."""
         study_opened.set()
         current = OpenStudy(self.headers.study(uid), self.headers.display_sets(uid))
         REDACTOR.know(_identifiers(current.study))
-        priors = [
-            OpenStudy(self.headers.study(r.study_instance_uid), self.headers.display_sets(r.study_instance_uid))
+        earlier_uids = [
+            r.study_instance_uid
             for r in self.library.studies.of_patient(uid)
-            if r.study_instance_uid != uid
-            and r.study_datetime <= current.study.study_datetime
-            and current.study.patient.key == self.headers.study(r.study_instance_uid).patient.key
+            if r.study_instance_uid != uid and r.study_datetime <= current.study.study_datetime
         ]
         person = self.person.person_id
         self.library.write_async(lambda tx: self.library.studies.opened(tx, uid, person))
@@ -98,8 +99,7 @@ class Opening:
             self.announce(changes)
 
         images = Images(self.library.objects, self.loop, lambda: arrived(Changes(view=True, images=True)))
-        for opened in (current, *priors):
-            images.add(opened.study, opened.display_sets)
+        images.add(current.study, current.display_sets)
         desk = FindingsDesk(
             self.library,
             self.reads,
@@ -112,12 +112,10 @@ class Opening:
             lambda finding: place_words(current, finding),
         )
         own = OwnHangings(self.library, person)
-        room = ReadingRoom(current, priors, images, desk, arrived, self.is_demo, self.say, own.protocols())
+        room = ReadingRoom(current, images, desk, arrived, self.is_demo, self.say, own.protocols())
         earlier = PriorDesk(
             self.library,
-            self.reads,
             current,
-            priors,
             room,
             images,
             self.library.objects,
@@ -128,11 +126,10 @@ class Opening:
         )
         waiting.append(earlier.step)
         room.texts = templates(self.language)
-        room.saved = SavedObjects((current, *priors), room.content, images, self.library.objects, self.announce)
+        saved = room.saved = SavedObjects((current,), room.content, images, self.library.objects, self.announce)
         reports = ReportDesk(
             library=self.library,
             current=current,
-            priors=tuple(priors),
             desk=desk,
             room=room,
             images=images,
@@ -154,7 +151,6 @@ class Opening:
             self.announce,
             self.say,
             lambda: self.reads.retry(uid),
-            priors,
         )
         reading.earlier = PriorVerbs(earlier, reports, room)
         reading.hangings = HangingVerbs(own, room, self.say)
@@ -181,14 +177,8 @@ class Opening:
         reading.prints = PrintDesk(room, images, desk.starred, self.is_demo)
         teeth = TeethDesk(self.library, current, desk, self.person, self.announce)
         reading.teeth, room.labels = teeth, ToothNumbers(teeth)
-        reading.guidelines = GuidelineDesk(
-            self.library,
-            current.study,
-            tuple(j.study_datetime for j in room.hanging.priors if j.study_instance_uid in room.hanging.matching_priors),
-            desk,
-            reports,
-            self.person,
-            self.announce,
+        guidelines = reading.guidelines = GuidelineDesk(
+            self.library, current.study, desk, reports, self.person, self.announce
         )
         steps.add("guideline", guideline_aspect(reading.guidelines))
         reading.guidelines.before_answers = partial(steps.note, "guideline")
@@ -197,7 +187,27 @@ class Opening:
             self.reads.arrived(uid, first=True)
         self.reads.prefer(uid)
         kept = self.library.recovery.load(person)
-        if kept is not None and kept.get("study") == uid:
+        died = kept is not None and kept.get("study") == uid
+
+        def joins(found: PriorRead) -> None:
+            saved.add(found.opened)
+            earlier.add(found.opened, found.marks, found.sealed)
+
+        def all_here() -> None:
+            alike = room.hanging.matching_priors
+            guidelines.earlier_on(j.study_datetime for j in room.hanging.priors if j.study_instance_uid in alike)
+            reports.findings_changed()
+            self.announce(Changes(layout=True, view=True, findings=True, report=True))
+
+        coming = ComingPriors(
+            self.library, self.headers, self.reads, person, images, room, joins,
+            lambda problem: self.say(Notice(problem)), all_here,
+        )  # fmt: skip
+        if self.priors_beside and not died:
+            coming.read_beside(earlier_uids)
+        else:
+            coming.read_now(earlier_uids)  # what stood on the screen may be of any of them
+        if kept is not None and died:
             restore(room, desk, kept)
             reading.undoing.restore(kept.get("journal"))
         with steps.aside():

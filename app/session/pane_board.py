@@ -27,25 +27,41 @@ from app.viewer.linking import (
 from app.viewer.view_state import Size, ViewState
 
 
+def _as_found(pane: PaneState, hung: PaneState | None) -> PaneState:
+    """Without what the picture itself brought: the exposed field that it is fitted to."""
+    if hung is None:
+        return pane
+    return replace(pane, fit_exposed=hung.fit_exposed, view=replace(pane.view, fit_box=hung.view.fit_box))
+
+
+def _arranged(pane: PaneState) -> PaneState:
+    """Without where in its images the pane is: a linked one follows the hand that is in another."""
+    return replace(pane, fit_exposed=False, view=ViewState(plane=pane.view.plane))
+
+
+def _same(pane: PaneState, hung: PaneState) -> bool:
+    """The same images on the same plane in the same window: it stays where it is looked at."""
+    return _arranged(pane) == _arranged(hung)
+
+
 class PaneBoard:
     """Which display set lies where: stages, grids, what is in a pane. Knows nothing of marks and tools."""
 
     def __init__(
         self,
         current: OpenStudy,
-        priors: Sequence[OpenStudy],
         images: Images,
         announce: Callable[[Changes], None],
         notice: Callable[[Notice], None],
         protocols: Sequence[HangingProtocol] | None,
     ) -> None:
         self._current = current
-        self._priors = tuple(priors)
+        self._priors: tuple[OpenStudy, ...] = ()
         self._images = images
         self._announce = announce
         self.protocols = protocols
         """Those that were offered; None: the shipped ones."""
-        self.content = PaneContent((current, *self._priors), images)
+        self.content = PaneContent((current,), images)
         self.second = SecondImages(self.content, images, Registrations(images, announce, notice))
         self.second.change.arrived = lambda: announce(Changes(view=True, layout=True))
         self._caches: dict[str, SampleCache] = {}
@@ -53,15 +69,12 @@ class PaneBoard:
         self._references: dict[str, frozenset[str]] = {}
         self.on_remember: Callable[[], None] = lambda: None
         """Called before the panes change: what is to be undone is noted."""
-        self.hanging: Hanging = hang(
-            current.study,
-            once(current.display_sets),
-            tuple((p.study, once(p.display_sets)) for p in self._priors),
-            protocols,
-        )
+        self.hanging: Hanging = self.judged()()
         self._stage = 0
         self._layout = "1x1"
         self._panes: dict[str, PaneState] = {}
+        self._hung: tuple[str, dict[str, PaneState]] = ("", {})
+        """(layout, panes) as the stage brought them: what differs is the reader's own."""
         self.active = "pane-0"
         self._hang_stage(0)
 
@@ -97,9 +110,40 @@ class PaneBoard:
             if hung.window is not None:
                 state = replace(state, appearance=replace(state.appearance, window=hung.window))
             panes[box.pane_id] = state
-        self._panes = panes
+        self._panes, self._hung = panes, (stage.layout, dict(panes))
         self.active = "pane-0"
         self._caches.clear()
+
+    # -- earlier studies -------------------------------------------------------------------------------------------
+
+    def add_prior(self, prior: OpenStudy) -> None:
+        """An earlier study that was read meanwhile: panes can show it; it hangs with ``take_hanging``."""
+        self._priors = (*self._priors, prior)
+        self.content.add(prior)
+
+    def judged(self) -> Callable[[], Hanging]:
+        """How everything that is open now hangs; may be called on another thread."""
+        current, priors, protocols = self._current, self._priors, self.protocols
+        older = tuple((p.study, once(p.display_sets)) for p in priors)
+        return lambda: hang(current.study, once(current.display_sets), older, protocols)
+
+    def take_hanging(self, hanging: Hanging) -> None:
+        """Hangs it without disturbing the reader: a pane that was arranged by hand, or is being looked through, keeps what
+        it shows; another grid stays as it is, and no grid changes under a hand."""
+        name = self.stages[self._stage].name if self._stage else ""
+        layout, panes, active = self._layout, self._panes, self.active
+        hung = self._hung[1]
+        touched = {i for i, p in panes.items() if _as_found(p, hung.get(i)) != hung.get(i)}
+        own = {i for i in touched if i == active or (i in hung and _arranged(panes[i]) != _arranged(hung[i]))}
+        moved_on = bool(touched) or layout != self._hung[0]
+        self.hanging = hanging
+        self._hang_stage(next((n for n, s in enumerate(hanging.stages) if s.name == name), 0))
+        if moved_on and layout == self._layout:
+            self._panes = {i: panes[i] if i in own or _same(panes[i], p) else p for i, p in self._panes.items()}
+        elif moved_on:
+            self._layout, self._panes = layout, panes
+        self.active = active if active in self._panes else self.active
+        self._announce(Changes(layout=True, view=True))
 
     def references_of(self, opened: OpenStudy) -> frozenset[str]:
         """Frames of reference of a study's images; asked for with every drawing, so they are gathered once."""

@@ -47,14 +47,21 @@ def _states(pane: PaneState) -> tuple[str, ...]:
 class PaneContent:
     def __init__(self, studies: Sequence[OpenStudy], images: Images) -> None:
         self._images = images
-        self._sets = {d.display_set_id: (o, d) for o in studies for d in o.display_sets}
-        self._series: dict[str, Mapping[str, Series]] = {o.study.study_instance_uid: series_by_uid(o.study) for o in studies}
+        self._sets: dict[str, tuple[OpenStudy, DisplaySet]] = {}
+        self._series: dict[str, Mapping[str, Series]] = {}
+        for opened in studies:
+            self.add(opened)
         self.curved: Callable[[PaneState], ImageLayer | None] = lambda pane: None
         """The reformat of a CURVED pane; set by the room."""
         self._planes: dict[str, tuple[PlaneGeometry | None, ...]] = {}
         self.angio = Angiography(images)
         self._suv: dict[str, Suv | Problem | None] = {}
         self._steady: dict[str, VoiWindow | None] = {}
+
+    def add(self, opened: OpenStudy) -> None:
+        """One more study that panes can show."""
+        self._sets.update({d.display_set_id: (opened, d) for d in opened.display_sets})
+        self._series[opened.study.study_instance_uid] = series_by_uid(opened.study)
 
     def set_by_id(self, display_set_id: str) -> DisplaySet:
         """Raises ``KeyError`` for an id of no open study."""

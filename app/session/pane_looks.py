@@ -40,14 +40,13 @@ class PaneLooks(PaneBoard):
     def __init__(
         self,
         current: OpenStudy,
-        priors: Sequence[OpenStudy],
         images: Images,
         mark: Callable[[str], Finding | None],
         announce: Callable[[Changes], None],
         notice: Callable[[Notice], None],
         protocols: Sequence[HangingProtocol] | None,
     ) -> None:
-        super().__init__(current, priors, images, announce, notice, protocols)
+        super().__init__(current, images, announce, notice, protocols)
         self.point_mm: Point3 | None = None
         self.linked = True
         self.corner_texts = True

@@ -24,10 +24,9 @@ from app.session.images import Images
 from app.session.open_study import OpenStudy
 from app.session.panes import PaneState
 from app.session.picture import ShownMark
-from app.session.prior_marks import DrawnBeside, PriorMark, Whose, is_sealed, read_marks, reports_of, stored_marks
+from app.session.prior_marks import DrawnBeside, PriorMark, Whose, read_marks, reports_of
 from app.session.prior_places import PriorPlaces
 from app.session.reading_room import ReadingRoom
-from app.session.second_read import SecondReads
 from app.session.tracking import Earlier, earlier, same_lesion
 from app.session.tracking_words import day_of
 from app.session.views import Changes, Notice
@@ -42,9 +41,7 @@ class PriorDesk:
     def __init__(
         self,
         library: Library,
-        reads: SecondReads,
         current: OpenStudy,
-        priors: Sequence[OpenStudy],
         room: ReadingRoom,
         images: Images,
         source: ByteSource,
@@ -55,7 +52,9 @@ class PriorDesk:
     ) -> None:
         self._library, self._current, self._room, self._images = library, current, room, images
         self._desk, self._person, self._announce, self._notice = desk, person, announce, notice
-        self._priors = tuple(sorted(priors, key=lambda p: p.study.study_datetime, reverse=True))
+        self._source = source
+        self._priors: tuple[OpenStudy, ...] = ()
+        """The newest first."""
         self._marks: dict[str, PriorMark] = {}
         self._drawn: set[str] = set()
         """Drawn on a prior in this session: they may be taken back."""
@@ -68,17 +67,17 @@ class PriorDesk:
         self.accepting: Callable[[], AbstractContextManager[None]] = nullcontext
         """Around what makes a mark of a proposal: one step for undo."""
         self._places = PriorPlaces(current, room, images)
-        self._study_of = {
-            i.sop_instance_uid: p for p in self._priors for s in p.study.series for i in s.instances if i.pixel_format
-        }
-        for prior in self._priors:
-            for mark in stored_marks(library, reads, prior.study, person):
-                self._marks[mark.finding.finding_id] = mark
-            sealed = is_sealed(reads, prior.study.study_instance_uid, person)
-            for instance in reports_of(prior.study):
-                self._read(source, instance, prior, sealed)
+        self._study_of: dict[str, OpenStudy] = {}
         room.prior_marks = self.shown
         desk.beside = self
+
+    def add(self, prior: OpenStudy, stored: Sequence[PriorMark], sealed: bool) -> None:
+        """One more earlier study with what the library holds of its marks; those of its reports follow."""
+        self._priors = tuple(sorted((*self._priors, prior), key=lambda p: p.study.study_datetime, reverse=True))
+        self._study_of.update({i.sop_instance_uid: prior for s in prior.study.series for i in s.instances if i.pixel_format})
+        self._marks.update({mark.finding.finding_id: mark for mark in stored})
+        for instance in reports_of(prior.study):
+            self._read(self._source, instance, prior, sealed)
 
     def _read(self, source: ByteSource, instance: Any, prior: OpenStudy, sealed: bool) -> None:
         def came(found: tuple[PriorMark, ...] | None) -> None:

@@ -62,7 +62,6 @@ class ReadingRoom(PaneLooks):
     def __init__(
         self,
         current: OpenStudy,
-        priors: Sequence[OpenStudy],
         images: Images,
         owner: MarkOwner,
         announce: Callable[[Changes], None],
@@ -70,7 +69,7 @@ class ReadingRoom(PaneLooks):
         notice: Callable[[Notice], None] = lambda notice: None,
         protocols: Sequence[HangingProtocol] | None = None,
     ) -> None:
-        super().__init__(current, priors, images, owner.mark, announce, notice, protocols)
+        super().__init__(current, images, owner.mark, announce, notice, protocols)
         self._owner = owner
         self._demonstration = demonstration
         self.cine = Cine(self, images, lambda: announce(Changes(layout=True)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,10 +100,8 @@ class ReadingSession:
         announce: Callable[[Changes], None],
         notice: Callable[[Notice], None],
         retry: Callable[[], None],
-        priors: Sequence[OpenStudy] = (),
     ) -> None:
         self._current = current
-        self._priors = tuple(priors)
         self._room = room
         self._desk = desk
         self._reports = reports
@@ -193,7 +191,7 @@ class ReadingSession:
 
     def prior_cards(self) -> tuple[SeriesCard, ...]:
         shown, order = self._room.shown_sets(), order_of(self._room.hanging)
-        priors = sorted(self._priors, key=lambda p: order.get(p.study.study_instance_uid, len(order)))
+        priors = sorted(self._room.studies()[1], key=lambda p: order.get(p.study.study_instance_uid, len(order)))
         return tuple(c for p in priors for c in series_cards(p, shown, dicom_date(p.study.study_datetime)))
 
     def history(self) -> tuple[HistoryEntry, ...]:

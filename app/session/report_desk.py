@@ -74,7 +74,6 @@ class ReportDesk:
         *,
         library: Library,
         current: OpenStudy,
-        priors: tuple[OpenStudy, ...],
         desk: FindingsDesk,
         room: ReadingRoom,
         images: Images,
@@ -88,7 +87,6 @@ class ReportDesk:
     ) -> None:
         self._library = library
         self._current = current
-        self._priors = priors
         self._desk = desk
         self._room = room
         self._images = images
@@ -163,7 +161,7 @@ class ReportDesk:
         version, replaces = (latest.report.version + 1, latest.report.report_id) if latest else (1, "")
         shown = {d.study_instance_uid for p in self._room.panes() if p.prior and (d := self._room.display_set(p))}
         alike = self._room.hanging.matching_priors | shown  # a head is no comparison of a knee, unless it was hung
-        dates = (p.study.study_datetime[:8] for p in self._priors if p.study.study_instance_uid in alike)
+        dates = (p.study.study_datetime[:8] for p in self._room.studies()[1] if p.study.study_instance_uid in alike)
         comparison = max(dates, default="")
         composed = compose(
             self._current.study,

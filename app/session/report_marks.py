@@ -41,16 +41,20 @@ class ReportMarks:
     def __init__(
         self, studies: Sequence[OpenStudy], images: Images, source: ByteSource, announce: Callable[[Changes], None]
     ) -> None:
-        self._images, self._announce = images, announce
+        self._images, self._source, self._announce = images, source, announce
         self._reports: dict[str, _Report] = {}
         for opened in studies:
-            for series in opened.study.series:
-                for instance in series.instances:
-                    uid = instance.sop_class_uid
-                    if uid.startswith(_REPORTS) and instance.size_bytes <= _LARGEST:
-                        report = _Report(instance, opened.study.study_instance_uid)
-                        self._reports[instance.sop_instance_uid] = report
-                        self._read(report, source)
+            self.add(opened)
+
+    def add(self, opened: OpenStudy) -> None:
+        """The reports that lie with one more study."""
+        for series in opened.study.series:
+            for instance in series.instances:
+                uid = instance.sop_class_uid
+                if uid.startswith(_REPORTS) and instance.size_bytes <= _LARGEST:
+                    report = _Report(instance, opened.study.study_instance_uid)
+                    self._reports[instance.sop_instance_uid] = report
+                    self._read(report, self._source)
 
     def _read(self, report: _Report, source: ByteSource) -> None:
         def work() -> tuple[str, bool, tuple[PlacedShape, ...]] | None:

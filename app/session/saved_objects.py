@@ -118,15 +118,23 @@ class SavedObjects:
         self.overlay_planes = True
         """Overlay planes of the images themselves are drawn."""
         for opened in studies:
-            for series in opened.study.series:
-                for instance in series.instances:
-                    kind = _kind(instance)
-                    if kind:
-                        title = instance.document_title or series.description
-                        self._records[instance.sop_instance_uid] = _Record(instance, opened.study, kind, title)
-        for record in list(self._records.values()):
-            if record.kind in ("presentation", "values"):
-                self._ask(record)
+            self._list(opened)
+
+    def add(self, opened: OpenStudy) -> None:
+        """What lies with one more study."""
+        self._list(opened)
+        self.reports.add(opened)
+
+    def _list(self, opened: OpenStudy) -> None:
+        for series in opened.study.series:
+            for instance in series.instances:
+                kind = _kind(instance)
+                if not kind:
+                    continue
+                title = instance.document_title or series.description
+                record = self._records[instance.sop_instance_uid] = _Record(instance, opened.study, kind, title)
+                if kind in ("presentation", "values"):
+                    self._ask(record)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

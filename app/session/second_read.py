@@ -317,5 +317,5 @@ class SecondReads:
 
     def forget(self, study: str) -> None:
         """Drops opened results from memory when the study is closed."""
-        for key in [k for k in self._opened if k[0] == study]:
-            del self._opened[key]
+        for key in [k for k in list(self._opened) if k[0] == study]:  # another thread may be opening a prior's
+            self._opened.pop(key, None)

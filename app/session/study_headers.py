@@ -11,6 +11,12 @@ from app.store.library import Library
 WITH_PICTURE = (DisplaySetKind.STACK, DisplaySetKind.IMAGES, DisplaySetKind.CINE)
 
 
+def read_headers(library: Library, uid: str) -> tuple[Study, tuple[DisplaySet, ...]]:
+    """Of one study, without keeping them; from any thread. Raises ``store.no_such_study``."""
+    study = calibrated(library.studies.load(uid), calibrations_of(library, uid))
+    return study, display_sets(study)
+
+
 class StudyHeaders:
     """``pictures`` learns of every study whose display sets were made, so that it can draw them."""
 
@@ -31,6 +37,17 @@ class StudyHeaders:
             self._sets[uid] = display_sets(self.study(uid))
             self._pictures.add(self.study(uid), self._sets[uid])
         return self._sets[uid]
+
+    def known(self, uid: str) -> tuple[Study, tuple[DisplaySet, ...]] | None:
+        """Where they were asked for before."""
+        return (self._studies[uid], self._sets[uid]) if uid in self._studies and uid in self._sets else None
+
+    def keep(self, study: Study, sets: tuple[DisplaySet, ...]) -> None:
+        """What was read elsewhere, unless it is known by now."""
+        uid = study.study_instance_uid
+        if self.known(uid) is None:
+            self._studies[uid], self._sets[uid] = study, sets
+            self._pictures.add(study, sets)
 
     def forget(self, uid: str) -> None:
         self._studies.pop(uid, None)

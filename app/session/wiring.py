@@ -56,6 +56,8 @@ class Options:
     own_models: bool = True
     """False: without the packages of the program and the site."""
     trust: tuple[Path, ...] = ()
+    priors_beside: bool = False
+    """Of a window: a study opens before its earlier ones are read. Else all of them are there when it is open."""
     test_code: Path | None = None
     """Readers that only tests have."""
 
@@ -109,6 +111,7 @@ def open_workstation(options: Options, loop: MainLoop, clock: Clock | None = Non
                 or site_rules(options.home).language
                 or str(library.settings.get("language", "en")),
                 box=box,
+                priors_beside=options.priors_beside,
             )
         )
     except BaseException:

@@ -79,6 +79,8 @@ class Parts:
     language: str = "en"
     box: SecretsBox | None = None
     """Small secrets: passwords of storages."""
+    priors_beside: bool = False
+    """A study opens before its earlier ones are read."""
 
 
 class Workstation:
@@ -335,6 +337,7 @@ class Workstation:
             history=self._list.history,
             is_demo=self.is_demo,
             language=self.language,
+            priors_beside=self._parts.priors_beside,
         )
         self.reading, self._images = opening.open(study_instance_uid)
         self.reading.on_layout = lambda: self._loop.post(lambda: self._keep_open(study_instance_uid))

@@ -88,7 +88,7 @@ def run_window(paths: Sequence[Path] = (), samples: bool = False, language: str 
     temporary = EphemeralHome() if samples else None
     try:
         if temporary is not None:
-            options = Options(temporary.path, temporary.keys, demo=True, language=language)
+            options = Options(temporary.path, temporary.keys, demo=True, language=language, priors_beside=True)
         else:
             from app.ui.passphrase_dialog import keys_for
 
@@ -99,7 +99,7 @@ def run_window(paths: Sequence[Path] = (), samples: bool = False, language: str 
                 return _refuse(error)
             if keys is None:
                 return FAILED
-            options = Options(home, keys, language=language)
+            options = Options(home, keys, language=language, priors_beside=True)
         try:
             workstation = open_workstation(options, loop)
         except ProblemError as error:
