@@ -82,6 +82,8 @@ def _accepted(library: Library, reads: SecondReads, uid: str, person: str) -> It
         shown = {f.finding_id: f for r in reads.opened(uid, person) for f in r.findings}
     except ProblemError:
         return  # sealed for this person
+    finally:
+        reads.forget(uid)  # its maps and masks are shown nowhere
     signers = {s.person_id for s in library.reports.signed(uid)}
     for finding_id, verdict in library.verdicts.current(uid).items():
         mine = verdict.person_id == person
@@ -92,13 +94,8 @@ def _accepted(library: Library, reads: SecondReads, uid: str, person: str) -> It
 
 def is_sealed(reads: SecondReads, uid: str, person: str) -> bool:
     """Second readers are at work on a study, or have read it, and this person has not seen what they found."""
-    if all(r.state in (SealState.REFUSED, SealState.FAILED) for r in reads.results(uid)):
-        return False
-    try:
-        reads.opened(uid, person)
-    except ProblemError:
-        return True
-    return False
+    nothing = all(r.state in (SealState.REFUSED, SealState.FAILED) for r in reads.results(uid))
+    return not nothing and not reads.may_open(uid, person)
 
 
 def reports_of(study: Study) -> tuple[Instance, ...]:

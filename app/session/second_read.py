@@ -296,23 +296,28 @@ class SecondReads:
         if shown is not None and set(sealed) - set(shown.readers):
             self._library.write(lambda tx: self._library.opinions.reveal(tx, study, person, sealed))
 
+    def may_open(self, study: str, person: str) -> bool:
+        """This person's commit and reveal are on disk, the audit row too."""
+        opinions = self._library.opinions
+        if opinions.revealed(study, person) is None or not opinions.is_committed(study, person):
+            return False
+        return any(e.person == person for e in self._library.events.query(study=study, kinds=(EventKind.AI_REVEALED,)))
+
     def opened(self, study: str, person: str) -> tuple[ReadResult, ...]:
         """What the readers found, for a person whose commit and reveal are on disk. Raises ``second_read.sealed`` else."""
         shown = self._library.opinions.revealed(study, person)
-        if shown is None or not self._library.opinions.is_committed(study, person):
-            raise fail("second_read.sealed", next_step="next.commit_first")
-        audited = any(e.person == person for e in self._library.events.query(study=study, kinds=(EventKind.AI_REVEALED,)))
-        if not audited:
+        if shown is None or not self.may_open(study, person):
             raise fail("second_read.sealed", next_step="next.commit_first")
         results = []
         for row in self.results(study):
             if row.state is not SealState.SEALED or row.reader not in shown.readers:
                 continue
             key = (study, row.object_name)
-            if key not in self._opened:
+            result = self._opened.get(key)
+            if result is None:
                 blob = self._library.objects.read(f"object:{row.object_name}")
-                self._opened[key] = decode_result(unseal(self._keys.private_key(), blob))
-            results.append(self._opened[key])
+                result = self._opened[key] = decode_result(unseal(self._keys.private_key(), blob))
+            results.append(result)
         return tuple(results)
 
     def forget(self, study: str) -> None:

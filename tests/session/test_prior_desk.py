@@ -29,7 +29,6 @@ from app.session.carrying import carried_from, on_film
 from app.session.course import Measured, course
 from app.session.prior_marks import Whose, in_patient, read_marks, reports_of, stored_marks
 from app.session.reading_session import ReadingSession
-from app.store.sealed import SealState
 from app.viewer.primitives import Role
 from tests import phantoms
 from tests.dicom.objects_phantom import ct_study, header
@@ -217,8 +216,8 @@ class Reads:
             raise fail(self._code)
         return (SimpleNamespace(findings=self._found),)
 
-    def results(self, study: str) -> tuple[SimpleNamespace, ...]:
-        return (SimpleNamespace(state=SealState.SEALED),)
+    def forget(self, study: str) -> None:
+        self.forgotten = study
 
 
 def test_marks_are_the_readers_own_and_those_of_who_signed() -> None:
@@ -272,7 +271,8 @@ def test_a_colleagues_answer_does_not_break_the_seal_of_a_prior(tmp_path: Path) 
         assert prior_marks_seen(s) == [], "nobody signed it"
     with stage.stage(tmp_path / "home", beacon, stage.OTHER) as s:
         assert prior_marks_seen(s) == [first.finding_id], "it is that reader's own"
-        # What an open study showed of a prior's second read leaves the memory with it.
+        assert s.ws.reads._opened == {}, "what was opened of a prior does not stay in memory"
+        s.ws.open_study(_uid("then"))
         assert [key[0] for key in s.ws.reads._opened] == [_uid("then")]
         s.ws.close_study()
         assert s.ws.reads._opened == {}
