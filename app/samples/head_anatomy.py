@@ -28,6 +28,7 @@ _VENTRICLE = (
     ((22, 30, 18, 6.5), (25, 42, 9, 4.2), (22, 56, 6, 2.0)),
     ((25, 32, 8, 4.5), (32, 14, -10, 2.2), (32, -2, -18, 1.6)),
 )
+_HORNS_AT_THE_SEPTUM = (((5.0, -34, 9, 3.0), (5.0, -20, 18, 4.5), (5.5, 2, 24, 4.5)),)
 _THIRD_VENTRICLE = (((0, -13, -6, 1.5), (0, -4, 3, 2.0), (0, 12, 4, 1.8)),)
 _FOURTH_VENTRICLE = (((0, 24, -22, 1.5), (0, 33, -34, 5.5), (0, 30, -46, 2.0)),)
 _SYLVIAN = ((64, 4, 4, 2.2), (50, -6, 2, 1.6), (41, -14, 3, 1.3))
@@ -56,9 +57,12 @@ class Anatomy:
     axes: tuple[float, float, float] = _SEMI_AXES_MM
     bleed: Bleed | None = None
     speckles: tuple[tuple[float, float, float, float], ...] = field(default=())
+    shift_mm: float | None = None
+    """None: horns that lie apart. A number: horns that meet at the septum, as in most people, and how far the middle of the
+    brain is pushed to the left (negative: to the right); the skull and the falx stay."""
 
 
-def make_anatomy(rng: np.random.Generator, atrophy: float, bleed: Bleed | None) -> Anatomy:
+def make_anatomy(rng: np.random.Generator, atrophy: float, bleed: Bleed | None, shift_mm: float | None = None) -> Anatomy:
     """Draws a person."""
     folds = power_noise(rng, (80, 96, 96), 1.5, longest_px=13, shortest_px=4.5)
     cloud = power_noise(rng, (32, 64, 64), 3.0, longest_px=24)
@@ -82,7 +86,17 @@ def make_anatomy(rng: np.random.Generator, atrophy: float, bleed: Bleed | None) 
         ),
         bleed,
         calcium,
+        shift_mm,
     )
+
+
+def _unpushed(anatomy: Anatomy, shift_mm: float, x: Image, y: Image, z: Image) -> Image:
+    """Where the tissue at x stood before something pushed it. The whole shift in the middle around the septum and the third
+    ventricle; nothing at the inner table, and less towards the front, the back, the vertex and the base."""
+    ahead = smooth_step(np.abs(y + 8), 74, 34)
+    level = smooth_step(z, 78, 36) * smooth_step(z, -44, -12)
+    from_middle = np.clip(np.abs(x - shift_mm) / (anatomy.axes[0] - 8), 0, 1)
+    return np.asarray(x - np.float32(shift_mm) * ahead * level * smooth_step(from_middle, 0.95, 0.08), np.float32)
 
 
 def _chain(x: Image, y: Image, z: Image, chain: Sequence[tuple[float, float, float, float]], grow: float = 1.0) -> Image:
@@ -165,6 +179,9 @@ def _brain(
     grow = anatomy.ventricle_scale
     folds = plane_of(anatomy.folds, middle / 2.9, shape)
     cloud = plane_of(anatomy.cloud, middle / 7.0 + 11, shape)
+    place, falx_side = x, np.abs(x)  # what is not pushed: the falx, the sinus, the bleed that pushes
+    if anatomy.shift_mm:
+        x = _unpushed(anatomy, anatomy.shift_mm, x, y, z)
     side = np.abs(x)
 
     # Distance (mm) to the nearest CSF surface of the cortex: skull side, sulci, fissure, Sylvian fissure.
@@ -217,16 +234,16 @@ def _brain(
 
     hu = _mix(hu, CSF_HU, smooth_step(surface, 0.45, -0.45))
     ventricle = np.full(shape, 1e3, np.float32)
-    for chain in _VENTRICLE:
+    for chain in _VENTRICLE if anatomy.shift_mm is None else (*_VENTRICLE, *_HORNS_AT_THE_SEPTUM):
         ventricle = np.minimum(ventricle, _chain(side + 0.3 * cloud, y, z, chain, grow))
     ventricle = np.maximum(ventricle, 1.0 - side)  # septum
     for chain in (*_THIRD_VENTRICLE, *_FOURTH_VENTRICLE):
         ventricle = np.minimum(ventricle, _chain(x, y, z, chain, grow))
     hu = _mix(hu, CSF_HU - 1, smooth_step(ventricle, 0.7, -0.7))
 
-    falx = smooth_step(side, 1.1, 0.5) * fissure_open * smooth_step(arch, 1.02, 1.2)
+    falx = smooth_step(falx_side, 1.1, 0.5) * fissure_open * smooth_step(arch, 1.02, 1.2)
     hu = _mix(hu, 45.0, falx * smooth_step(inner, -1, 0) * (0.55 + 0.45 * smooth_step(y, -20, 40)))
-    sinus = _ball(x, inner, z, (0.0, 1.0, 0.0), (4.5, 3.2, 400.0))
+    sinus = _ball(place, inner, z, (0.0, 1.0, 0.0), (4.5, 3.2, 400.0))
     hu = _mix(hu, 54.0, smooth_step(sinus, 0.8, -0.8) * smooth_step(y, 30, 60))
     for cx, cy, cz, radius in anatomy.speckles:
         d2 = (x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2
@@ -235,7 +252,7 @@ def _brain(
     blood = np.zeros(shape, np.float32)
     if anatomy.bleed is not None:
         lesion = anatomy.bleed
-        d = _ball(x, y, z, lesion.centre_mm, lesion.semi_axes_mm) + folds * 1.0 + cloud * 0.9
+        d = _ball(place, y, z, lesion.centre_mm, lesion.semi_axes_mm) + folds * 1.0 + cloud * 0.9
         hu = _mix(hu, 19.0, smooth_step(d, lesion.oedema_mm, lesion.oedema_mm * 0.3) * smooth_step(inner, 1, 3) * 0.8)
         hu = _mix(hu, BLOOD_HU + cloud * np.float32(2.2), smooth_step(d, 0.7, -0.7))
         blood = (d < 0).astype(np.float32)

@@ -38,6 +38,9 @@ class HeadPhantom:
     bleed: BleedTruth | None
     bleed_mask: npt.NDArray[np.bool_] | None
     """On the grid of ``volume``."""
+    shift_mm: float | None = None
+    """How far the septum and the third ventricle stand from the middle of the skull; positive to the patient's left. None
+    where no septum was drawn."""
 
 
 def generate_head_ct(
@@ -50,6 +53,9 @@ def generate_head_ct(
     bleed: Bleed | None = None,
     noise_hu: float | None = None,
     atrophy: float = 0.0,
+    shift_mm: float | None = None,
+    turn_deg: float = 0.0,
+    roll_deg: float = 0.0,
     centre_lps_mm: Point3 = (3.5, -178.0, 641.0),
     frame_of_reference_uid: str = "",
     threads: int = 2,
@@ -57,10 +63,12 @@ def generate_head_ct(
     """A head on ``rows`` x ``rows`` slices every ``slice_mm``; voxels int16 HU, k towards the vertex.
 
     ``tilt_deg`` leans the planes as a gantry does (the table still moves along z). ``atrophy`` 0..1 widens ventricles and
-    sulci. ``noise_hu`` default follows the slice thickness. The same arguments give the same voxels.
+    sulci. ``shift_mm`` draws a thin septum and pushes the middle of the brain to the left (negative: right).
+    ``turn_deg`` and ``roll_deg`` lay the head obliquely: turned about its long axis, leaned to a shoulder. ``noise_hu``
+    default follows the slice thickness. The same arguments give the same voxels.
     """
     rng = np.random.default_rng([seed, 7101])
-    anatomy = make_anatomy(rng, atrophy, bleed)
+    anatomy = make_anatomy(rng, atrophy, bleed, shift_mm)
     fine = min(rows, 256)
     lean = float(np.tan(np.deg2rad(tilt_deg)))
     pixel_mm = field_of_view_mm / rows
@@ -83,7 +91,8 @@ def generate_head_ct(
         blood = np.zeros((fine, fine), np.float32)
         for n in range(averaged):
             dz = ((n + 0.5) / averaged - 0.5) * slice_mm
-            part, bled = plane_hu(anatomy, x, y * np.float32(cos), z0 + dz - y * np.float32(cos * lean))
+            place = (x, y * np.float32(cos), z0 + dz - y * np.float32(cos * lean))
+            part, bled = plane_hu(anatomy, *(_laid(*place, turn_deg, roll_deg) if turn_deg or roll_deg else place))
             hu += part
             blood += bled
         hu = resize(np.asarray(hu / averaged, np.float32), (rows, rows))
@@ -108,7 +117,15 @@ def generate_head_ct(
         frame_of_reference_uid,
     )
     volume = Volume(voxels, geometry, "HU")
-    return HeadPhantom(volume, _truth(mask, geometry), mask)
+    return HeadPhantom(volume, _truth(mask, geometry), mask, shift_mm)
+
+
+def _laid(x: Image, y: Image, z: Image, turn_deg: float, roll_deg: float) -> tuple[Image, Image, Image]:
+    """Places in the scanner as places in a head that lies obliquely."""
+    ct, st = np.float32(np.cos(np.deg2rad(turn_deg))), np.float32(np.sin(np.deg2rad(turn_deg)))
+    cr, sr = np.float32(np.cos(np.deg2rad(roll_deg))), np.float32(np.sin(np.deg2rad(roll_deg)))
+    x, y = x * ct + y * st, y * ct - x * st
+    return x * cr + z * sr, y, z * cr - x * sr
 
 
 def thick_slices(head: HeadPhantom, count: int) -> HeadPhantom:
@@ -132,7 +149,7 @@ def thick_slices(head: HeadPhantom, count: int) -> HeadPhantom:
     if head.bleed_mask is not None:
         grouped = head.bleed_mask[: groups * count].reshape(groups, count, *voxels.shape[1:])
         mask = grouped.mean(axis=1, dtype=np.float32) > 0.5
-    return HeadPhantom(Volume(out, geometry, "HU"), head.bleed, mask)
+    return HeadPhantom(Volume(out, geometry, "HU"), head.bleed, mask, head.shift_mm)
 
 
 def _corner(

@@ -1,7 +1,8 @@
 """Second reader for bleeding on plain head CT: slices through the brain window, a small network, volumes in the patient.
 
 The voxels are turned to head-back-left, brought to slabs and pixels of the labelled set's size and straightened along the
-midline. Dense parts that are bone or calcification are left out. Everything that leaves is in patient millimetres.
+midline. Dense parts that are bone or calcification are left out. How far the midline is shifted is a value of the study,
+an estimate that the network has no part in. Everything that leaves is in patient millimetres.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from app.ai.reader_api import Networks, ReaderJob, ReaderOutput
+from app.ai.readers.head.midline import midline_of
+from app.ai.readers.head.midline import told as told_of_midline
 from app.ai.readers.head.scope import refusals, remarks, ring_and_tissue, stack_refusals
 from app.ai.readers.head.segment import along, bleed_map, outlines, slice_scores
 from app.ai.readers.head.stack import Stack, stack_of, to_source
@@ -115,14 +118,15 @@ class HeadCtReader:
                 told.append(_told(job, turned, stack, mark, likely, parameters))
         highest = float(slice_scores(found, stack.around, parameters).max())
         total_ml = sum(f.measurements[0].value for f, _ in told) / 1000.0
+        values, notes = told_of_midline(midline_of(stack)) if volume.unit == "HU" else ((), ())
         step(1.0, "head.done")
         return ReaderOutput(
             ReadState.COMPLETED,
             tuple(f for f, _ in told),
             (Heatmap(BLEED, np.clip(probability, 0, 1).astype(np.float16), stack.geometry),),
             tuple(m for _, m in told),
-            remarks(stack, area, tissue, dict(job.attributes)),
-            (("head.bleed_volume", round(total_ml, 1), "ml"), ("head.highest_slice_score", round(highest, 3), "1")),
+            (*remarks(stack, area, tissue, dict(job.attributes)), *notes),
+            (("head.bleed_volume", round(total_ml, 1), "ml"), ("head.highest_slice_score", round(highest, 3), "1"), *values),
         )
 
 
