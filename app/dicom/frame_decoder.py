@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from app.dicom import tags
 from app.dicom.codecs.registry import decode_stream
+from app.dicom.codecs.stream_info import jpeg_info
 from app.dicom.codecs.video import VideoAbout, video_decoder
 from app.dicom.component_collections import PART_2, collections_of, component_collections
 from app.dicom.fragments import FrameIndex, index_frames, join, truncated
@@ -25,10 +26,10 @@ from app.dicom.native_pixels import clean_bits, frame_shape, native_frame, store
 from app.dicom.pixel_description import stored_bits_per_frame
 from app.dicom.raw_header import Fetch
 from app.dicom.raw_items import RawFile
-from app.dicom.transfer_syntaxes import is_native, is_video
+from app.dicom.transfer_syntaxes import is_native, is_video, syntax_of
 from app.domain.pixels import PixelFormat
 from app.domain.ports import ByteSource, FillingSource
-from app.domain.problem import fail
+from app.domain.problem import ProblemError, fail
 from app.domain.study import Instance
 
 Array = npt.NDArray[np.generic]
@@ -117,7 +118,19 @@ def fragment_note(instance: Instance, source: ByteSource) -> str:
     if not note and is_video(instance.transfer_syntax_uid):
         about = video_about(instance, source)
         note = "dicom.repaired.video_longer" if about.frames > instance.pixel_format.frames else ""
+    if not note and any(_has_trailing_bytes(instance, n, source) for n in {0, instance.pixel_format.frames - 1}):
+        note = "dicom.repaired.trailing_bytes"
     return note
+
+
+def _has_trailing_bytes(instance: Instance, frame: int, source: ByteSource) -> bool:
+    syntax = syntax_of(instance.transfer_syntax_uid)
+    if syntax is None or syntax.codec not in ("jpeg", "jpegls"):
+        return False
+    try:
+        return jpeg_info(encapsulated_stream(instance, frame, source)).end > 0
+    except ProblemError:
+        return False  # of a frame that does not open this is not the news
 
 
 def _component(instance: Instance, fmt: PixelFormat, frame: int, source: ByteSource) -> Array | None:

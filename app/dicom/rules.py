@@ -74,6 +74,7 @@ RULES: Final[dict[str, Rule]] = {
     "dicom.repaired.orientation": Rule("rule.orientation", "PS3.3 C.7.6.2.1.1", tags.IMAGE_ORIENTATION_PATIENT),
     "dicom.repaired.offset_table": _FRAGMENTS,
     "dicom.repaired.sequence_end": _FRAGMENTS,
+    "dicom.repaired.trailing_bytes": _STREAM,
     "zip.broken": _ZIP,
     "zip.encrypted": _ZIP,
     "zip.too_big": _ZIP,

@@ -11,16 +11,18 @@ import imagecodecs
 import numpy as np
 import pytest
 
+from app.dicom.codecs import imagecodecs_adapter
 from app.dicom.codecs.jpeg_lossless_end import ends_with
 from app.dicom.codecs.jpeg_parts import jpeg_parts
 from app.dicom.codecs.jpeg_whole import jpeg as jpeg_with_proof
 from app.dicom.codecs.stream_info import jpeg_info
 from app.dicom.codecs.zero_runs import LONGEST, has_hole
+from app.dicom.frame_decoder import fragment_note
 from app.dicom.frame_encoder import Syntax, encode_frame
 from app.domain.problem import ProblemError
 from tests.dicom.builders import compressed, image
 from tests.dicom.test_arithmetic import PHOTO
-from tests.dicom.test_frame_decoder import pixels
+from tests.dicom.test_frame_decoder import SOURCE, opened, pixels
 
 SIZE = 96
 _RNG = np.random.default_rng(20261123)
@@ -247,6 +249,81 @@ def test_flat_backgrounds_of_htj2k_are_no_hole(side: int, value: int, run: int, 
     assert int(found.min()) == int(found.max()) == value
     middle = (stream.index(b"\xff\x93") + len(stream)) // 2
     assert has_hole(stream[:middle] + b"\x55" + bytes(512) + b"\x55" + stream[middle + 512 :], 0)
+
+
+JPEGS = [name for name, (syntax, *_) in FORMS.items() if syntax[len(_J) :] in ("50", "51", "55", "57", "70", "80", "81")]
+
+
+@pytest.mark.parametrize("form", JPEGS)
+def test_other_bytes_behind_a_whole_picture_are_told_and_no_cut(tmp_path: Path, form: str) -> None:
+    syntax, encode, values = FORMS[form]
+    stream = bytes(encode(values))
+    d = image(values, **described(values))
+    others = b"\x01\x02 of the maker \xff\xd8\xff\xd9\x03\x04\x05"
+    whole = pixels(compressed(d, [stream], tmp_path / "whole.dcm", syntax))[0]
+    path = compressed(d, [stream + others], tmp_path / "more.dcm", syntax)
+    assert np.array_equal(pixels(path)[0], whole)
+    assert fragment_note(opened(path), SOURCE) == "dicom.repaired.trailing_bytes"
+    assert fragment_note(opened(tmp_path / "whole.dcm"), SOURCE) == ""
+    start, end = data_of(stream)
+    for name, changed in {
+        "cut": stream[: (start + end) // 2] + others,
+        "half": stream[: (start + end) // 2] + stream[end:] + others,
+        "without its end": stream[:end] + others[:10],
+    }.items():
+        with pytest.raises(ProblemError):
+            pixels(compressed(d, [changed], tmp_path / f"{name}.dcm", syntax))
+
+
+@pytest.mark.parametrize("zeros", [5, 8, 9, 40, 300])
+@pytest.mark.parametrize("form", [n for n in FORMS if n.startswith("lossless")])
+def test_zero_bytes_before_the_end_of_a_lossless_jpeg_are_no_damage(form: str, zeros: int) -> None:
+    _, encode, values = FORMS[form]
+    stream = bytes(encode(values))
+    filled = stream[:-2] + bytes(zeros) + stream[-2:]
+    assert ends_with(filled, jpeg_parts(filled), values)
+    assert jpeg_with_proof(filled, jpeg_info(filled))[1]
+    for n in (300, 600, 1000):
+        lost = stream[: -2 - n] + bytes(n + zeros) + stream[-2:]
+        found, whole = jpeg_with_proof(lost, jpeg_info(lost))
+        assert not whole or np.array_equal(found, values), "zeros that were there before"
+
+
+def dense(side: int) -> bytes:
+    """A restart marker after every block of 8 x 8."""
+    y, x = np.mgrid[:side, :side]
+    values = (128 + 60 * np.sin(x / 11) * np.cos(y / 13) + _RNG.normal(0, 6, (side, side))).astype(np.uint8)
+    parts = []
+    for n in range(side * side // 64):
+        row, column = divmod(n, side // 8)
+        block = np.ascontiguousarray(values[8 * row : 8 * row + 8, 8 * column : 8 * column + 8])
+        one = bytes(imagecodecs.jpeg8_encode(block, level=90))
+        start, end = data_of(one)
+        parts.append(one[start:end] + bytes((0xFF, 0xD0 + n % 8)))
+    sof, sos = one.index(b"\xff\xc0"), one.index(b"\xff\xda")
+    size = side.to_bytes(2, "big") * 2
+    head = one[: sof + 5] + size + one[sof + 9 : sos] + b"\xff\xdd\x00\x04\x00\x01" + one[sos:start]
+    return head + b"".join(parts)[:-2] + b"\xff\xd9"
+
+
+def test_dense_restarts_are_proven_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = dense(320)
+    decoded: list[int] = []
+    own = imagecodecs_adapter.jpeg
+    monkeypatch.setattr(imagecodecs_adapter, "jpeg", lambda s, info: (decoded.append(len(s)), own(s, info))[1])
+    values, whole = jpeg_with_proof(stream, jpeg_info(stream))
+    assert whole
+    assert values.shape == (320, 320)
+    assert 512 <= len(decoded) < 700, "of 1600 intervals"
+    start, end = data_of(stream)
+    middle = (start + end) // 2
+    for changed in (
+        stream[:middle] + stream[middle + 300 :],
+        stream[:middle] + bytes(512) + stream[middle + 512 :],
+        stream[: end - 20] + stream[end:],
+        stream[:start] + stream[start + 12 :],
+    ):
+        assert not jpeg_with_proof(changed, jpeg_info(changed))[1]
 
 
 def test_no_whole_stream_is_refused() -> None:

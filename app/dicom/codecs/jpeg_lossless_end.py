@@ -38,10 +38,21 @@ def _scan_ends(stream: bytes, parts: JpegParts, scan: Scan, planes: Array) -> bo
     lines = scan.restart // columns if scan.restart else rows
     if pieces is None or not lines or len(pieces) != -(-rows // lines):
         return False
-    return all(
-        _piece_ends(stream, piece, (n * lines, min(rows, (n + 1) * lines)), parts, scan, planes, codes)
-        for n, piece in enumerate(pieces)
-    )
+
+    def whole(piece: tuple[int, int], n: int) -> bool:
+        return _piece_ends(stream, piece, (n * lines, min(rows, (n + 1) * lines)), parts, scan, planes, codes)
+
+    return all(whole(piece, n) or whole(_without_zeros(stream, piece), n) for n, piece in enumerate(pieces))
+
+
+def _without_zeros(stream: bytes, piece: tuple[int, int]) -> tuple[int, int]:
+    """Some encoders fill up with zero bytes before the marker: all but one, which may end the data, are left out.
+
+    A lost end that reads as zeros is no such filling: its samples, coded again, are zeros too, and there are none left.
+    """
+    start, end = piece
+    data = stream[start:end]
+    return (start, min(end, start + len(data.rstrip(b"\0")) + 1))
 
 
 def _piece_ends(

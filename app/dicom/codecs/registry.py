@@ -40,7 +40,10 @@ def decode_stream(stream: bytes, fmt: PixelFormat, transfer_syntax_uid: str) -> 
         return finished(imagecodecs_adapter.jpegxl(stream), fmt)
     info = jpeg2000_info(stream) if family in ("jpeg2000", "htj2k") else _jpeg_or_other(stream)
     check_against(info, fmt)
-    if not info.complete:
+    if info.end:
+        # Whole, with other bytes behind it: whether the picture ends with its data is proven as always.
+        stream = stream[: info.end]
+    elif not info.complete:
         # Several decoders fill a cut stream up in silence: without an end marker none is asked.
         raise cut()
     if info.kind == "jpeg2000" and has_hole(stream, stream.find(b"\xff\x4f\xff\x51")):

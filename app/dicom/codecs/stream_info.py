@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class StreamInfo:
     """SOF number of a JPEG (0 baseline, 1 extended, 2 progressive, 3 lossless...)."""
     complete: bool = True
     """The end marker is where it must be."""
+    end: int = 0
+    """JPEG, JPEG-LS: offset behind the end marker where other bytes than padding follow it; 0 where none do."""
     high_throughput: bool = False
     uses_mct: bool = False
     """JPEG 2000 multi-component transform (RCT or ICT)."""
@@ -44,6 +47,30 @@ def _ends_with_marker(stream: bytes) -> bool:
     """EOI or EOC, then nothing but padding; the one byte that makes a fragment even may be anything (DCMTK's is)."""
     at = stream.rfind(b"\xff\xd9")
     return at >= 0 and (at + 3 >= len(stream) or not stream[at + 2 :].strip(b"\0\xff "))
+
+
+_MARKER, _MARKER_LS = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]"), re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+"""Inside coded data, but for those of a restart (T.81 B.1.1.5, ISO 14495-1 C.1)."""
+
+
+def _end_before_others(stream: bytes, pos: int, marker: re.Pattern[bytes]) -> int:
+    """Offset behind the EOI that the segments from ``pos`` on lead to; 0 where they lead to none."""
+    while pos <= len(stream) - 4:
+        kind = stream[pos + 1]
+        if stream[pos] != 0xFF or kind < 0xC0:
+            return 0
+        if kind == 0xD9:
+            return pos + 2
+        if kind == 0xFF:
+            pos += 1
+            continue
+        pos += 2 + int.from_bytes(stream[pos + 2 : pos + 4], "big")
+        if kind == 0xDA:
+            found = marker.search(stream, pos)
+            if found is None:
+                return 0
+            pos = found.start()
+    return 0
 
 
 _SOF = frozenset((0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF))
@@ -77,6 +104,7 @@ def jpeg_info(stream: bytes) -> StreamInfo:
             precision, rows, columns, components = struct.unpack_from(">BHHB", stream, pos + 4)
             kind = "jpegls" if marker == 0xF7 else "jpeg"
             process = marker - 0xC0 if kind == "jpeg" else 0
+            complete = _ends_with_marker(stream)
             return StreamInfo(
                 kind,
                 rows,
@@ -84,7 +112,8 @@ def jpeg_info(stream: bytes) -> StreamInfo:
                 components,
                 precision,
                 process=process,
-                complete=_ends_with_marker(stream),
+                complete=complete,
+                end=0 if complete else _end_before_others(stream, pos, _MARKER_LS if kind == "jpegls" else _MARKER),
                 adobe_transform=adobe,
                 jfif=jfif,
                 component_ids=tuple(stream[pos + 10 + 3 * n] for n in range(components) if pos + 10 + 3 * n < size),
