@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 
 from app.samples.catalogue import write_samples
 from app.ui.reading.earlier_list import CourseTable, EarlierLine, EarlierList, ProposalCard
+from app.ui.reading.strip import SeriesTile
 from app.ui.widgets.buttons import Button
 from app.ui.widgets.text import Text
 from tests.flows.conftest import OpenDesk
@@ -18,7 +19,7 @@ from tests.session.test_prior_desk import BALLS, DAYS, _uid, _write, nodule
 def test_a_nodule_is_followed_in_the_window(open_desk: OpenDesk, tmp_path: Path) -> None:
     for key in ("then", "now"):
         _write(tmp_path, key)
-    demo = open_desk(tmp_path / "home", None)
+    demo = open_desk(tmp_path / "home", None, priors_beside=True)
     demo.window.import_paths([tmp_path / "then", tmp_path / "now"])
     demo.until(lambda: not demo.workstation.tasks(), 60, "import")
     demo.window.open_study(_uid("then"))
@@ -29,7 +30,10 @@ def test_a_nodule_is_followed_in_the_window(open_desk: OpenDesk, tmp_path: Path)
     demo.window.open_study(_uid("now"))
     demo.until(lambda: demo.workstation.reading.study.study_instance_uid == _uid("now"), 30, "the present study")
     reading, window = demo.workstation.reading, demo.window
-    demo.pump(0.3)
+    demo.until(lambda: any(w.isVisible() for w in window.findChildren(EarlierLine)), 30, "the past joins by itself")
+    told = {tile.card.display_set_id for tile in window.findChildren(SeriesTile)}
+    assert {c.display_set_id for c in reading.prior_cards()} <= told
+    assert reading.prior_cards()
     panel = next(w for w in window.findChildren(EarlierList) if w.isVisible())
     (line,) = panel.findChildren(EarlierLine)
     assert any("10.03.2024" in t.text() for t in line.findChildren(Text))
@@ -51,13 +55,13 @@ def test_a_nodule_is_followed_in_the_window(open_desk: OpenDesk, tmp_path: Path)
 def test_films_flicker_with_their_prior_by_a_key(open_desk: OpenDesk, tmp_path: Path) -> None:
     samples = {s.key: s for s in write_samples(tmp_path / "samples", small=True)}
     now, prior = samples["mammogram"], samples["mammogram_prior"]
-    demo = open_desk(tmp_path / "home", None)
+    demo = open_desk(tmp_path / "home", None, priors_beside=True)
     demo.window.import_paths([prior.folder, now.folder])
     demo.until(lambda: not demo.workstation.tasks(), 60, "import")
     demo.window.open_study(now.study_instance_uid)
     demo.until(lambda: demo.workstation.reading is not None, 30, "the study")
-    demo.pump(0.4)
     room = demo.workstation.reading.room
+    demo.until(lambda: any(p.prior for p in room.panes()) and not demo.workstation.images_busy(), 30, "the prior hangs")
     pane = next(p for p in room.panes() if p.display_set_id and not p.prior)
     room.activate(pane.pane_id)
     QTest.keyClick(demo.window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
