@@ -97,7 +97,7 @@ class ChestXrayReader:
             if progress.cancelled():
                 raise Cancelled
             progress.report(n / len(job.films), "chest.film")
-            field = prepare(film.values, film.valid)
+            field = prepare(film.values, film.valid, film.detector_spacing_mm or film.spacing_mm)
             why = film_refusal(film, field)
             if why is not None:
                 problems.append(why)

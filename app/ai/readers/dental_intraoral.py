@@ -83,7 +83,8 @@ class DentalIntraoralReader:
                 problems.append(why)
                 continue
             spacing = film.detector_spacing_mm or film.spacing_mm
-            answer = read_film(film.values, spacing[0] if spacing else None, nets)
+            wide = spacing[1] / spacing[0] if spacing else 1.0
+            answer = read_film(film.values, spacing[0] if spacing else None, nets, wide)
             if answer.seen < TEETH_SEEN:
                 problems.append(Problem("ai.intraoral.no_teeth", {}, Severity.WARNING))
                 continue

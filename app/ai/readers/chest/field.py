@@ -43,13 +43,17 @@ class ChestField:
         return (x - self.origin[0]) * self.scale[1] - 0.5, (y - self.origin[1]) * self.scale[0] - 0.5
 
 
-def prepare(values: Floats, valid: Bools | None = None) -> ChestField:
-    """Dense tissue bright. The longer side of the exposed part becomes 256 pixels."""
+def prepare(values: Floats, valid: Bools | None = None, pixel_mm: tuple[float, float] | None = None) -> ChestField:
+    """Dense tissue bright. The longer side of the exposed part becomes 256 pixels, which are square.
+
+    ``pixel_mm`` (row, column) tells where those of the film are not; only their ratio counts.
+    """
     film, origin = _exposed(values, valid)
     rows, columns = film.shape
-    factor = SIDE / max(rows, columns)
-    size = (max(32, round(columns * factor)), max(32, round(rows * factor)))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    wide = pixel_mm[1] / pixel_mm[0] if pixel_mm is not None else 1.0
+    factor = SIDE / max(rows, columns * wide)
+    size = (max(32, round(columns * wide * factor)), max(32, round(rows * factor)))
+    how = cv2.INTER_AREA if size[0] < columns or size[1] < rows else cv2.INTER_LINEAR
     grid = cv2.resize(np.ascontiguousarray(film, np.float32), size, interpolation=how)
     low, high = (float(v) for v in np.percentile(grid, [1, 99]))
     grid = np.clip((grid - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)

@@ -30,7 +30,8 @@ def film_refusal(film: FilmImage, field: ChestField) -> Problem | None:
         return Problem("ai.chest.not_frontal", {"view": film.view_position[:16]})
     if min(rows, columns) < LEAST_PX:
         return Problem("ai.chest.too_small", {"rows": rows, "columns": columns, "limit": LEAST_PX})
-    if not ASPECT[0] <= columns / rows <= ASPECT[1]:
+    mm = film.detector_spacing_mm or film.spacing_mm or (1.0, 1.0)
+    if not ASPECT[0] <= columns * mm[1] / (rows * mm[0]) <= ASPECT[1]:
         return Problem("ai.chest.not_a_chest", {})
     if float(np.ptp(film.values)) < 1e-3 or not any(field.found):
         return Problem("ai.chest.no_lungs", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -74,6 +74,10 @@ class Answer:
     seen: float
     """Sum of the scores of enamel points: how much of this looks like teeth that stand upright."""
     turned: bool
+
+
+WIDE_PIXELS = 0.01
+"""Pixels that differ less are taken as square."""
 
 
 def placed(values: Floats, pixel_mm: float | None, turned: bool = False) -> tuple[Floats, Placing]:
@@ -170,10 +174,28 @@ def _share(end: Xy, length: float, apices: Sequence[tuple[float, float, float, f
     return length / root if root > 4.0 / INPUT_MM else None
 
 
-def read_film(values: Floats, pixel_mm: float | None, nets: Networks) -> Answer:
-    """The film as it stands and a quarter turned; the way in which more looks like teeth is the right one."""
+def read_film(values: Floats, pixel_mm: float | None, nets: Networks, wide: float = 1.0) -> Answer:
+    """The film as it stands and a quarter turned; the way in which more looks like teeth is the right one.
+
+    ``wide``: how many times a pixel is wider than the ``pixel_mm`` that it is high.
+    """
+    rows, columns = values.shape
+    across = max(1, round(columns * wide)) if abs(wide - 1) > WIDE_PIXELS else columns
+    if across != columns:
+        how = cv2.INTER_AREA if across < columns else cv2.INTER_LINEAR
+        values = cv2.resize(np.ascontiguousarray(values, np.float32), (across, rows), interpolation=how)
     answers = []
     for turned in (False, True):
         square, placing = placed(values, pixel_mm, turned)
         answers.append(read_maps(maps_of(square, nets), placing))
-    return max(answers, key=lambda a: a.seen)
+    best = max(answers, key=lambda a: a.seen)
+    return best if across == columns else _narrowed(best, columns / across)
+
+
+def _narrowed(answer: Answer, by: float) -> Answer:
+    """Places on the film as it was, ``length_px`` in pixels of its height."""
+    candidates = tuple(replace(c, box=(c.box[0] * by, c.box[1], c.box[2] * by, c.box[3])) for c in answer.candidates)
+    sites = tuple(
+        replace(s, enamel=(s.enamel[0] * by, s.enamel[1]), crest=(s.crest[0] * by, s.crest[1])) for s in answer.sites
+    )
+    return replace(answer, candidates=candidates, sites=sites)
