@@ -38,7 +38,7 @@ def generated(count: int) -> list[dict[str, float | str | None]]:
         oblique = n % 3 == 2
         head = generate_head_ct(
             FIRST_SEED + n,
-            rows=224,
+            rows=176,
             slice_mm=2.5 if n % 4 == 3 else 5.0,
             tilt_deg=float(rng.uniform(-18, 18)) if n % 5 == 4 else 0.0,
             turn_deg=float(rng.uniform(-10, 10)) if oblique else 0.0,
@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--split", default="all")
-    parser.add_argument("--heads", type=int, default=42)
+    parser.add_argument("--heads", type=int, default=28)
     given = parser.parse_args()
     heads = generated(given.heads)
     wrong = [abs(float(h["shift_mm"]) - float(h["drawn_mm"] or 0)) for h in heads if h["shift_mm"] is not None]
