@@ -42,7 +42,8 @@ def read(folders: Sequence[Path], stacks_ms: float, readers: bool) -> dict[str, 
     application()
     found: dict[str, tuple[float, float]] = {}
     with EphemeralHome() as home:
-        workstation = open_workstation(Options(home.path, home.keys, demo=True, second_readers=readers, priors_beside=True), QtMainLoop())
+        options = Options(home.path, home.keys, demo=True, second_readers=readers, priors_beside=True)
+        workstation = open_workstation(options, QtMainLoop())
         try:
             window = AppWindow(workstation)
             window.resize(1920, 1080)
