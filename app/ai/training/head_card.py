@@ -34,7 +34,8 @@ LIMITS = {
         "Trained on 47 scans of one hospital (21 with bleeding) as 8-bit slices of 5 mm; on your scanner it was not tried.",
         "Old, isodense or very small bleeding, thin subarachnoid blood and bleeding at the skull base are often missed.",
         "Intraventricular bleeding was not in the test scans; how well it is found is not known.",
-        "The kind of bleeding (epidural, subdural and so on), midline shift and ischaemia are not judged.",
+        "The kind of bleeding (epidural, subdural and so on) and ischaemia are not judged. The shift of the midline is "
+        "an estimate that was tried on generated heads; a pressed ventricle can hide part of it.",
         "Contrast agent, metal, operated heads, small children and slices over 8 mm lie outside what was tried.",
         "Real scans in Hounsfield units with known bleeding were not at hand: there it was shown on generated heads only.",
     ),
@@ -44,7 +45,8 @@ LIMITS = {
         "Часто пропускаются старые, изоденсные и очень малые кровоизлияния, тонкий слой субарахноидальной крови, кровь у "
         "основания черепа.",
         "Внутрижелудочковых кровоизлияний в тестовых исследованиях не было; насколько они находятся, неизвестно.",
-        "Вид кровоизлияния (эпидуральное, субдуральное и т. д.), смещение срединных структур и ишемия не оцениваются.",
+        "Вид кровоизлияния (эпидуральное, субдуральное и т. д.) и ишемия не оцениваются. Смещение срединных структур — "
+        "оценка, испытанная на сгенерированных головах; сдавленный желудочек может скрыть его часть.",
         "Не испытано: контраст, металл, состояние после операции, маленькие дети, срезы толще 8 мм.",
         "Реальных исследований в единицах Хаунсфилда с известным кровоизлиянием не было: там показан только на "
         "сгенерированных головах.",
@@ -55,7 +57,8 @@ LIMITS = {
         "сыналмаған.",
         "Ескі, изоденсті және өте кіші қан құйылулар, жұқа субарахноидалды қан, бас сүйек негізіндегі қан жиі қалып қояды.",
         "Тест зерттеулерінде қарынша ішіне қан құйылу болған жоқ; оның қаншалықты табылатыны белгісіз.",
-        "Қан құйылу түрі (эпидуралды, субдуралды т. б.), орталық құрылымдардың ығысуы және ишемия бағаланбайды.",
+        "Қан құйылу түрі (эпидуралды, субдуралды т. б.) мен ишемия бағаланбайды. Орталық құрылымдардың ығысуы — жасанды "
+        "бастарда сыналған бағам; қысылған қарынша оның бір бөлігін жасыра алады.",
         "Сыналмаған: контраст, металл, операциядан кейінгі бас, кішкентай балалар, 8 мм-ден қалың кесінділер.",
         "Хаунсфилд бірлігіндегі қан құйылуы белгілі нағыз зерттеулер болған жоқ: онда тек жасанды бастарда көрсетілген.",
     ),
