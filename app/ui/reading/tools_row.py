@@ -223,7 +223,8 @@ class ToolsRow(Surface):
         presets = reading.window_presets()
         self._preset.setEnabled(bool(presets) or bool(reading.room.volume_looks()))
         name = reading.layout().name.split(":")[0].replace("cells", "…").replace("mount18", "18")
-        self._layout_button.say(name.replace("x", " × ").replace("+", " + "))
+        # In a narrow row the grid is told by its menu alone.
+        self._layout_button.say("" if self._tight else name.replace("x", " × ").replace("+", " + "))
         self._crosshair.setChecked(reading.room.crosshair)
         self._linking.setChecked(reading.room.linked)
         stage, of = reading.hanging_stage()
