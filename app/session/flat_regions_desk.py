@@ -15,7 +15,18 @@ from app.domain.geometry import Point2
 from app.domain.identity import new_uid
 from app.domain.measurement import Annotation, MarkShape
 from app.domain.problem import Problem
-from app.imaging.flat_regions import Mask, Pixel, Range, disc_stroke, grown, largest_part, like_pixel, outline, part_with
+from app.imaging.flat_regions import (
+    Mask,
+    Pixel,
+    Range,
+    calmed,
+    disc_stroke,
+    grown,
+    largest_part,
+    like_pixel,
+    outline,
+    part_with,
+)
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
 from app.session.reading_room import ReadingRoom
@@ -219,7 +230,7 @@ def _pixel(point: tuple[float, float], context: ToolContext) -> Pixel | None:
 def _mark(mark_id: str, mask: Mask, origin: tuple[int, int], context: ToolContext, preview: bool) -> Annotation | None:
     """``origin``: (x, y) of the mask's corner on the image. Values are measured when the button is let go; until then the
     outline is enough."""
-    points = tuple((x + origin[0], y + origin[1]) for x, y in outline(mask))
+    points = tuple((x + origin[0], y + origin[1]) for x, y in outline(calmed(mask)))
     if len(points) < 4:
         return None
     if preview:

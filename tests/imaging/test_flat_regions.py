@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from app.domain.measurement import MarkShape
-from app.imaging.flat_regions import disc_stroke, grown, largest_part, like_pixel, outline, part_with
+from app.imaging.flat_regions import calmed, disc_stroke, grown, largest_part, like_pixel, outline, part_with
 from app.viewer.measure import region
 
 
@@ -92,3 +92,16 @@ def test_parts() -> None:
     assert largest_part(np.zeros((4, 4), bool)) is None
     ring = disc() & ~disc(radius=5.0)
     assert np.array_equal(largest_part(ring), disc())
+
+
+def test_a_border_made_of_noise_is_calmed_and_a_calm_one_stays() -> None:
+    rows, columns = np.mgrid[:700, :700]
+    away = np.hypot(rows - 350, columns - 350)
+    disc = away <= 300
+    assert calmed(disc) is disc
+    ragged = largest_part(disc & (np.random.default_rng(5).random((700, 700)) < 0.62) | (away <= 180))
+    assert ragged is not None
+    before, after = outline(ragged), outline(calmed(ragged))
+    assert len(before) > 2500
+    assert len(after) < 0.65 * len(before)
+    assert abs(int(calmed(ragged).sum()) - int(ragged.sum())) < 0.1 * int(ragged.sum())
