@@ -41,7 +41,9 @@ def arbitrate(data: bytes, wanted: frozenset[int]) -> RawFile:
 def _converted(dataset: Any, data: bytes, wanted: frozenset[int]) -> RawFile:
     implicit, little = dataset.original_encoding
     little = little is not False
-    syntax = str(getattr(dataset.file_meta, "TransferSyntaxUID", "") or "")
+    stated = getattr(dataset.file_meta, "TransferSyntaxUID", "")
+    # A sequence may stand where the UID should: the text of a deep one takes for ever.
+    syntax = str(stated) if isinstance(stated, str) else ""
     if not syntax:
         syntax = IMPLICIT_UID if implicit else EXPLICIT_UID if little else BIG_ENDIAN_UID
     found = RawFile(RawDataset(little=little), syntax, data[128:132] == b"DICM", size=len(data))
@@ -58,10 +60,10 @@ def _converted(dataset: Any, data: bytes, wanted: frozenset[int]) -> RawFile:
             if not isinstance(offset, int) or offset <= 0:
                 raise ValueError("pixel element without a place")
             found.pixel = PixelElement(tag, str(element.VR or ""), offset, None if undefined else len(raw))
-            stated = getattr(element, "length", len(raw))
-            if not undefined and isinstance(stated, int) and stated > len(raw):
+            told = getattr(element, "length", len(raw))
+            if not undefined and isinstance(told, int) and told > len(raw):
                 found.truncated = True
-                found.pixel.length = stated
+                found.pixel.length = told
             break
     return found
 
