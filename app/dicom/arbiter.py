@@ -13,6 +13,8 @@ from app.dicom.raw_items import PixelElement, RawDataset, RawFile, RawValue, cha
 from app.domain.problem import fail
 
 _MAX_DEPTH = 32
+_GROUP_LENGTH = b"DICM\x02\x00\x00\x00"
+"""The prefix and the tag of the first element behind it."""
 
 
 def arbitrate(data: bytes, wanted: frozenset[int]) -> RawFile:
@@ -20,6 +22,9 @@ def arbitrate(data: bytes, wanted: frozenset[int]) -> RawFile:
     import pydicom
     from pydicom.errors import InvalidDicomError
 
+    if data[128:136] == _GROUP_LENGTH and data[136:138] != b"UL":
+        # pydicom would print what stands there; a deep sequence takes for ever.
+        raise fail("dicom.structure_broken", kept_safe="kept.original")
     logging.getLogger("pydicom").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():

@@ -127,8 +127,10 @@ def _packed12(raw: bytes, fmt: PixelFormat, frame: int) -> Array:
     first = frame * count
     if first % 2:
         raise fail("dicom.bits_unsupported", kept_safe="kept.original", bits=12)
-    begin = first * 3 // 2
-    triple = np.frombuffer(raw, np.uint8, (count + 1) // 2 * 3, begin).reshape(-1, 3).astype(np.uint16)
+    begin, length = first * 3 // 2, (count + 1) // 2 * 3
+    if len(raw) < begin + length:
+        raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
+    triple = np.frombuffer(raw, np.uint8, length, begin).reshape(-1, 3).astype(np.uint16)
     out = np.empty((len(triple), 2), np.uint16)
     out[:, 0] = triple[:, 0] | (triple[:, 1] & 0x0F) << 8
     out[:, 1] = triple[:, 1] >> 4 | triple[:, 2] << 4
