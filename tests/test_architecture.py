@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.source_trees import syntax_tree
+
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ("domain", "imaging", "dicom", "store", "security", "viewer", "report", "sync", "session")
 
@@ -43,7 +45,7 @@ def _top_level_imports(file: Path) -> set[str]:
             elif isinstance(node, ast.ClassDef):
                 visit(node.body)
 
-    visit(ast.parse(file.read_text(encoding="utf-8")).body)
+    visit(syntax_tree(file).body)
     return found
 
 
@@ -112,7 +114,7 @@ FORBIDDEN_MODULES = {"pickle", "cPickle", "shelve", "marshal", "dill", "joblib"}
 
 @pytest.mark.parametrize("file", sorted((ROOT / "app").rglob("*.py")), ids=lambda f: str(f.relative_to(ROOT)))
 def test_no_executable_data_in_the_product(file: Path) -> None:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = syntax_tree(file)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.id if isinstance(node.func, ast.Name) else ""

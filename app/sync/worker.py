@@ -179,7 +179,8 @@ class SyncWorker:
             now = self._clock.wall_s()
             due = [at for name in self._targets if (at := self._outbox.due_at(name)) is not None]
             due += [i.next_at for name in self._targets for i in self._outbox.accepted(name)]
-        except ProblemError:
+        except Exception as error:  # as above: a thread that ends would send nothing until the next start
+            log.warning("the next round is not known: %s", type(error).__name__)
             return _IDLE_WAIT_S
         return min([_IDLE_WAIT_S, *(max(1.0, at - now) for at in due)])
 

@@ -11,6 +11,7 @@ import pytest
 
 from app.ai.package import open_package
 from app.ai.trust import read_trust
+from tests.source_trees import syntax_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "app" / "ai").rglob("*.py"))
@@ -36,7 +37,7 @@ def _imports(tree: ast.AST) -> set[str]:
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda f: str(f.relative_to(ROOT)))
 def test_no_way_to_run_data(file: Path) -> None:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = syntax_tree(file)
     assert not _imports(tree) & _MODULES
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -50,13 +51,13 @@ def test_no_way_to_run_data(file: Path) -> None:
 
 @pytest.mark.parametrize("file", RUNTIME, ids=lambda f: str(f.relative_to(ROOT)))
 def test_the_worker_side_has_no_network(file: Path) -> None:
-    assert not _imports(ast.parse(file.read_text(encoding="utf-8"))) & _NETWORK
+    assert not _imports(syntax_tree(file)) & _NETWORK
 
 
 def test_nothing_in_the_product_chooses_test_code() -> None:
     """``test_code`` may be handed through by name; no file has a word of the command line or the environment for it."""
     for file in sorted((ROOT / "app").rglob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = syntax_tree(file)
         inside = file.parent.name == "ai" and file.name in ("worker.py", "worker_process.py")
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and not inside:
@@ -102,7 +103,7 @@ def test_every_reason_of_the_catalogue_has_a_sentence_with_its_own_placeholders(
     from app.domain.resources import resource_path
 
     english = load_catalogues(resource_path("i18n", "messages"))["en"]
-    tree = ast.parse((ROOT / "app" / "ai" / "selection.py").read_text(encoding="utf-8"))
+    tree = syntax_tree(ROOT / "app" / "ai" / "selection.py")
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "_no"]
     assert len(calls) > 15
     for call in calls:

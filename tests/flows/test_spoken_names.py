@@ -18,6 +18,7 @@ from app.ui.widgets.sheet import Sheet
 from tests.flows import stage
 from tests.flows.conftest import OpenDesk
 from tests.flows.stage import BALLS, Beacon
+from tests.source_trees import syntax_tree
 
 UI = Path(__file__).resolve().parents[2] / "app" / "ui"
 SILENT = {"ReadingScreen", "WorklistScreen", "ReportScreen", "TrayScreen", "AppWindow"}
@@ -131,7 +132,7 @@ ALLOWED = {
 @pytest.mark.parametrize("file", sorted(UI.rglob("*.py")), ids=lambda p: p.name)
 def test_nothing_stops_a_person_to_ask(file: Path) -> None:
     """Whatever can be undone needs no *Are you sure?*: no modal question anywhere in the window."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(syntax_tree(file)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         owner = node.func.value

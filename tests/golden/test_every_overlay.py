@@ -14,6 +14,7 @@ from app.viewer import layers
 from app.viewer.compositor import render
 from app.viewer.layers import FusionLayer, OverMode
 from tests.golden.test_panes import SCENES
+from tests.source_trees import syntax_tree
 
 APP = Path(__file__).parents[2] / "app"
 _FOLDERS = ("viewer", "session")
@@ -41,7 +42,7 @@ def drawers() -> dict[tuple[str, int], str]:
     found = {}
     for folder in _FOLDERS:
         for file in sorted((APP / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for node in ast.walk(syntax_tree(file)):
                 if isinstance(node, ast.FunctionDef) and _draws(node):
                     found[(str(file), node.lineno)] = f"{file.relative_to(APP)}:{node.name}"
     return found

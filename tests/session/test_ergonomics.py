@@ -141,8 +141,7 @@ def test_layout_and_marks_come_back_after_a_death(tmp_path: Path) -> None:
         state = s.ws.library.recovery.load(s.ws.person.person_id)
         panes, marks = reading.room.panes(), reading.desk.marks
     finally:
-        # A death: nothing is closed in order; only the file handles go, as a killed process's do.
-        s.ws.library.close()
+        s.die()
     assert state is not None
     with stage.stage(tmp_path / "home", None) as again:
         assert again.ws.study_to_restore() == reading.study.study_instance_uid

@@ -27,6 +27,7 @@ from app.session.loop import QueueLoop
 from app.session.tasks import TaskRunner
 from tests.dicom.builders import image, save
 from tests.dicom.saved_phantom import item
+from tests.source_trees import syntax_tree
 
 
 class Room:
@@ -164,7 +165,7 @@ def read_by_examination() -> dict[str, ast.Module]:
         path = Path(explorer_module.__file__).parents[2].joinpath(*name.split(".")).with_suffix(".py")
         if name in found or not name.startswith("app.dicom.") or not path.exists():
             continue
-        found[name] = ast.parse(path.read_text("utf-8"))
+        found[name] = syntax_tree(path)
         for node in ast.walk(found[name]):
             if isinstance(node, ast.ImportFrom) and node.module:
                 left += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]

@@ -239,7 +239,7 @@ def test_a_programme_that_died_shows_what_it_showed(tmp_path: Path) -> None:
         s.loop.run_until(lambda: False, 0.1)
         s.ws.library.write(lambda tx: None)
     finally:
-        s.ws.library.close()  # nothing is closed in order; only the file handles go, as a killed process's do
+        s.die()
     assert [look.uid for look in stood.looks] == ["2.25.801"]
     with stage.stage(tmp_path / "home", None) as again:
         back = again.ws.open_study(again.ws.study_to_restore())

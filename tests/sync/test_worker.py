@@ -8,6 +8,7 @@ import time
 import pytest
 
 from app.domain.outbox import OutboxItem, OutboxState, Receipt
+from app.store.errors import StoreBug
 from app.store.library import Library
 from app.sync.store_outbox import StoreOutbox
 from app.sync.targets.dicomweb import DicomWebSettings, DicomWebTarget
@@ -268,3 +269,27 @@ def test_a_large_object_on_a_slow_line_keeps_its_lease(library: Library, clock: 
     assert outbox.recover() == 1  # the small one only
     clock.wall += 300
     assert outbox.recover() == 1
+
+
+def test_the_thread_lives_on_when_what_is_due_cannot_be_asked(
+    library: Library, worker: SyncWorker, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A closed or damaged index between two rounds: the next round tries again and sends."""
+    asked = threading.Event()
+
+    def broken(target: str) -> float | None:
+        asked.set()
+        raise StoreBug("the library is closed")
+
+    monkeypatch.setattr(worker._outbox, "due_at", broken)
+    worker.start()
+    try:
+        assert asked.wait(20)
+        (item,) = queue(library, "one")
+        worker.wake()
+        end = time.monotonic() + 20
+        while state(library, item) is not OutboxState.VERIFIED and time.monotonic() < end:
+            time.sleep(0.01)
+        assert state(library, item) is OutboxState.VERIFIED
+    finally:
+        worker.stop()

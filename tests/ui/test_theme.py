@@ -13,6 +13,7 @@ from app.domain.resources import resource_path
 from app.ui.icons import NAMED, has_icon, pixmap
 from app.ui.theme import contrast, font, load_theme
 from app.viewer.tools.registry import discover
+from tests.source_trees import syntax_tree
 
 GROUNDS = ("ground", "panel", "raised", "hover")
 TEXTS = ("text", "secondary", "third")
@@ -71,7 +72,7 @@ def _icons_in_code() -> set[tuple[str, str]]:
     found = set()
     place = {"Glyph": 0, "NavRow": 1, "paint_icon": 1, "WayIn": 0, "Button": 2, "show_icon": 0, "pixmap": 0, "icon": 0}
     for file in UI.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(syntax_tree(file)):
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

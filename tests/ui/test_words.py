@@ -15,6 +15,7 @@ from app.domain.resources import resource_path
 from app.session.views import Words
 from app.ui import i18n
 from app.ui.shortcuts import command_for, key_name, shortcuts
+from tests.source_trees import syntax_tree
 
 UI = Path(__file__).resolve().parents[2] / "app" / "ui"
 CATALOGUES = load_catalogues(resource_path("i18n", "messages"))
@@ -25,7 +26,7 @@ def test_every_literal_id_has_its_words() -> None:
     missing = []
     seen = 0
     for file in UI.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(syntax_tree(file)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _ID.fullmatch(node.value):
                 seen += 1
                 if node.value not in CATALOGUES["en"] and not any(k.startswith(node.value + ".") for k in CATALOGUES["en"]):
@@ -37,7 +38,7 @@ def test_every_literal_id_has_its_words() -> None:
 def test_every_family_of_ids_has_members() -> None:
     """f"ui.reason.{...}": the part before the brace starts at least two messages."""
     for file in UI.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(syntax_tree(file)):
             if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[0], ast.Constant):
                 start = str(node.values[0].value)
                 if start.startswith("ui.") and start.endswith("."):
