@@ -249,3 +249,12 @@ class RoutedByteSource:
 
     def plain_path(self, locator: str) -> Path | None:
         return self._for(locator).plain_path(locator)
+
+
+def plain_name(source: ByteSource, locator: str) -> str | Path | None:
+    """What ``os.open`` takes of a file that lies plain on the disk; None where none does.
+
+    Making a ``Path`` costs more than opening the file.
+    """
+    plain = type(source) is FileByteSource and locator.startswith("file:")
+    return locator[5:] if plain else source.plain_path(locator)

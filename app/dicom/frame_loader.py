@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +12,13 @@ import numpy.typing as npt
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.native_pixels import clean_bits
 from app.dicom.padding import Bits, PaddedVoxels
-from app.domain.pixels import Lut, ModalityTransform, PixelFormat
-from app.domain.ports import ByteSource, Cancelled, FillingSource, Progress
+from app.dicom.straight_slices import StraightSlices, read_in_place
+from app.domain.pixels import Lut, ModalityTransform
+from app.domain.ports import ByteSource, Cancelled, Progress
 from app.domain.problem import fail
 from app.domain.study import Instance
 
 Array = npt.NDArray[np.generic]
-
-_PLAIN = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"})
 
 
 @dataclass(frozen=True)
@@ -60,14 +56,19 @@ def fill_frames(
     done = [0] * parts
 
     def work(part: int) -> None:
+        straight = StraightSlices(source)
         for job in share[part]:
             if progress.cancelled():
                 raise Cancelled
-            if shrink == 1:
+            plain = shrink == 1 and not check_range and job.instance.padding_value is None
+            mask: Bits | None = None
+            if plain and straight.take(out[job.k], job.instance, job.frame, job.transform):
+                pass
+            elif shrink == 1:
                 mask = _one(out[job.k], job, source, check_range, padded)
             else:
                 mask = _one_shrunk(out[job.k], job, source, check_range, shrink, padded)
-            if padded is not None:
+            if padded is not None and mask is not None:
                 padded.put(job.k, out[job.k], mask)
             done[part] += 1
             if part == 0 and done[0] % 8 == 0:
@@ -114,13 +115,7 @@ def _one(target: Array, job: FrameJob, source: ByteSource, check_range: bool, pa
     """One slice; where it is padding, None when nowhere."""
     mask: Bits | None = None
     fmt = job.instance.pixel_format
-    path = source.plain_path(job.instance.locator)
-    fills = path is not None or isinstance(source, FillingSource)
-    if fills and fmt is not None and _reads_in_place(job.instance, fmt, target):
-        if path is not None:
-            _read_into(path, job, fmt, target)
-        elif isinstance(source, FillingSource):
-            _fill_from(source, job, fmt, target)
+    if fmt is not None and read_in_place(job.instance, job.frame, target, source):
         if target.dtype != np.int16 or fmt.signed:
             clean_bits(target, fmt)
             values: Array = target
@@ -137,50 +132,6 @@ def _one(target: Array, job: FrameJob, source: ByteSource, check_range: bool, pa
         stored, mask = padded.lift(stored, job.instance)
     rescale_in_place(stored, target, job.transform, check_range)
     return mask
-
-
-def _reads_in_place(instance: Instance, fmt: PixelFormat, target: Array) -> bool:
-    return (
-        instance.transfer_syntax_uid in _PLAIN
-        and instance.pixel_data_offset is not None
-        and fmt.bits_allocated == 16
-        and fmt.samples_per_pixel == 1
-        and fmt.pixel_keyword == "PixelData"
-        and target.dtype == np.int16
-        and target.shape == (fmt.rows, fmt.columns)
-        and sys.byteorder == "little"
-        and hasattr(os, "preadv")
-    )
-
-
-def _read_into(path: Path, job: FrameJob, fmt: PixelFormat, target: Array) -> None:
-    length = fmt.rows * fmt.columns * 2
-    offset = (job.instance.pixel_data_offset or 0) + job.frame * length
-    view = memoryview(target.data).cast("B")
-    try:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            got = os.preadv(handle, [view], offset)
-            while 0 < got < length:
-                more = os.preadv(handle, [view[got:]], offset + got)
-                if more <= 0:
-                    break
-                got += more
-        finally:
-            os.close(handle)
-    except FileNotFoundError as error:
-        raise fail("dicom.file_gone", next_step="dicom.next.rescan") from error
-    except OSError as error:
-        raise fail("dicom.unreadable", kept_safe="kept.original") from error
-    if got < length:
-        raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
-
-
-def _fill_from(source: FillingSource, job: FrameJob, fmt: PixelFormat, target: Array) -> None:
-    length = fmt.rows * fmt.columns * 2
-    offset = (job.instance.pixel_data_offset or 0) + job.frame * length
-    if source.read_into(job.instance.locator, offset, memoryview(target.data).cast("B")) < length:
-        raise fail("dicom.truncated", kept_safe="kept.original", next_step="dicom.next.ask_again")
 
 
 def rescale_in_place(stored: Array, target: Array, transform: ModalityTransform, check_range: bool = False) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 from app.dicom import tags
-from app.dicom.byte_source import FileByteSource
+from app.dicom.byte_source import plain_name
 from app.dicom.frame_headers import repaired
 from app.dicom.instance_builder import FileHeader, build_header
 from app.dicom.raw_header import FIRST_READ, Fetch, read_raw
@@ -100,9 +99,7 @@ def is_directory(raw: RawFile) -> bool:
 
 def read_raw_at(locator: str, source: ByteSource, wanted: frozenset[int] = tags.HEADER_TAGS) -> tuple[RawFile, bytes | None]:
     """Header pass over a locator; also returns the whole file's bytes where they had to be read anyway."""
-    path: Path | str | None
-    # Making a Path costs as much as opening the file.
-    path = locator[5:] if type(source) is FileByteSource and locator.startswith("file:") else source.plain_path(locator)
+    path = plain_name(source, locator)
     if path is None:
         data = source.read(locator)
         return _guarded(fetch_from_bytes(data), len(data), wanted, lambda: data), data
