@@ -12,6 +12,7 @@ LANGUAGES = ("en", "ru", "kk")
 MODES = ("second", "concurrent", "triage")
 EXTRA_RULES = frozenset(
     {
+        "earlier",
         "intent",
         "kind",
         "max_age_years",
@@ -23,7 +24,7 @@ EXTRA_RULES = frozenset(
     }
 )
 """Keys of ``SelectionRules.extra``, as text. ``kind``: volume or films; ``intent``: presentation; ``views``: words with
-commas; the rest: numbers."""
+commas; ``earlier``: 1, the reader compares with the films of the patient's newest earlier study; the rest: numbers."""
 
 
 def card_to_files(card: ModelCard) -> tuple[bytes, bytes]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from app.ai import messages
 from app.ai.read_job import OutcomeState, ProgressNote, ReadJob, ReadOutcome
+from app.ai.reader_api import FilmImage
 from app.ai.shared_array import ArrayHandle, OwnedArray
 from app.ai.worker_process import WorkerOptions, WorkerProcess
 from app.domain.ports import MainLoop
@@ -276,12 +277,8 @@ def _message(handle: JobHandle, blocks: list[OwnedArray]) -> messages.Job | mess
         blocks.append(block)
         return block.handle
 
-    volume = None
-    if job.volume is not None:
-        v = job.volume
-        volume = messages.VolumeInput(shared(v.voxels), v.geometry, v.unit, v.source_sop_instance_uids, v.interpolated)
-    films = tuple(
-        messages.FilmInput(
+    def film(f: FilmImage) -> messages.FilmInput:
+        return messages.FilmInput(
             shared(f.values),
             f.sop_instance_uid,
             f.spacing_mm,
@@ -291,8 +288,14 @@ def _message(handle: JobHandle, blocks: list[OwnedArray]) -> messages.Job | mess
             f.patient_orientation,
             None if f.valid is None else shared(f.valid),
         )
-        for f in job.films
-    )
+
+    volume = None
+    if job.volume is not None:
+        v = job.volume
+        volume = messages.VolumeInput(shared(v.voxels), v.geometry, v.unit, v.source_sop_instance_uids, v.interpolated)
+    earlier = None
+    if job.earlier is not None:
+        earlier = messages.EarlierInput(job.earlier.study_date, tuple(film(f) for f in job.earlier.films))
     return messages.Job(
         handle.job_id,
         str(job.package_path.resolve()),
@@ -301,10 +304,11 @@ def _message(handle: JobHandle, blocks: list[OwnedArray]) -> messages.Job | mess
         job.study_instance_uid,
         job.display_set_id,
         volume,
-        films,
+        tuple(film(f) for f in job.films),
         job.patient_age_years,
         job.patient_sex,
         dict(job.attributes),
+        earlier,
     )
 
 

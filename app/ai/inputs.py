@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from app.ai.catalogue import Accepted, InstalledPackage
 from app.ai.read_job import PRIORITY_OPEN, ReadJob
-from app.ai.reader_api import FilmImage
+from app.ai.reader_api import EarlierFilms, FilmImage
 from app.ai.selection import age_years, shown_instances
 from app.domain.pixels import FramePixels
 from app.domain.study import DisplaySet, FrameRef, Instance, Study
@@ -37,10 +37,15 @@ def volume_job(package: InstalledPackage, study: Study, display_set: DisplaySet,
     )
 
 
-def films_job(accepted: Accepted, study: Study, films: Sequence[tuple[FrameRef, FramePixels]]) -> ReadJob:
+def films_job(
+    accepted: Accepted,
+    study: Study,
+    films: Sequence[tuple[FrameRef, FramePixels]],
+    earlier: EarlierFilms | None = None,
+) -> ReadJob:
     """All films of one study for a film reader, in the order given."""
     by_uid = instances_by_uid(study)
-    images = tuple(film_image(by_uid[ref.sop_instance_uid], ref, pixels) for ref, pixels in films)
+    images = film_images(study, films)
     package, first_set = accepted.package, accepted.display_sets[0]
     first = by_uid[films[0][0].sop_instance_uid]
     return ReadJob(
@@ -55,7 +60,13 @@ def films_job(accepted: Accepted, study: Study, films: Sequence[tuple[FrameRef, 
         patient_sex=study.patient.sex,
         attributes=header_facts(study, first_set, first),
         priority=PRIORITY_OPEN,
+        earlier=earlier,
     )
+
+
+def film_images(study: Study, films: Sequence[tuple[FrameRef, FramePixels]]) -> tuple[FilmImage, ...]:
+    by_uid = instances_by_uid(study)
+    return tuple(film_image(by_uid[ref.sop_instance_uid], ref, pixels) for ref, pixels in films)
 
 
 def film_image(instance: Instance, ref: FrameRef, pixels: FramePixels) -> FilmImage:

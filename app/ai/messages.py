@@ -42,6 +42,12 @@ class FilmInput:
 
 
 @dataclass(frozen=True)
+class EarlierInput:
+    study_date: str
+    films: tuple[FilmInput, ...]
+
+
+@dataclass(frozen=True)
 class Job:
     """Read one study: package by path and digest, inputs by handle, the public key (hex) that seals the answer."""
 
@@ -56,6 +62,7 @@ class Job:
     patient_age_years: float | None = None
     patient_sex: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    earlier: EarlierInput | None = None
 
 
 @dataclass(frozen=True)

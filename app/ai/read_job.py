@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.ai.reader_api import FilmImage
+from app.ai.reader_api import EarlierFilms, FilmImage
 from app.domain.problem import Problem
 from app.domain.volume import Volume
 
@@ -36,6 +36,7 @@ class ReadJob:
     patient_sex: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     priority: int = PRIORITY_OPEN
+    earlier: EarlierFilms | None = None
 
     def __post_init__(self) -> None:
         if (self.volume is None) == (not self.films):

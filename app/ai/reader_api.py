@@ -40,6 +40,15 @@ class FilmImage:
 
 
 @dataclass(frozen=True, eq=False)
+class EarlierFilms:
+    """The films of the newest earlier study of the same patient that the same reader would read."""
+
+    study_date: str
+    """YYYYMMDD."""
+    films: tuple[FilmImage, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class ReaderJob:
     """Everything a reader may look at: one volume, or the films of one study."""
 
@@ -52,6 +61,8 @@ class ReaderJob:
     patient_sex: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Header facts as text by snake_case keyword (convolution_kernel, contrast_agent, gantry_tilt...)."""
+    earlier: EarlierFilms | None = None
+    """Only for readers whose card asks for them (rule ``earlier`` = ``films``), and only where there are some."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 from app.ai import messages
 from app.ai.package import Package, open_package
 from app.ai.plain import PlainError
-from app.ai.reader_api import FilmImage, Reader, ReaderJob, ReaderOutput
+from app.ai.reader_api import EarlierFilms, FilmImage, Reader, ReaderJob, ReaderOutput
 from app.ai.result_codec import encode_result, padded
 from app.ai.shared_array import AttachedArray
 from app.ai.telemetry_off import silence
@@ -282,12 +282,8 @@ def _reader_job(job: messages.Job, identity: ReaderIdentity, attached: list[Atta
         attached.append(one)
         return one.values
 
-    volume = None
-    if job.volume is not None:
-        v = job.volume
-        volume = Volume(array(v.voxels), v.geometry, v.unit, v.source_sop_instance_uids, v.interpolated)
-    films = tuple(
-        FilmImage(
+    def film(f: messages.FilmInput) -> FilmImage:
+        return FilmImage(
             array(f.values),
             f.sop_instance_uid,
             f.spacing_mm,
@@ -297,17 +293,24 @@ def _reader_job(job: messages.Job, identity: ReaderIdentity, attached: list[Atta
             None if f.valid is None else array(f.valid),
             f.detector_spacing_mm,
         )
-        for f in job.films
-    )
+
+    volume = None
+    if job.volume is not None:
+        v = job.volume
+        volume = Volume(array(v.voxels), v.geometry, v.unit, v.source_sop_instance_uids, v.interpolated)
+    earlier = None
+    if job.earlier is not None:
+        earlier = EarlierFilms(job.earlier.study_date, tuple(film(f) for f in job.earlier.films))
     return ReaderJob(
         job.study_instance_uid,
         identity,
         volume,
-        films,
+        tuple(film(f) for f in job.films),
         job.display_set_id,
         job.patient_age_years,
         job.patient_sex,
         job.attributes,
+        earlier,
     )
 
 

@@ -14,6 +14,7 @@ from app import __version__
 from app.ai.catalogue import Accepted, Catalogue
 from app.ai.client import SecondReaderClient
 from app.ai.read_now import InlineLoop, read_now
+from app.ai.reader_api import EarlierFilms
 from app.ai.worker_process import WorkerOptions
 from app.dicom.byte_source import FileByteSource
 from app.dicom.coding import finding_kind
@@ -27,6 +28,7 @@ from app.domain.problem import Problem, ProblemError
 from app.domain.report import Report
 from app.domain.study import DisplaySet, RefusedFile, Study
 from app.session.cards import ordered
+from app.session.earlier_films import earlier_films
 from app.session.finding_picture import finding_picture
 from app.session.read_planner import job_of
 from app.session.report_packet import PacketInput, ai_objects
@@ -100,7 +102,8 @@ def read_paths(
         for n, study in enumerate(found.studies):
             share = _Timed(progress, 0.05 + 0.95 * n / len(found.studies), 0.95 / len(found.studies))
             sealed = study.study_instance_uid in sealed_studies
-            reads.append(_read_study(study, out, catalogue, options, client, share, readers, sealed, language))
+            others = [s for s in found.studies if s is not study]
+            reads.append(_read_study(study, others, out, catalogue, options, client, share, readers, sealed, language))
     finally:
         client.shutdown()
     asked_failed = any(
@@ -130,6 +133,7 @@ def read_paths(
 
 def _read_study(
     study: Study,
+    others: Sequence[Study],
     out: Path,
     catalogue: Catalogue,
     options: WorkerOptions,
@@ -156,7 +160,8 @@ def _read_study(
                 runs.append(_refused(no.package.card, no.reason))
         for n, one in enumerate(accepted):
             share = _Timed(progress, n / len(accepted), 1 / len(accepted))
-            runs.append(_run(study, one, options, client, share))
+            earlier = earlier_films(catalogue, one, study, others, FileByteSource())
+            runs.append(_run(study, one, options, client, share, earlier))
     runs.sort(key=lambda r: r.name)
     _write(study, sets, folder, runs, language)
     return StudyRead(study, folder, tuple(runs))
@@ -167,7 +172,12 @@ def _refused(card: ModelCard, problem: Problem) -> ReaderRun:
 
 
 def _run(
-    study: Study, accepted: Accepted, options: WorkerOptions, client: SecondReaderClient, progress: Progress
+    study: Study,
+    accepted: Accepted,
+    options: WorkerOptions,
+    client: SecondReaderClient,
+    progress: Progress,
+    earlier: EarlierFilms | None,
 ) -> ReaderRun:
     card, started = accepted.card, time.perf_counter()
 
@@ -177,7 +187,7 @@ def _run(
         return ReaderRun(card.reader_name, card.version, state, reason, problem.code if problem else "", seconds, result)
 
     try:
-        job = job_of(study, accepted, FileByteSource(), b"")
+        job = job_of(study, accepted, FileByteSource(), b"", earlier)
         result = read_now(job, options, progress, client)
     except Cancelled:
         raise

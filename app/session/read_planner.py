@@ -7,12 +7,12 @@ from dataclasses import replace
 from app.ai.catalogue import Acceptance, Accepted, Catalogue
 from app.ai.inputs import films_job, volume_job
 from app.ai.read_job import ReadJob
+from app.ai.reader_api import EarlierFilms
 from app.dicom.display_sets import display_sets
-from app.dicom.frame_pixels import frame_pixels
 from app.dicom.volume_builder import build_volume
 from app.domain.ports import ByteSource, SilentProgress
 from app.domain.study import DisplaySet, Study
-from app.domain.study_lookup import instances_by_uid
+from app.session.earlier_films import RULE, earlier_films, of_library, shown_frames
 from app.session.second_read import Plan, Refused
 from app.store.library import Library
 
@@ -45,13 +45,13 @@ def plan_of(acceptance: Acceptance) -> Plan:
     return Plan(acceptance.accepted, tuple(refused.values()))
 
 
-def job_of(study: Study, accepted: Accepted, source: ByteSource, seal_public_key: bytes) -> ReadJob:
+def job_of(
+    study: Study, accepted: Accepted, source: ByteSource, seal_public_key: bytes, earlier: EarlierFilms | None = None
+) -> ReadJob:
     """Decodes what the reader looks at. Raises ``ProblemError`` when the images make no volume or cannot be decoded."""
     if accepted.package.card.rules.extra.get("kind") == "films":
-        by_uid = instances_by_uid(study)
-        refs = [ref for chosen in accepted.display_sets for ref in chosen.frames]
-        films = [(ref, frame_pixels(by_uid[ref.sop_instance_uid], ref.frame, source)) for ref in refs]
-        return replace(films_job(accepted, study, films), seal_public_key=seal_public_key)
+        films = shown_frames(study, accepted.display_sets, source)
+        return replace(films_job(accepted, study, films, earlier), seal_public_key=seal_public_key)
     chosen: DisplaySet = accepted.display_sets[0]
     volume = build_volume(study, chosen, source, progress=SilentProgress())
     return replace(volume_job(accepted.package, study, chosen, volume), seal_public_key=seal_public_key)
@@ -70,4 +70,7 @@ class LibraryPlanner:
 
     def job(self, study_instance_uid: str, accepted: Accepted, seal_public_key: bytes) -> ReadJob:
         study = self._library.studies.load(study_instance_uid)
-        return job_of(study, accepted, self._library.objects, seal_public_key)
+        source = self._library.objects
+        others = of_library(self._library, study) if RULE in accepted.card.rules.extra else ()
+        earlier = earlier_films(self._catalogue, accepted, study, others, source)
+        return job_of(study, accepted, source, seal_public_key, earlier)
