@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from typing import Any, Literal
 
 from app.dicom import tags
+from app.dicom.data_set import data_set
 from app.dicom.raw_header import BIG_ENDIAN_UID, EXPLICIT_UID, IMPLICIT_UID
 from app.dicom.raw_items import PixelElement, RawDataset, RawFile, RawValue, charset_terms
 from app.domain.problem import fail
 
 _MAX_DEPTH = 32
-_GROUP_LENGTH = b"DICM\x02\x00\x00\x00"
-"""The prefix and the tag of the first element behind it."""
 
 
 def arbitrate(data: bytes, wanted: frozenset[int]) -> RawFile:
     """What pydicom makes of the file. Raises ``ProblemError`` when it cannot read it either."""
-    import pydicom
     from pydicom.errors import InvalidDicomError
 
-    if data[128:136] == _GROUP_LENGTH and data[136:138] != b"UL":
-        # pydicom would print what stands there; a deep sequence takes for ever.
-        raise fail("dicom.structure_broken", kept_safe="kept.original")
     logging.getLogger("pydicom").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+            dataset = data_set(data, force=True)
             found = _converted(dataset, data, wanted)
     except (InvalidDicomError, NotImplementedError) as error:
         raise fail("dicom.not_dicom") from error

@@ -22,6 +22,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 
+from app.dicom.data_set import data_set
 from app.domain.problem import ProblemError, fail
 from app.domain.resources import resource_path
 
@@ -130,10 +131,8 @@ def deidentify(data: bytes, profile: Profile, uids: tuple[str, str, str] = ("", 
 
     Raises ``deident.document`` for encapsulated documents, whose content cannot be cleaned, and ``deident.unreadable``.
     """
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data), force=True)
+        ds: Any = data_set(data, force=True)
         sop_class = str(ds.get("SOPClassUID", ""))
         if sop_class.startswith(_DOCUMENTS):
             raise fail("deident.document", kept_safe="kept.original")
@@ -328,9 +327,7 @@ def _identifiers(ds: Any) -> frozenset[str]:
 
 def leaks(data: bytes, known: frozenset[str]) -> tuple[str, ...]:
     """Keywords of elements of a copy in which a text of the original still stands, whole or as a word."""
-    import pydicom
-
-    ds: Any = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+    ds: Any = data_set(data, stop_before_pixels=True, force=True)
     return tuple(element.keyword or str(element.tag) for element in _naming_elements(ds, known))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.dicom import cda, waveform
+from app.dicom.data_set import data_set
 from app.dicom.encapsulated import ENCAPSULATED_PDF, extract_pdf
 from app.dicom.pdf_pages import pdf_pages
 from app.dicom.sr_reader import SrNode, read_sr
@@ -32,10 +32,8 @@ _SKIPPED_GROUPS = (0x0002, 0x0010)
 
 def read_document(data: bytes) -> Document:
     """Raises ``ProblemError`` when the object cannot be read at all."""
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         kind = str(ds.get("SOPClassUID", ""))
     except Exception as error:  # any maker's bytes
         raise fail("document.unreadable", kept_safe="kept.original") from error

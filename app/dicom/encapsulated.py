@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 
+from app.dicom.data_set import data_set
 from app.dicom.object_header import ObjectHeader, evidence_of, finished
 from app.domain.measurement import Code
 from app.domain.problem import ProblemError, fail
@@ -81,10 +81,8 @@ def encapsulate_pdf(
 
 def extract_pdf(data: bytes) -> EncapsulatedPdf:
     """The PDF inside, without the padding byte of the element. Raises ``dicom.not_encapsulated_pdf``."""
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         if str(ds.SOPClassUID) != ENCAPSULATED_PDF:
             raise fail("dicom.not_encapsulated_pdf")
         pdf = bytes(ds.EncapsulatedDocument)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from app.dicom.data_set import data_set
 from app.dicom.hanging_regions import required_rules
 from app.domain.identity import new_uid
 from app.domain.problem import ProblemError, fail
@@ -266,12 +267,10 @@ def _foreign(ds: Any) -> dict[str, Any]:
 
 def read_hanging_object(content: bytes) -> dict[str, Any]:
     """The protocol's data with its ``title``. Raises ``hanging.not_an_object`` or ``hanging.object_unreadable``."""
-    import pydicom
-
     if len(content) > LIMIT_BYTES:
         raise fail("hanging.not_an_object")
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(content))
+        ds: Any = data_set(content)
         if str(ds.get("SOPClassUID", "")) != SOP_CLASS:
             raise fail("hanging.not_an_object")
         try:

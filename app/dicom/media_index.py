@@ -11,6 +11,7 @@ from typing import Any
 
 from app.dicom import tags
 from app.dicom.byte_source import FileByteSource, file_locator
+from app.dicom.data_set import data_set
 from app.dicom.header import read_raw_at
 from app.dicom.values import codes
 from app.domain.problem import Problem, ProblemError, Severity
@@ -50,12 +51,10 @@ def _resolved(root: Path, parts: tuple[str, ...], folders: dict[Path, dict[str, 
 
 def wrong_links(path: Path) -> Problem | None:
     """Whether the byte offsets that tie the records together lead to records, and to all of them (PS3.3 F.3.2.2)."""
-    import pydicom
-
     try:
         if path.stat().st_size > _MAX_CHECKED_BYTES:
             return None
-        ds: Any = pydicom.dcmread(path, force=True)
+        ds: Any = data_set(path, force=True)
         records = list(ds.get("DirectoryRecordSequence") or ())
         first = int(ds.get("OffsetOfTheFirstDirectoryRecordOfTheRootDirectoryEntity") or 0)
         at = {int(r.seq_item_tell): r for r in records}

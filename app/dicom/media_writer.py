@@ -22,6 +22,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import ExplicitVRLittleEndian
 
+from app.dicom.data_set import data_set
 from app.dicom.object_header import CHARACTER_SET, IMPLEMENTATION_CLASS_UID, is_date
 from app.domain.identity import uid_for
 from app.domain.problem import ProblemError, fail
@@ -167,11 +168,9 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def object_uids(data: bytes) -> tuple[str, str, str]:
     """(study, series, SOP instance) UIDs of Part 10 bytes. Raises ``media.not_dicom``."""
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(
-            io.BytesIO(data),
+        ds: Any = data_set(
+            data,
             stop_before_pixels=True,
             specific_tags=["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"],
         )
@@ -234,10 +233,8 @@ def _directory(root: Path, files: Iterator[Path]) -> bytes:
 
 
 def _header(path: Path) -> Any:
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(path, stop_before_pixels=True, defer_size=4096)
+        ds: Any = data_set(path, stop_before_pixels=True, defer_size=4096)
         if not (ds.SOPClassUID and ds.StudyInstanceUID and ds.SeriesInstanceUID and ds.file_meta.TransferSyntaxUID):
             raise fail("media.not_dicom", error="header")
     except (OSError, ProblemError):

@@ -69,6 +69,8 @@ def native_frame(raw: bytes, fmt: PixelFormat, frame_in_raw: int, little: bool, 
 
     Shapes: (rows, columns) or (rows, columns, samples); planar 1 is turned to 0, YBR_FULL_422 is spread to 444.
     """
+    if fmt.pixel_keyword != "PixelData" and fmt.bits_allocated < 32:  # no float is that short
+        raise fail("dicom.bits_unsupported", kept_safe="kept.original", bits=fmt.bits_allocated)
     if fmt.bits_allocated == 1:
         return _bits(_swapped_pairs(raw) if swaps_pairs(fmt, little, vr) else raw, fmt, frame_in_raw)
     if fmt.bits_allocated == 12:

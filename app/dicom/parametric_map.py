@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom import coding, grids
+from app.dicom.data_set import data_set
 from app.dicom.object_header import DEVICE_SERIAL, MANUFACTURER, MODEL, ObjectHeader, evidence_of, finished, first_image
 from app.dicom.segmentation import SEGMENTATION
 from app.dicom.sr_groups import concept
@@ -163,10 +163,8 @@ def _checked(heatmap: Heatmap) -> npt.NDArray[np.float32]:
 
 def read_heatmap(data: bytes) -> ReadMap:
     """What :func:`heatmap_object` wrote, and other makers' parametric maps. Raises ``dicom.pm_unreadable``."""
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         if str(ds.SOPClassUID) == SEGMENTATION and str(ds.SegmentationType) == "FRACTIONAL":
             return _read_film_map(ds)
     except ProblemError:
@@ -189,10 +187,8 @@ def read_pm(data: bytes) -> ReadMap:
 
     Real-world value mapping is applied. Raises ``dicom.pm_unreadable``.
     """
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         if str(ds.SOPClassUID) != PARAMETRIC_MAP:
             raise fail("dicom.not_pm")
         frames = np.asarray(ds.pixel_array, dtype=np.float32)

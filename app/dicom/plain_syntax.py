@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from pydicom.uid import ExplicitVRLittleEndian
 
+from app.dicom.data_set import data_set
 from app.dicom.frame_decoder import stored_pixels
 from app.dicom.frame_encoder import Syntax, native_bytes
 from app.dicom.frame_pixels import frame_pixels
@@ -88,7 +89,7 @@ def _photometrics(fmt: PixelFormat) -> list[str]:
 def _written(data: bytes, instance: Instance, source: ByteSource, photometric: str) -> bytes:
     import pydicom
 
-    ds: Any = pydicom.dcmread(io.BytesIO(data), force=True)
+    ds: Any = data_set(data, force=True)
     fmt = instance.pixel_format
     for tag in [t for t in ds.keys() if int(t) >> 16 == 0xFFFE]:  # noqa: SIM118 - a data set iterates over elements
         ds._dict.pop(tag)  # a stray delimiter, which no element can be made of

@@ -6,7 +6,6 @@ the displayed area count pixels from 1.
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom.compound_graphics import compound_of, line_rgb
+from app.dicom.data_set import data_set
 from app.dicom.lab_colour import rgb_of_lab
 from app.dicom.luts import palette_of_dataset
 from app.domain.geometry import Point2
@@ -66,10 +66,8 @@ def read_presentation_state(data: bytes) -> PresentationState:
     """Parses Part 10 bytes. Raises ``dicom.not_pr``, ``dicom.pr_too_large``, ``dicom.pr_unreadable`` or which kind of
     state it is that is not drawn (blending, volumetric, variable modality LUT).
     """
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         uid = str(ds.get("SOPClassUID", ""))
         kind = _KINDS.get(uid)
         if kind is None:

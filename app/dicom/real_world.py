@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import struct
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.dicom import tags
+from app.dicom.data_set import data_set
 from app.dicom.raw_items import RawDataset
 from app.dicom.values import doubles, text, us_or_ss
 from app.domain.pixels import ModalityTransform, RealWorldMapping
@@ -103,10 +103,8 @@ def _double(item: RawDataset, tag: int) -> float | None:
 
 def read_real_world_values(data: bytes) -> dict[str, tuple[RealWorldMapping, ...]]:
     """SOP Instance UID to the linear maps of its *stored* values. Raises ``overlay.not_one`` or ``overlay.unreadable``."""
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         if str(ds.get("SOPClassUID", "")) != REAL_WORLD_VALUES:
             raise fail("overlay.not_one")
         out: dict[str, tuple[RealWorldMapping, ...]] = {}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.dicom.codecs.stream_info import jpeg2000_info, jpeg_info
+from app.dicom.data_set import data_set
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.header import read_header
 from app.dicom.tag_tree import Fetch, TagElement, TagTree, read_tree
@@ -193,7 +194,6 @@ def _failed() -> ProblemError:
 
 
 def _copied(data: bytes, tree: TagTree, repair: Repair) -> bytes:
-    from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     fixed = data
@@ -203,7 +203,7 @@ def _copied(data: bytes, tree: TagTree, repair: Repair) -> bytes:
     elif repair.kind == SYNTAX:
         fixed = _stating(data, tree, repair.syntax_uid)
     try:
-        ds = dcmread(io.BytesIO(fixed), stop_before_pixels=repair.kind == FRAMES)
+        ds = data_set(fixed, stop_before_pixels=repair.kind == FRAMES)
         if repair.kind == FRAMES:
             _keep_frames(ds, data, tree, int(repair.params["frames"]))
         _name(ds, hashlib.sha256(data).hexdigest(), repair)

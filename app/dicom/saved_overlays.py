@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom import grids
+from app.dicom.data_set import data_set
 from app.dicom.lab_colour import rgb_of_lab
 from app.dicom.real_world import map_of_item
 from app.domain.finding import SegmentMask
@@ -38,10 +38,8 @@ reader's colour for every kind of colour vision (tests/ui/test_colour_vision.py)
 
 def read_overlay(data: bytes) -> SavedOverlay:
     """Raises ``overlay.unreadable``, ``overlay.too_large`` or ``overlay.not_one``."""
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         kind = str(ds.get("SOPClassUID", ""))
         if kind in (SEGMENTATION, LABEL_MAP):
             return _segmentation(ds, kind == LABEL_MAP)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dicom import coding, grids
+from app.dicom.data_set import data_set
 from app.dicom.object_header import DEVICE_SERIAL, MANUFACTURER, MODEL, ObjectHeader, evidence_of, finished
 from app.dicom.sr_groups import algorithm_parameters, concept
 from app.domain.finding import Finding, ReadResult, SegmentMask
@@ -227,10 +227,8 @@ def read_seg(data: bytes) -> tuple[ReadSegment, ...]:
 
     FRACTIONAL objects count from half of their maximum. Raises ``dicom.seg_unreadable``.
     """
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data))
+        ds: Any = data_set(data)
         if str(ds.SOPClassUID) != SEGMENTATION:
             raise fail("dicom.not_seg")
         frames = np.asarray(ds.pixel_array)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.dicom import coding
+from app.dicom.data_set import data_set
 from app.dicom.sr_drawing import Stroke, placement_of
 from app.dicom.sr_references import referenced
 from app.domain.finding import Location
@@ -105,10 +105,8 @@ class SrDocument:
 
 def read_sr(data: bytes) -> SrDocument:
     """Parses Part 10 bytes. Raises ``dicom.sr_unreadable``, ``dicom.not_sr`` or ``dicom.sr_too_deep``."""
-    import pydicom
-
     try:
-        ds: Any = pydicom.dcmread(io.BytesIO(data), force=False)
+        ds: Any = data_set(data)
         if "ContentSequence" not in ds and str(ds.get("ValueType", "")) != "CONTAINER":
             raise fail("dicom.not_sr")
         return _document(ds)
