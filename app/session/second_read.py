@@ -120,6 +120,8 @@ class SecondReads:
 
     def arrived(self, study: str, *, first: bool = False) -> None:
         """Plans a study that was imported or changed, beside the main thread; readers that finished it are left alone."""
+        if self._client is None:
+            return  # nobody could run what is queued, and a report would wait for it for ever
         self._planning += 1
 
         def plan() -> None:
@@ -143,8 +145,6 @@ class SecondReads:
             if problem is not None:
                 self._say(problem)
             return
-        if self._client is None:
-            return  # nobody could run what is queued, and a report would wait for it for ever
         done = {r.reader: r for r in self._library.sealed.for_study(study) if r.state is SealState.SEALED}
         for refused in plan.refused:
             if refused.card.reader_name not in done:

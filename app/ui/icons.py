@@ -67,6 +67,14 @@ def _source(name: str) -> bytes:
     return resource_path("icons", f"{NAMED.get(name, name)}.svg").read_bytes()
 
 
+def read_ahead() -> None:
+    """Every icon's text, so that no painting waits for the disk, and for its turn after it."""
+    for file in resource_path("icons").glob("*.svg"):
+        _source(file.stem)
+    for name in NAMED:
+        _source(name)
+
+
 def has_icon(name: str) -> bool:
     return resource_path("icons", f"{NAMED.get(name, name)}.svg").is_file()
 

@@ -104,14 +104,14 @@ def _load() -> None:
         from app.domain.teeth import PERMANENT
         from app.report.templates import templates
         from app.ui.chairside.tooth_paths import tooth_path
-        from app.viewer.anatomy import regions_in, side_in
+        from app.ui.icons import read_ahead
+        from app.viewer import anatomy
         from app.viewer.hanging_protocols import shipped_protocols
         from app.viewer.tools.registry import discover
 
         shipped_protocols()
-        # The first description makes the patterns of every region; the first chart the outline of every tooth.
-        regions_in("CHEST")
-        side_in("LEFT")
+        anatomy.make_ready()
+        read_ahead()
         discover()
         templates()
         for fdi in PERMANENT:

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from app.domain.resources import resource_path
 from app.domain.study import Instance, Series, Study
-from app.viewer.word_match import expanded, says
+from app.viewer.word_match import checked, expanded, says
 
 Regions = frozenset[str]
 NOWHERE: Regions = frozenset()
@@ -81,6 +82,14 @@ def _entries() -> tuple[tuple[_Entry, ...], tuple[_Entry, ...]]:
     known = _known()
     single = tuple(_Entry([r["name"]], r["words"]) for r in known["region"])
     return single, tuple(_Entry(w["regions"], w["words"]) for w in known["wider"])
+
+
+def make_ready() -> None:
+    """Every pattern compiled ahead: else the first description that needs one pays for it, while a study opens."""
+    for entry in chain(*_entries()):
+        checked(entry.words)
+    for words in _known()["side"].values():
+        checked(words)
 
 
 def _beginnings(words: str) -> set[str]:

@@ -90,7 +90,8 @@ def opening(reader: Reader, folders: Sequence[Path]) -> Iterator[Step]:
     yield "import", bring
     yield "list", lambda: (reader.keys("Down", 4), reader.keys("Up", 4))
     yield "search", search
-    yield "open", lambda: window.open_study(newest())
+    wanted = newest()
+    yield "open", lambda: window.open_study(wanted)
 
 
 def looking(reader: Reader) -> Iterator[Step]:

@@ -25,6 +25,13 @@ def test_the_reading_room_is_made_ready_without_anything_heavy() -> None:
         "assert shipped_protocols.cache_info().currsize == 1\n"
         "assert 'app.ui.reading.screen' in sys.modules\n"
         "assert gc.get_freeze_count() > 10_000\n"
+        "from app.ui import icons\n"
+        "from app.viewer import anatomy, word_match\n"
+        "made, read = word_match._compiled.cache_info().misses, icons._source.cache_info().misses\n"
+        "for words in ('knee', 'rechts oberschenkel', 'Қол басы', 'сонная артерия слева', 'BOTH ANKLES'):\n"
+        "    anatomy.regions_in(words), anatomy.side_in(words)\n"
+        "assert word_match._compiled.cache_info().misses == made\n"
+        "assert icons._source('x') and icons._source.cache_info().misses == read\n"
         "heavy = {'vtkmodules', 'torch', 'highdicom', 'SimpleITK', 'onnxruntime', 'openvino', 'reportlab'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

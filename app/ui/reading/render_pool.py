@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 THREADS = 3
+_START_S = 10.0
 
 Make = Callable[[], Any]
 
@@ -21,6 +23,10 @@ class RenderPool(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="render")
+        # All of them now: a thread that is started among others at work keeps the window waiting for its turn.
+        together = threading.Barrier(THREADS)
+        for _ in range(THREADS):
+            self._threads.submit(together.wait, _START_S)
         self._busy: set[str] = set()
         self._waiting: dict[str, Make] = {}
         self._open = True
