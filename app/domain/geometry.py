@@ -100,6 +100,18 @@ class PlaneGeometry:
             _dot(d, self.normal),
         )
 
+    def to_patient_many(self, ji: FloatArray) -> FloatArray:
+        """(n, 2) row and column indices to (n, 3) LPS mm, the same to the last bit as one by one."""
+        across = _vector(self.row_cosines) * (ji[:, 1:2] * self.column_spacing_mm)
+        down = _vector(self.column_cosines) * (ji[:, 0:1] * self.row_spacing_mm)
+        return np.asarray(_vector(self.origin_mm) + across + down)
+
+    def to_index_many(self, points_mm: FloatArray) -> FloatArray:
+        """(n, 3) LPS mm to (n, 3): row index, column index, signed distance in mm; the same as one by one."""
+        x, y, z = (points_mm - _vector(self.origin_mm)).T
+        along = [x * a + y * b + z * c for a, b, c in (self.column_cosines, self.row_cosines, self.normal)]
+        return np.stack((along[0] / self.row_spacing_mm, along[1] / self.column_spacing_mm, along[2]), axis=1)
+
     def position_along_normal_mm(self) -> float:
         return _dot(self.origin_mm, self.normal)
 

@@ -67,6 +67,14 @@ def part_with(mask: Mask, at: Pixel) -> Mask | None:
     return _filled(labels == labels[at])
 
 
+def parts_touching(mask: Mask, seeds: Mask) -> Mask:
+    """The parts of a mask, joined by sides, that hold a seed."""
+    _, labels = _parts(mask)
+    wanted = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.bool_)
+    wanted[labels[seeds & mask]] = True
+    return np.asarray(wanted[labels])
+
+
 def largest_part(mask: Mask) -> Mask | None:
     """Of the parts that hang together by sides the one with most pixels, holes filled; None for an empty mask."""
     count, labels = _parts(mask)
@@ -124,7 +132,7 @@ def disc_stroke(
         i = (np.arange(columns.start, columns.start + part.shape[1]) + 0.5 - x)[None, :] / rx
         part |= j * j + i * i <= 1.0
     if within is not None and values is not None:
-        touched = _box(out)
+        touched = box_of(out)
         piece = values[touched]
         out[touched] &= np.asarray((piece >= within[0]) & (piece <= within[1]))
     if left_out is not None:
@@ -140,7 +148,7 @@ def _dense(path: Sequence[Point2], step: float) -> list[Point2]:
     return out
 
 
-def _box(mask: Mask) -> tuple[slice, slice]:
+def box_of(mask: Mask) -> tuple[slice, slice]:
     """Rows and columns that hold all of a mask; empty slices for an empty one."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
@@ -148,40 +156,72 @@ def _box(mask: Mask) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-_STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
-"""Right, down, left, up, as (x, y)."""
-
-
 def outline(mask: Mask) -> tuple[Point2, ...]:
     """Corners of the line along the sides of the pixels of one part without holes; () for an empty mask.
 
     Exactly the centres of the part's own pixels lie inside it.
     """
-    rows, columns = _box(mask)
-    part = np.pad(mask[rows, columns], 1)
-    if not part.any():
-        return ()
-    width, inside = part.shape[1], part.tobytes()
-    # Along the pixels with the part on the right hand; first along the upper side of its first pixel, to the right.
-    start = (inside.index(1, width, 2 * width) - width, 1)
-    at, heading, corners = start, 0, [start]
+    x, y, after = _corners(mask)
+    return _points(x, y, _ring(after, 0)) if len(x) else ()
+
+
+def widest_outline(mask: Mask) -> tuple[Point2, ...]:
+    """Of all lines along the sides of a mask's pixels the one that encloses most; () for an empty mask."""
+    x, y, after = _corners(mask)
+    seen: set[int] = set()
+    best, most = np.zeros(0, dtype=np.intp), -1.0
+    for start in range(0, len(x), 2):
+        if start in seen:
+            continue
+        ring = _ring(after, start)
+        seen.update((ring & ~1).tolist())
+        u, v = x[ring].astype(np.float64), y[ring].astype(np.float64)
+        encloses = abs(float(u @ np.roll(v, -1) - v @ np.roll(u, -1)))
+        if encloses > most:
+            best, most = ring, encloses
+    return _points(x, y, best) if len(best) else ()
+
+
+Numbers = npt.NDArray[np.intp]
+
+
+def _corners(mask: Mask) -> tuple[Numbers, Numbers, list[int]]:
+    """Corners of all borders: x and y, and for each the one that follows where the way goes up or down.
+
+    Corners 2n and 2n + 1 are the left and the right end of the n-th stretch along the upper or lower sides of pixels, from
+    the top and from the left. Borders go along such stretches and along columns in turn, and where two pixels meet by
+    their corners each keeps to its own.
+    """
+    rows, columns = mask.shape
+    width = columns + 2
+    inside = np.zeros((rows + 2, width), dtype=np.bool_)
+    inside[1:-1, 1:-1] = mask
+    at = np.flatnonzero(inside[1:] != inside[:-1])
+    if not at.size:
+        return at, at, []
+    upper = inside[1:].reshape(-1)[at]  # the side is the upper one of a pixel of the mask
+    starts = np.concatenate(([True], (np.diff(at) != 1) | (upper[1:] != upper[:-1])))
+    first = np.flatnonzero(starts)
+    last = np.concatenate((first[1:], [at.size])) - 1
+    x = np.stack((at[first] % width - 1, at[last] % width), axis=1).reshape(-1)
+    y = np.repeat(at[first] // width, 2)
+    # Down a column the corners come in pairs; of two at one place the lower side's belongs to what is above.
+    order = np.lexsort((np.repeat(upper[first], 2), y, x))
+    after = np.empty(len(x), dtype=np.intp)
+    after[order[0::2]], after[order[1::2]] = order[1::2], order[0::2]
+    return x, y, after.tolist()
+
+
+def _ring(after: list[int], start: int) -> Numbers:
+    """The border through a corner, from there along its stretch."""
+    ring: list[int] = []
+    corner = start
     while True:
-        at = (at[0] + _STEPS[heading][0], at[1] + _STEPS[heading][1])
-        turn = next(t for t in ((heading + 1) % 4, heading, (heading + 3) % 4) if _follows(inside, width, at, t))
-        if at == start and turn == 0:
-            break
-        if turn != heading:
-            corners.append(at)
-        heading = turn
-    dx, dy = columns.start - 1, rows.start - 1
-    return tuple((float(cx + dx), float(cy + dy)) for cx, cy in corners)
+        ring += (corner, corner ^ 1)
+        corner = after[corner ^ 1]
+        if corner == start:
+            return np.asarray(ring, dtype=np.intp)
 
 
-_SIDES = (((0, 0), (0, -1)), ((-1, 0), (0, 0)), ((-1, -1), (-1, 0)), ((0, -1), (-1, -1)))
-"""For each heading the pixel on the right hand and that on the left, from the corner."""
-
-
-def _follows(inside: bytes, width: int, at: Pixel, heading: int) -> bool:
-    """From a corner there is a side this way, with the part on its right hand and none on its left."""
-    (rx, ry), (lx, ly) = _SIDES[heading]
-    return bool(inside[(at[1] + ry) * width + at[0] + rx] and not inside[(at[1] + ly) * width + at[0] + lx])
+def _points(x: Numbers, y: Numbers, ring: Numbers) -> tuple[Point2, ...]:
+    return tuple(zip(x[ring].astype(np.float64).tolist(), y[ring].astype(np.float64).tolist(), strict=True))

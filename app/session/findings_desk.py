@@ -23,7 +23,7 @@ from app.session.cards import ordered, split
 from app.session.clock import local_hms
 from app.session.finding_words import side_of_region
 from app.session.open_study import OpenStudy
-from app.session.picture import ShownMark
+from app.session.own_drawing import shown_marks
 from app.session.reads_said import said
 from app.session.room_sides import MarksBeside, Overlay
 from app.session.second_read import SecondReads
@@ -32,7 +32,6 @@ from app.store.hlc import utc_iso
 from app.store.library import Library
 from app.store.sealed import SealedResult, SealState
 from app.viewer.layers import HeatmapLayer, MaskLayer
-from app.viewer.marks import MarkLook
 from app.viewer.view_state import Appearance
 
 _log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class FindingsDesk:
         self._notice = notice
         self._place = place
         self._marks: tuple[Finding, ...] = library.drafts.marks(self._study, person)
-        self._provisional: Annotation | None = None
+        self._provisional: Finding | None = None  # made once, shown in every picture until the next
         self._selected = ""
         self._opinion: FirstOpinion | None = library.opinions.get(self._study, person)
         self._verdicts: dict[str, Verdict] = library.verdicts.current(self._study)
@@ -146,7 +145,7 @@ class FindingsDesk:
         if self.beside is not None and self.beside.take(annotation, provisional):
             return
         if provisional:
-            self._provisional = annotation
+            self._provisional = own.drawn(annotation, None)
             return
         self._provisional = None
         before = self.mark(annotation.annotation_id)
@@ -164,7 +163,7 @@ class FindingsDesk:
         self._announce(Changes(findings=True, view=True))
 
     def remove_annotation(self, annotation_id: str) -> None:
-        if self._provisional is not None and self._provisional.annotation_id == annotation_id:
+        if self._provisional is not None and self._provisional.finding_id == annotation_id:
             self._provisional = None
         if self.mark(annotation_id) is not None:
             self.remove(annotation_id)
@@ -427,17 +426,7 @@ class FindingsDesk:
         return self._heat.visible
 
     def overlay(self) -> Overlay:
-        shown: list[ShownMark] = []
-        number = 0
-        for mark in self._marks:
-            label = ""
-            if own.is_finding(mark):
-                number += 1
-                label = str(number)
-            doubt = self.doubts.get(mark.finding_id, "")
-            shown.append(ShownMark(mark, MarkLook(label, selected=mark.finding_id == self._selected, doubt=doubt)))
-        if self._provisional is not None:
-            shown.append(ShownMark(own.drawn(self._provisional, None), MarkLook(selected=True)))
+        shown = shown_marks(self._marks, self._provisional, self._selected, self.doubts)
         if self.beside is not None:
             shown += self.beside.overlay()
         layers: tuple[HeatmapLayer | MaskLayer, ...] = self.mask_layers(self._marks)

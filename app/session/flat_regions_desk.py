@@ -1,10 +1,13 @@
 """Growing and painting on images that make no volume: what comes out is a region with its outline, area and statistics.
 
-A region goes on as the same mark while it is selected; it is measured, checked, moved and sent as one that was drawn.
+A region goes on as the same mark while it is selected; it is measured, checked, moved and sent as one that was drawn. While
+the brush moves only the pixels that it reaches are looked at and the outline is followed; what takes the whole region (its
+holes, its calm border, its values) is computed beside the main thread once the button is let go.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,12 +16,13 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point2
 from app.domain.identity import new_uid
-from app.domain.measurement import Annotation, MarkShape
+from app.domain.measurement import Annotation, MarkShape, Placement
 from app.domain.problem import Problem
 from app.imaging.flat_regions import (
     Mask,
     Pixel,
     Range,
+    box_of,
     calmed,
     disc_stroke,
     grown,
@@ -26,6 +30,8 @@ from app.imaging.flat_regions import (
     like_pixel,
     outline,
     part_with,
+    parts_touching,
+    widest_outline,
 )
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
@@ -33,13 +39,15 @@ from app.session.reading_room import ReadingRoom
 from app.session.views import Changes, Notice
 from app.viewer.edits import BrushMask, GrowMask
 from app.viewer.measure import region
-from app.viewer.placement import annotation_of, place, points_on
+from app.viewer.placement import annotation_of, points_on
+from app.viewer.plane_values import plane_padding, without
 from app.viewer.tool_api import ToolContext
 
 Grey = npt.NDArray[np.generic]
 Box = tuple[slice, slice]
 _NOWHERE: Box = (slice(0, 0), slice(0, 0))
 _OUTLINES = frozenset({MarkShape.FREEHAND, MarkShape.POLYGON})
+Edit = GrowMask | BrushMask
 
 
 @dataclass(eq=False)
@@ -49,10 +57,24 @@ class _Stroke:
     first: tuple[float, float]
     mark_id: str
     mask: Mask
-    """Of the whole image."""
+    """Of the whole image: the region and what was painted on it, holes and all."""
     within: Range | None
     box: Box
     """Rows and columns beyond which the mask is empty."""
+
+
+@dataclass(eq=False)
+class _Job:
+    """What is computed beside: a growth, or what a stroke comes to. One at a time; what is asked meanwhile waits."""
+
+    work: Callable[[], tuple[Annotation | None]]
+    edit: Edit
+    context: ToolContext
+
+    @property
+    def is_kept(self) -> bool:
+        """The button was let go: nothing may lose it."""
+        return self.edit.last if isinstance(self.edit, BrushMask) else not self.edit.preview
 
 
 class FlatRegions:
@@ -70,116 +92,179 @@ class FlatRegions:
         self._images, self._put, self._drop, self._drawn = images, put, drop, drawn
         self._announce, self._notice = announce, notice
         self._stroke: _Stroke | None = None
-        self._wish: tuple[GrowMask, ToolContext] | None = None
-        self._growing = False
-        self._turn = 0
+        self._job: _Job | None = None
+        self._waiting: deque[tuple[Edit, ToolContext]] = deque()
+        self._last: Annotation | None = None
+        """What was kept last: gestures that waited for it do not know of it."""
 
-    def take(self, edit: GrowMask | BrushMask, context: ToolContext) -> bool:
+    def take(self, edit: Edit, context: ToolContext) -> bool:
         """True when the image is one for this: a stored frame."""
-        values = context.values() if context.layer.frame is not None else None
         if context.layer.frame is None:
             return False
+        values = context.values()
         if values is None or values.ndim != 2:
             if isinstance(edit, BrushMask) and not edit.last or isinstance(edit, GrowMask) and edit.preview:
                 return True
             self._notice(Notice(Problem("region.no_values")))
             return True
-        if isinstance(edit, GrowMask):
-            # What was let go of is kept before anything new is shown.
-            if self._wish is None or self._wish[0].preview or not edit.preview:
-                self._wish = (edit, context)
-            if not self._growing:
-                self._grow_next()
-        else:
-            self._brush(edit, context, values)
+        # A newer preview takes the place of an older; what was let go of is kept before anything new is shown.
+        newest = self._waiting[-1][0] if self._waiting else None
+        if isinstance(edit, GrowMask) and isinstance(newest, GrowMask) and newest.preview:
+            self._waiting.pop()
+        self._waiting.append((edit, context))
+        if self._job is None:
+            self._last = None
+        self._go_on()
         return True
 
     def give_up(self) -> None:
-        """Nothing that is under way is shown or kept."""
-        self._wish, self._stroke, self._turn = None, None, self._turn + 1
+        """Nothing that is under way is shown or kept; a stroke that was let go stays."""
+        self._stroke = None
+        while self._waiting and not _let_go(self._waiting[-1][0]):
+            self._waiting.pop()
+        if self._job is not None and not _let_go(self._job.edit):
+            self._job = None
         self._drop()
+        self._go_on()
+
+    def settle(self) -> None:
+        """What was let go of is kept now, however long it takes: before an undo, before the study is closed."""
+        while self._job is not None or self._waiting:
+            job, self._job = self._job, None
+            if job is not None and job.is_kept:
+                self._arrived(job, job.work()[0])
+            self._go_on()
+
+    # -- one after the other ---------------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        while self._job is None and self._waiting:
+            edit, context = self._waiting.popleft()
+            if self._last is not None:
+                others = (a for a in context.annotations if a.annotation_id != self._last.annotation_id)
+                context = replace(context, annotations=(*others, self._last), selected_id=self._last.annotation_id)
+            values = context.values()
+            if values is None:
+                continue
+            work = self._growth(edit, context, values) if isinstance(edit, GrowMask) else self._brush(edit, context, values)
+            if work is not None:
+                self._begin(_Job(work, edit, context))
+
+    def _begin(self, job: _Job) -> None:
+        def came(found: tuple[Annotation | None] | None) -> None:
+            if self._job is job:
+                self._job = None
+                # What failed beside fails here, where it is told.
+                self._arrived(job, (found if found is not None else job.work())[0])
+                self._go_on()
+
+        self._job = job
+        self._images.beside(job.work, came)
+
+    def _arrived(self, job: _Job, found: Annotation | None) -> None:
+        preview = not job.is_kept
+        if found is not None:
+            self._show(found, job.context, preview)
+        elif not preview:
+            self._drop()
+            if isinstance(job.edit, GrowMask):
+                self._notice(Notice(Problem("masks.nothing_grown")))
 
     # -- growing ---------------------------------------------------------------------------------------------------
 
-    def _grow_next(self) -> None:
-        if self._wish is None:
-            return
-        (edit, context), self._wish = self._wish, None
-        values, left_out = context.values(), context.padding()
+    def _growth(self, edit: GrowMask, context: ToolContext, values: Grey) -> Callable[[], tuple[Annotation | None]] | None:
         seed = _pixel(edit.seed_px, context)
-        before, turn = self._selected(context), self._turn
-        if values is None or seed is None:
-            return
+        before = self._selected(context)
+        if seed is None:
+            return None
 
-        def work() -> Annotation | None:
-            mask = grown(values, seed, like_pixel(values, seed, edit.spreads), left_out)
+        def work() -> tuple[Annotation | None]:
+            mask = grown(values, seed, like_pixel(values, seed, edit.spreads), context.padding())
             if mask is None:
-                return None
-            own = self._joined(mask, before, context)
-            return _mark(own[0] or new_uid(), own[1], (0, 0), context, edit.preview)
+                return (None,)
+            name, joined = self._joined(mask, before, context)
+            box = _wider(box_of(joined), joined.shape)
+            return (_mark(name or new_uid(), joined[box], box, context, edit.preview),)
 
-        def came(found: Annotation | None) -> None:
-            self._growing = False
-            if turn == self._turn:
-                if found is not None:
-                    self._show(found, context, edit.preview)
-                elif not edit.preview:
-                    self._drop()
-                    self._notice(Notice(Problem("masks.nothing_grown")))
-            self._grow_next()
-
-        self._growing = True
-        self._images.beside(work, came)
+        return work
 
     # -- painting --------------------------------------------------------------------------------------------------
 
-    def _brush(self, edit: BrushMask, context: ToolContext, values: Grey) -> None:
+    def _brush(self, edit: BrushMask, context: ToolContext, values: Grey) -> Callable[[], tuple[Annotation | None]] | None:
         first = _pixel(edit.points_px[0], context)
         if self._stroke is None or self._stroke.first != edit.points_px[0]:
-            before = self._selected(context)
-            if first is None or (edit.erase and before is None):
-                self._stroke = None
-                return
-            mask, box = self._mask_of(before, context) if before is not None else (_empty(values), _NOWHERE)
-            goes_on = before is not None and (edit.erase or bool(mask[first]))
-            if not goes_on:
-                mask, box = _empty(values), _NOWHERE
-            name = before.annotation_id if before is not None and goes_on else new_uid()
-            within = None if edit.erase else like_pixel(values, first)
-            self._stroke = _Stroke(edit.points_px[0], name, mask, within, box)
-        down, g = self._stroke, context.resolved.geometry
+            self._stroke = self._begun(edit, first, context, values)
+        if self._stroke is None:
+            return None
+        down = self._stroke
+        self._paint(down, edit, first, context, values)
+        if not edit.last:
+            rest = down.mask[down.box]
+            points = _moved(widest_outline(rest) if edit.erase or first is None else outline(rest), down.box)
+            if len(points) >= 4:
+                layer = context.layer
+                placement = Placement(layer.sop_instance_uid, layer.frame_number, points)
+                self._show(Annotation(down.mark_id, MarkShape.FREEHAND, placement), context, True)
+            return None
+        self._stroke = None
+
+        def work() -> tuple[Annotation | None]:
+            rest, (rows, columns) = down.mask[down.box], down.box
+            whole = None
+            if rest.size and not edit.erase and first is not None and down.mask[first]:
+                whole = part_with(rest, (first[0] - rows.start, first[1] - columns.start))
+            whole = largest_part(rest) if whole is None and rest.size else whole
+            return (_mark(down.mark_id, whole, down.box, context, False) if whole is not None else None,)
+
+        return work
+
+    def _begun(self, edit: BrushMask, first: Pixel | None, context: ToolContext, values: Grey) -> _Stroke | None:
+        before = self._selected(context)
+        if first is None or (edit.erase and before is None):
+            return None
+        mask, box = self._mask_of(before, context) if before is not None else (_empty(values), _NOWHERE)
+        goes_on = before is not None and (edit.erase or bool(mask[first]))
+        if not goes_on:
+            mask, box = _empty(values), _NOWHERE
+        name = before.annotation_id if before is not None and goes_on else new_uid()
+        return _Stroke(edit.points_px[0], name, mask, None if edit.erase else like_pixel(values, first), box)
+
+    @staticmethod
+    def _paint(down: _Stroke, edit: BrushMask, first: Pixel | None, context: ToolContext, values: Grey) -> None:
+        """Of the image only what the disc reaches is looked at: a film has many pixels."""
+        g = context.resolved.geometry
         finer = min(g.column_spacing, g.row_spacing)
         rx, ry = edit.radius_px * finer / g.column_spacing, edit.radius_px * finer / g.row_spacing
         path = edit.points_px[1:]
-        # Only the part of the image that the region and the stroke reach is looked at: a film has many pixels.
+        reach = _reaching(_NOWHERE, path, rx, ry, g.rows, g.columns)
         down.box = _reaching(down.box, path, rx, ry, g.rows, g.columns)
-        top, left = down.box[0].start, down.box[1].start
-        view, left_out = down.mask[down.box], context.padding()
-        moved = [(x - left, y - top) for x, y in path]
-        covered = None if left_out is None else left_out[down.box]
-        painted = disc_stroke(view.shape, moved, (rx, ry), values[down.box], down.within, covered)
-        now = view & ~painted if edit.erase else view | painted
-        whole = None if edit.erase or first is None else part_with(now, (first[0] - top, first[1] - left))
-        whole = largest_part(now) if whole is None else whole
-        if whole is not None:
-            view[...] = whole
-            self._show(_mark(down.mark_id, whole, (left, top), context, not edit.last), context, not edit.last)
-        if edit.last:
-            self._stroke = None
-            if whole is None:
-                self._drop()
+        rows, columns = reach
+        view = down.mask[reach]
+        if not view.size:
+            return
+        moved = [(x - columns.start, y - rows.start) for x, y in path]
+        painted = disc_stroke(view.shape, moved, (rx, ry), values[reach], down.within, _left_out(context, reach))
+        if edit.erase:
+            view &= ~painted
+            return
+        # What hangs together with the region stays: the rest is like it, but not joined.
+        seeds = view.copy()
+        if first is not None and rows.start <= first[0] < rows.stop and columns.start <= first[1] < columns.stop:
+            seeds[first[0] - rows.start, first[1] - columns.start] = True
+        both = view | painted
+        view[...] = parts_touching(both, seeds) if (seeds & both).any() else both
 
     # -- both ------------------------------------------------------------------------------------------------------
 
-    def _show(self, mark: Annotation | None, context: ToolContext, preview: bool) -> None:
-        if mark is None:
-            return
+    def _show(self, mark: Annotation, context: ToolContext, preview: bool) -> None:
         before = next((a for a in context.annotations if a.annotation_id == mark.annotation_id), None)
         mark = replace(mark, text=before.text) if before is not None else mark
         self._put(mark, preview)
         if not preview:
+            self._last = mark
             self._drawn(mark, context)
-        self._announce(Changes(view=True, findings=True))
+        # What the hand still draws stands in no list.
+        self._announce(Changes(view=True, findings=not preview))
 
     def _selected(self, context: ToolContext) -> Annotation | None:
         """The selected outline on this image: strokes go on with it."""
@@ -227,14 +312,37 @@ def _pixel(point: tuple[float, float], context: ToolContext) -> Pixel | None:
     return (row, column) if 0 <= row < g.rows and 0 <= column < g.columns else None
 
 
-def _mark(mark_id: str, mask: Mask, origin: tuple[int, int], context: ToolContext, preview: bool) -> Annotation | None:
-    """``origin``: (x, y) of the mask's corner on the image. Values are measured when the button is let go; until then the
-    outline is enough."""
-    points = tuple((x + origin[0], y + origin[1]) for x, y in outline(calmed(mask)))
+def _wider(box: Box, shape: tuple[int, ...]) -> Box:
+    """A pixel more on each side, where there is one."""
+    rows, columns = (slice(max(0, s.start - 1), min(size, s.stop + 1)) for s, size in zip(box, shape, strict=True))
+    return rows, columns
+
+
+def _moved(points: Sequence[Point2], box: Box) -> tuple[Point2, ...]:
+    """From a corner of the image to the image."""
+    top, left = float(box[0].start), float(box[1].start)
+    return tuple([(x + left, y + top) for x, y in points])
+
+
+def _let_go(edit: Edit) -> bool:
+    return isinstance(edit, BrushMask) and edit.last
+
+
+def _left_out(context: ToolContext, box: Box) -> Mask | None:
+    """What is not painted on: of a part of the image only."""
+    parts = (plane_padding(context.layer, context.resolved), context.layer.covered)
+    padding, covered = (p[box] if p is not None else None for p in parts)
+    return without(padding, covered)
+
+
+def _mark(mark_id: str, mask: Mask, box: Box, context: ToolContext, preview: bool) -> Annotation | None:
+    """``box``: where on the image the mask lies. Values are measured when the button is let go; until then the outline is
+    enough."""
+    points = _moved(outline(calmed(mask)), box)
     if len(points) < 4:
         return None
     if preview:
-        placement = place(points, context.layer, context.resolved.geometry, context.view.slab_mm)
+        placement = Placement(context.layer.sop_instance_uid, context.layer.frame_number, points)
         return Annotation(mark_id, MarkShape.FREEHAND, placement)
     return annotation_of(mark_id, MarkShape.FREEHAND, points, context)
 
@@ -259,3 +367,4 @@ def allow_flat_regions(
         flat.give_up()
 
     extras.given_up = given_up
+    extras.settle = images.before_close = flat.settle

@@ -57,6 +57,8 @@ class Images:
         self._sets: dict[str, DisplaySet] = {}
         self._closed = False
         self._beside = 0
+        self.before_close: Callable[[], None] = lambda: None
+        """Keeps what a person did and what is still being computed beside."""
 
     def add(self, study: Study, sets: tuple[DisplaySet, ...]) -> None:
         """Makes a study's images available."""
@@ -163,6 +165,7 @@ class Images:
         return self._closed
 
     def close(self) -> None:
+        self.before_close()
         self._closed = True
         self._feed.close()
         self._side_pool.shutdown(wait=True, cancel_futures=True)

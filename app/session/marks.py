@@ -25,23 +25,20 @@ def annotation_of(mark: Finding) -> Annotation | None:
     return Annotation(mark.finding_id, mark.shape, mark.placement, mark.measurements, mark.comment)
 
 
-def _middle(points: tuple[tuple[float, ...], ...]) -> tuple[float, ...]:
-    return tuple(sum(p[axis] for p in points) / len(points) for axis in range(len(points[0])))
+def _axes(points: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    """One row of numbers an axis: an outline along pixels has thousands of points, and sums and extremes go over rows."""
+    return tuple(zip(*points, strict=True))
 
 
 def location_of(placement: Placement) -> Location:
     """Centre and boxes of a drawing; in the patient where the image has a position."""
-    centre_mm = _middle(placement.points_mm) if placement.points_mm else None
-    centre_px = _middle(placement.points_px) if placement.points_px else None
+    mm, px = _axes(placement.points_mm), _axes(placement.points_px)
+    centre_mm, centre_px = ([sum(axis) / len(axis) for axis in axes] for axes in (mm, px))
     box_mm = None
-    if placement.points_mm:
-        low = tuple(min(p[a] for p in placement.points_mm) for a in range(3))
-        high = tuple(max(p[a] for p in placement.points_mm) for a in range(3))
+    if mm:
+        low, high = [min(axis) for axis in mm], [max(axis) for axis in mm]
         box_mm = ((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-    box_px = None
-    if len(placement.points_px) > 1:
-        xs, ys = [p[0] for p in placement.points_px], [p[1] for p in placement.points_px]
-        box_px = (min(xs), min(ys), max(xs), max(ys))
+    box_px = (min(px[0]), min(px[1]), max(px[0]), max(px[1])) if len(placement.points_px) > 1 else None
     return Location(
         centre_lps_mm=(centre_mm[0], centre_mm[1], centre_mm[2]) if centre_mm else None,
         box_lps_mm=box_mm,

@@ -19,8 +19,9 @@ from app.viewer.edits import ShowProbe
 from app.viewer.layers import ImageLayer
 from app.viewer.over_recheck import over_mismatches
 from app.viewer.plane_values import without
-from app.viewer.recheck import Mismatch, again, crosses_itself, mismatches, unknown
+from app.viewer.recheck import Mismatch, again, mismatches, unknown
 from app.viewer.recheck_beside import beside_again
+from app.viewer.recheck_outlines import crosses_itself
 from app.viewer.suv import parted
 from app.viewer.tool_api import ToolContext
 from app.viewer.view_state import ImageGeometry
@@ -88,14 +89,13 @@ class Rechecks:
             return
         self._latest[drawn.annotation_id] = drawn
         layer, geometry = context.layer, context.resolved.geometry
-        corners = drawn.placement.points_px
-        if geometry.plane is not None and drawn.placement.points_mm:
-            found = [geometry.patient_to_px(p) for p in drawn.placement.points_mm]
-            corners = tuple((f[0], f[1]) for f in found if f is not None)
         source = self._source(context)
 
         def work() -> tuple[tuple[Mismatch, ...], bool]:
             values, padding = source()
+            corners: Sequence[Point2] = drawn.placement.points_px
+            if geometry.plane is not None and drawn.placement.points_mm:
+                corners = [(x, y) for x, y, _ in geometry.patient_to_px_many(drawn.placement.points_mm)]
             outline = drawn.shape in (MarkShape.FREEHAND, MarkShape.POLYGON) and crosses_itself(corners)
             upper = over_mismatches(drawn, context.over, geometry, corners)
             return (*differing(drawn, layer, geometry, values, padding, corners), *upper), outline

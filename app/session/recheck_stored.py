@@ -25,7 +25,8 @@ from app.session.views import Changes
 from app.viewer.image_geometry import image_geometry
 from app.viewer.layers import ImageLayer
 from app.viewer.plane_values import without
-from app.viewer.recheck import Mismatch, again, crosses_itself, mismatches
+from app.viewer.recheck import Mismatch, again, mismatches
+from app.viewer.recheck_outlines import crosses_itself
 from app.viewer.suv import parted
 from app.viewer.view_state import Appearance, ImageGeometry
 
@@ -237,5 +238,4 @@ def _corners(drawn: Annotation, geometry: ImageGeometry | None) -> tuple[Point2,
         return placement.points_px
     if geometry is None:
         return ()
-    found = [geometry.patient_to_px(p) for p in placement.points_mm]
-    return tuple((f[0], f[1]) for f in found if f is not None)
+    return tuple((x, y) for x, y, _ in geometry.patient_to_px_many(placement.points_mm))

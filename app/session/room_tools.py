@@ -60,6 +60,8 @@ class RoomTools:
         """What else lies over a pane (the quadrant walk's map)."""
         self.given_up: Callable[[], None] = lambda: None
         """What a gesture showed of a growth is not wanted."""
+        self.settle: Callable[[], None] = lambda: None
+        """What was let go of and is still being computed is kept now: before an undo."""
         self.drawn: Callable[[Annotation, ToolContext], None] = lambda annotation, context: None
         self.probed: Callable[[ShowProbe | None, ToolContext | None], None] = lambda shown, context: None
         self.probe_doubted = False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.domain.finding import Finding
 from app.domain.problem import Problem, Severity
 from app.domain.verdict import Verdict
+from app.session.encoded_once import EncodedOnce
 from app.session.panes import PaneState
 from app.session.prior_marks import DrawnBeside
 from app.session.report_desk import ReportWords
@@ -45,6 +46,7 @@ def undoing_of(room: ReadingRoom, desk: FindingsDesk, reports: ReportDesk, chang
         undoing.note("panes")
 
     room.on_remember = leaves_panes
+    undoing.before_turn = lambda: room.extras.settle()
     desk.before_marks = lambda: undoing.note("marks")
     desk.before_verdicts = lambda: undoing.note("verdicts")
     desk.before_heat = lambda what: undoing.note("panes", f"heat.{what}")
@@ -91,7 +93,10 @@ class Part:
 
 def _difference(state: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     keys = [k for k in {**state, **other} if state.get(k) != other.get(k)]
-    return {k: encode(state[k], compact=True) if k in state else None for k in keys}
+    return {k: _written(state[k]) if k in state else None for k in keys}
+
+
+_written = EncodedOnce()
 
 
 def marks_aspect(desk: FindingsDesk) -> Aspect:

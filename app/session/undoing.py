@@ -58,6 +58,8 @@ class Undoing:
         self._at_it = False
         self.turned = ""
         """The aspect of the step that was taken back or done again last."""
+        self.before_turn: Callable[[], None] = lambda: None
+        """Called before a step is taken back or done again: what was let go of is a step first."""
 
     def add(self, name: str, aspect: Aspect) -> None:
         self._aspects[name] = aspect
@@ -109,6 +111,7 @@ class Undoing:
         return self._turn(self._undone, self._done, lambda step: step.after)
 
     def _turn(self, source: list[_Step], target: list[_Step], wanted: Callable[[_Step], Any]) -> bool:
+        self.before_turn()
         self._close()
         if not source:
             return False

@@ -1,8 +1,8 @@
 """Frozen dataclasses to JSON and back: typed, strict, without pickle.
 
 A field that equals its default may be left out (``compact``); an unknown field, a wrong type or a missing value is an error.
-Bytes are base64; arrays are ``{"dtype", "shape", "zlib"}``, little-endian, C order; NaN and infinities of float fields
-are the strings "NaN", "Infinity", "-Infinity".
+Bytes are base64; arrays, and fields of many points, are ``{"dtype", "shape", "zlib"}``, little-endian, C order; NaN and
+infinities of float fields are the strings "NaN", "Infinity", "-Infinity".
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import dataclasses
 import enum
 import functools
+import itertools
 import json
 import math
 import types
@@ -26,6 +27,8 @@ Decoder = Callable[[Any], Any]
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _ARRAY_KINDS = "biufc"
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+MANY_POINTS = 200
+"""A field of so many tuples of floats is written as an array: text of numbers holds the interpreter while it is made."""
 
 
 class CodecError(ValueError):
@@ -73,8 +76,8 @@ def encode(value: Any, *, compact: bool = False) -> Any:
         return encode(str(value) if isinstance(value, str) else int(value) if isinstance(value, int) else float(value))
     if dataclasses.is_dataclass(kind):
         return {
-            name: encode(item, compact=compact)
-            for name, default in _fields(kind)
+            name: _encode_points(item) if of_points and _many_points(item) else encode(item, compact=compact)
+            for name, default, of_points in _fields(kind)
             for item in (getattr(value, name),)
             if not (compact and _same(item, default))
         }
@@ -99,14 +102,48 @@ def decode(kind: type[T], data: Any) -> T:
 
 
 @functools.cache
-def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
-    pairs = []
+def _fields(kind: type) -> tuple[tuple[str, Any, bool], ...]:
+    """(name, default, holds points) of each."""
+    found = []
+    try:
+        hints = typing.get_type_hints(kind)
+    except NameError:
+        hints = {}  # names that only the type checker sees: such a class is written, never read
     for field in dataclasses.fields(kind):
         default = field.default
         if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        pairs.append((field.name, default))
-    return tuple(pairs)
+        found.append((field.name, default, _width_of_points(hints.get(field.name)) > 0))
+    return tuple(found)
+
+
+def _width_of_points(hint: Any) -> int:
+    """How many numbers each point of such a field has; 0 where it holds none."""
+    members = typing.get_args(hint)
+    if typing.get_origin(hint) is not tuple or len(members) != 2 or members[1] is not Ellipsis:
+        return 0
+    numbers = typing.get_args(members[0])
+    return len(numbers) if typing.get_origin(members[0]) is tuple and set(numbers) == {float} else 0
+
+
+def _many_points(value: Any) -> bool:
+    if type(value) is not tuple or len(value) < MANY_POINTS:
+        return False
+    alike = set(map(type, value)) == {tuple} and len(set(map(len, value))) == 1
+    return alike and set(map(type, itertools.chain.from_iterable(value))) == {float}
+
+
+def _encode_points(points: tuple[tuple[float, ...], ...]) -> dict[str, Any]:
+    width = len(points[0])
+    flat = np.fromiter(itertools.chain.from_iterable(points), np.float64, len(points) * width)
+    return _encode_array(flat.reshape(len(points), width))
+
+
+def _decode_points(data: Any, width: int) -> tuple[tuple[float, ...], ...]:
+    array = _decode_array(data)
+    if array.dtype.kind != "f" or array.ndim != 2 or array.shape[1] != width:
+        raise CodecError(f"expected points of {width} numbers")
+    return tuple(map(tuple, array.tolist()))
 
 
 def _same(item: Any, default: Any) -> bool:
@@ -248,8 +285,11 @@ def _union(members: tuple[Any, ...]) -> Decoder:
 def _tuple(members: tuple[Any, ...]) -> Decoder:
     if len(members) == 2 and members[1] is Ellipsis:
         inner = _decoder(members[0])
+        width = _width_of_points(tuple[members])  # type: ignore[valid-type]
 
         def read_any(data: Any) -> tuple[Any, ...]:
+            if width and isinstance(data, dict):
+                return _decode_points(data, width)
             if not isinstance(data, list):
                 raise CodecError(f"expected a list, found {type(data).__name__}")
             return tuple([inner(item) for item in data])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from app.domain.finding import Finding, Source
@@ -46,10 +47,12 @@ class MarkLook:
 MANY_POINTS = 400
 NEAR_PX = 0.75
 """Of outlines with many points those that lie nearer are drawn as one."""
+STRAIGHT_PX = 0.25
+"""No point of such an outline lies farther from the lines that are drawn in its place."""
 
 
 def _pane(points: Sequence[Point2], resolved: ResolvedView) -> list[Point2]:
-    return [resolved.px_to_pane(*p) for p in points]
+    return resolved.px_to_pane_many(points)
 
 
 def _rectangle(a: Point2, b: Point2) -> list[Point2]:
@@ -80,7 +83,7 @@ def shape_primitives(
         corners = tuple(_pane(_rectangle(points[0], points[1]), resolved))
         out.append(Polyline(corners, role, width, dashed, True, opacity=opacity, key="mark"))
     elif shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
-        out.append(Polyline(thinned(p), role, width, dashed, True, opacity=opacity, key="mark"))
+        out.append(Polyline(straightened(thinned(p)), role, width, dashed, True, opacity=opacity, key="mark"))
     elif shape is MarkShape.CURVE:
         along = spline_points(np.asarray(points, dtype=np.float64), 12)
         out.append(Polyline(tuple(_pane([(q[0], q[1]) for q in along], resolved)), role, width, dashed, key="mark"))
@@ -114,6 +117,16 @@ def thinned(points: Sequence[Point2]) -> tuple[Point2, ...]:
         if abs(x - kept[-1][0]) + abs(y - kept[-1][1]) >= NEAR_PX:
             kept.append((x, y))
     return tuple(kept)
+
+
+def straightened(points: Sequence[Point2]) -> tuple[Point2, ...]:
+    """A closed outline of many points as the lines that it runs along: painting thousands is felt under the hand."""
+    if len(points) <= MANY_POINTS:
+        return tuple(points)
+    # Around the first point: the single floats of the search hold a hundredth of a pixel there.
+    near = (np.asarray(points, dtype=np.float64) - points[0]).astype(np.float32)
+    kept = cv2.approxPolyDP(near[:, None, :], STRAIGHT_PX, True)[:, 0, :].astype(np.float64) + points[0]
+    return tuple((x, y) for x, y in kept.tolist())
 
 
 def _written(shape: MarkShape, at: Point2, look: MarkLook, role: Role, style: Style) -> list[Primitive]:

@@ -145,6 +145,9 @@ def region(
     p = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     turned = shape is MarkShape.ELLIPSE and len(p) == 4
     j0, j1, i0, i1 = _box(np.asarray(extent(points)) if turned else p, rows, columns)
+    if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
+        across, heights = (np.arange(first, last, dtype=np.float64) + 0.5 for first, last in ((i0, i1), (j0, j1)))
+        return slice(j0, j1), slice(i0, i1), _inside_polygon(across, heights, p)
     y, x = np.meshgrid(np.arange(j0, j1) + 0.5, np.arange(i0, i1) + 0.5, indexing="ij")
     if shape is MarkShape.RECTANGLE:
         mask = np.ones(y.shape, dtype=np.bool_)
@@ -154,8 +157,6 @@ def region(
         centre = (p[0] + p[1]) / 2.0
         radii = np.maximum(np.abs(p[1] - p[0]) / 2.0, 1e-12)
         mask = np.asarray(((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1.0 + 1e-12)
-    elif shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
-        mask = _inside_polygon(x, y, p)
     else:
         raise ValueError(f"{shape} has no inside")
     return slice(j0, j1), slice(i0, i1), mask
@@ -166,24 +167,23 @@ _FLAT = 1e-6
 
 
 def _inside_polygon(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
+    across: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Even-odd rule; points on an edge belong. ``x`` and ``y``: pixel centres of a grid, rows first, growing.
+    """Even-odd rule; points on an edge belong. ``across`` and ``heights``: centres of the columns and of the rows, growing.
 
     Every edge is met with its own rows only, all edges at once: outlines along pixels have thousands of them.
     """
-    if not x.size:
-        return np.zeros(x.shape, dtype=np.bool_)
-    heights, across = y[:, 0], x[0]
+    out = np.zeros((len(heights), len(across)), dtype=np.bool_)
+    if not out.size:
+        return out
     a, b = p, np.roll(p, -1, axis=0)
     low, high = np.minimum(a, b), np.maximum(a, b)
     first = np.searchsorted(heights, low[:, 1] - 1e-6)
     count = np.searchsorted(heights, high[:, 1] + 1e-6) - first
-    edge = np.zeros(x.shape, dtype=np.bool_)
     flat = high[:, 1] - low[:, 1] < _FLAT
     for n in np.nonzero(flat & (count > 0))[0]:
         rows = slice(int(first[n]), int(first[n] + count[n]))
-        edge[rows] |= _on_edge(across[None, :], heights[rows, None], a[n], b[n])
+        out[rows] |= _on_edge(across[None, :], heights[rows, None], a[n], b[n])
     met = np.repeat(np.arange(len(p)), count)
     row = first[met] + np.arange(len(met)) - np.repeat(np.cumsum(count) - count, count)
     keep = a[met, 1] != b[met, 1]
@@ -192,17 +192,22 @@ def _inside_polygon(
     at = (bx - ax) * (v - ay) / (by - ay) + ax
     column = np.searchsorted(across, at)
     crosses = (ay > v) != (by > v)
-    turns = np.zeros((len(heights), len(across) + 1), dtype=np.int32)
-    np.add.at(turns, (row[crosses], column[crosses]), 1)
-    # A crossing turns every centre to its left: count from the right.
-    inside = (np.cumsum(turns[:, :0:-1], axis=1)[:, ::-1] & 1).astype(np.bool_)
+    # A closed outline crosses each row an even number of times: in from the first crossing to the second, and so on.
+    turns = np.sort(row[crosses] * (len(across) + 1) + column[crosses])
+    for line, enters, leaves in zip(
+        (turns[0::2] // (len(across) + 1)).tolist(),
+        (turns[0::2] % (len(across) + 1)).tolist(),
+        (turns[1::2] % (len(across) + 1)).tolist(),
+        strict=True,
+    ):
+        out[line, enters:leaves] = True
     for beside in (-1, 0, 1):
         near = column + beside
         there = (near >= 0) & (near < len(across)) & ~flat[met]
         edges, r, c = met[there], row[there], near[there]
         on = _on_edge(across[c], heights[r], a[edges].T, b[edges].T)
-        edge[r[on], c[on]] = True
-    return inside | edge
+        out[r[on], c[on]] = True
+    return out
 
 
 def _on_edge(u: Any, v: Any, a: Any, b: Any) -> npt.NDArray[np.bool_]:

@@ -34,8 +34,7 @@ def _source_slice(volume: Volume, points_mm: Sequence[Point3]) -> tuple[str, tup
 
 def place(points: Sequence[Point2], layer: ImageLayer, geometry: ImageGeometry, slab_mm: float = 0.0) -> Placement:
     """Where drawn points lie. On MPR planes the image px are those of the acquired slice when the points lie on one."""
-    found = [geometry.px_to_patient(*p) for p in points]
-    points_mm = tuple(p for p in found if p is not None)
+    points_mm = geometry.px_to_patient_many(points)
     frame_of_reference = geometry.plane.frame_of_reference_uid if geometry.plane is not None else ""
     if layer.volume is None:
         return Placement(layer.sop_instance_uid, layer.frame_number, tuple(points), points_mm, frame_of_reference)
@@ -66,13 +65,10 @@ def points_on(placement: Placement, layer: ImageLayer, resolved: ResolvedView) -
     if theirs != ours or not ours:
         return None
     reach = _reach_mm(layer, resolved)
-    out: list[Point2] = []
-    for point in placement.points_mm:
-        j, i, distance = geometry.plane.to_index(point)
-        if abs(distance) > reach:
-            return None
-        out.append(px_from_index(i, j))
-    return tuple(out)
+    found = geometry.patient_to_px_many(placement.points_mm)
+    if any(abs(distance) > reach for _, _, distance in found):
+        return None
+    return tuple([(x, y) for x, y, _ in found])
 
 
 def _reach_mm(layer: ImageLayer, resolved: ResolvedView) -> float:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement, Quantity
+from app.viewer.recheck_outlines import area, row_spans, sums
 from app.viewer.recheck_places import curve_value, pixel_value, region_at, spans_again, spline_length_again
 from app.viewer.view_state import ImageGeometry
 
@@ -68,15 +69,6 @@ def _between(u: Sequence[float], v: Sequence[float]) -> float:
     return math.degrees(2.0 * math.atan2(_size(_minus(a, b)), _size([p + q for p, q in zip(a, b, strict=True)])))
 
 
-def _triangles(points: Vectors) -> float:
-    """Area of a flat outline: signed triangles around its first corner (the sign by the summed normal)."""
-    normals: list[list[float]] = []
-    for a, b in zip(points[1:], points[2:], strict=False):
-        u, v = [*_minus(a, points[0]), 0.0][:3], [*_minus(b, points[0]), 0.0][:3]
-        normals.append([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]])
-    return _size([math.fsum(n[axis] for n in normals) for axis in range(3)]) / 2.0
-
-
 def _cobb(points: Vectors) -> float:
     """Between two plates by how far each tilts against the line across the joined middles; either end of a plate will do."""
     plates = [_minus(points[1], points[0]), _minus(points[3], points[2])]
@@ -104,23 +96,6 @@ def _box_area(points: Vectors, placement: Placement, geometry: ImageGeometry | N
             return None
         return abs(_dot(diagonal, plane.row_cosines)) * abs(_dot(diagonal, plane.column_cosines))
     return abs(diagonal[0]) * abs(diagonal[1])
-
-
-def crosses_itself(points: Sequence[Point2]) -> bool:
-    """True when two sides of a closed outline cut each other: its area has no one meaning then."""
-    sides = list(zip(points, [*points[1:], points[0]], strict=True))
-
-    def turn(a: Point2, b: Point2, c: Point2) -> float:
-        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-    for n, (a, b) in enumerate(sides):
-        for m in range(n + 2, len(sides)):
-            if n == 0 and m == len(sides) - 1:
-                continue
-            c, d = sides[m]
-            if turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0:
-                return True
-    return False
 
 
 def _reach(shape: MarkShape, points: Sequence[Point2]) -> tuple[float, float]:
@@ -163,17 +138,7 @@ def _spans(shape: MarkShape, points: Sequence[Point2], y: float) -> list[tuple[f
             return []
         half = rx * math.sqrt(max(rest, 0.0)) + 1e-9
         return [((x0 + x1) / 2 - half, (x0 + x1) / 2 + half)]
-    crossings: list[float] = []
-    spans: list[tuple[float, float]] = []
-    for (ax, ay), (bx, by) in zip(points, [*points[1:], points[0]], strict=True):
-        if ay == y:
-            spans.append((ax, ax))
-            if by == y:
-                spans.append((min(ax, bx), max(ax, bx)))
-        if (ay > y) != (by > y):
-            crossings.append(ax + (y - ay) * (bx - ax) / (by - ay))
-    crossings.sort()
-    return spans + list(zip(crossings[0::2], crossings[1::2], strict=True))
+    raise ValueError(f"{shape} has no inside")
 
 
 def scan(
@@ -182,25 +147,31 @@ def scan(
     values: npt.NDArray[np.generic],
     padding: npt.NDArray[np.bool_] | None,
 ) -> dict[Quantity, float]:
-    """Row by row along spans; sums are exact (``fsum``), so their order does not matter."""
+    """Row by row along spans; sums are exact, so their order does not matter."""
     rows, columns = values.shape
     lowest, highest = _reach(shape, points)
-    picked: list[npt.NDArray[np.float64]] = []
-    for j in range(max(0, math.floor(lowest) - 1), min(rows, math.ceil(highest) + 1)):
-        inside = np.zeros(columns, dtype=np.bool_)
-        for low, high in _spans(shape, points, j + 0.5):
-            first, last = math.ceil(low - 0.5 - 1e-9), math.floor(high - 0.5 + 1e-9)
-            inside[max(first, 0) : max(last + 1, 0)] = True
+    reach = range(max(0, math.floor(lowest) - 1), min(rows, math.ceil(highest) + 1))
+    outline = row_spans(points, reach) if shape in (MarkShape.POLYGON, MarkShape.FREEHAND) else None
+    full: list[npt.NDArray[np.generic]] = []
+    for j in reach:
+        spans = _spans(shape, points, j + 0.5) if outline is None else outline[j - reach.start]
+        if not spans:
+            continue
+        ends = [(math.ceil(low - 0.5 - 1e-9), math.floor(high - 0.5 + 1e-9) + 1) for low, high in spans]
+        left = min(max(min(first for first, _ in ends), 0), columns)
+        inside = np.zeros(min(max(max(last for _, last in ends), left), columns) - left, dtype=np.bool_)
+        for first, last in ends:
+            inside[max(first - left, 0) : max(last - left, 0)] = True
         if padding is not None:
-            inside &= ~padding[j]
-        row = np.asarray(values[j][inside], dtype=np.float64)
-        picked.append(row[np.isfinite(row)])
-    n = sum(r.size for r in picked)
+            inside &= ~padding[j, left : left + inside.size]
+        row = values[j, left : left + inside.size][inside]
+        row = row[np.isfinite(row)]
+        if row.size:
+            full.append(row)
+    n = sum(r.size for r in full)
     if n == 0:
         return {}
-    full = [r for r in picked if r.size]
-    mean = math.fsum(math.fsum(r) for r in full) / n
-    spread = math.sqrt(math.fsum(math.fsum((r - mean) * (r - mean)) for r in full) / n)
+    mean, spread = sums(full)
     return {
         Quantity.MEAN: mean,
         Quantity.STANDARD_DEVIATION: spread,
@@ -261,7 +232,7 @@ def again(
         out = {Quantity.FIRST_LENGTH: a, Quantity.SECOND_LENGTH: b, Quantity.DIFFERENCE: abs(a - b)}
     elif shape in _REGIONS:
         if shape in (MarkShape.POLYGON, MarkShape.FREEHAND):
-            out[Quantity.AREA] = _triangles(points)
+            out[Quantity.AREA] = area(points)
         elif len(points) == 4:
             out[Quantity.AREA] = math.pi * _size(_minus(points[1], points[0])) / 2 * _size(_minus(points[3], points[2])) / 2
         elif (box := _box_area(points, annotation.placement, geometry)) is not None:

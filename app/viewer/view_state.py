@@ -8,6 +8,7 @@ Zoom belongs to the view, the window to a layer, the geometry to the data; nothi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -152,6 +153,22 @@ class ImageGeometry:
         i, j = index_from_px(x, y)
         return self.plane.to_patient(j, i)
 
+    def px_to_patient_many(self, points: Sequence[Point2]) -> tuple[Point3, ...]:
+        """Of all points at once; () without a position."""
+        if self.plane is None or not points:
+            return ()
+        p = np.asarray(points, dtype=np.float64)
+        found = self.plane.to_patient_many(p[:, ::-1] - 0.5)
+        return tuple((x, y, z) for x, y, z in found.tolist())
+
+    def patient_to_px_many(self, points_mm: Sequence[Point3]) -> list[tuple[float, float, float]]:
+        """As ``patient_to_px`` of all points at once; [] without a position."""
+        if self.plane is None or not points_mm:
+            return []
+        found = self.plane.to_index_many(np.asarray(points_mm, dtype=np.float64))
+        found[:, :2] += 0.5
+        return [(x, y, distance) for y, x, distance in found.tolist()]
+
     def patient_to_px(self, point_mm: Point3) -> tuple[float, float, float] | None:
         """(x, y, signed distance from the plane in mm), None without a position."""
         if self.plane is None:
@@ -177,6 +194,15 @@ class ResolvedView:
             float(m[0, 0] * x + m[0, 1] * y + m[0, 2]),
             float(m[1, 0] * x + m[1, 1] * y + m[1, 2]),
         )
+
+    def px_to_pane_many(self, points: Sequence[Point2]) -> list[Point2]:
+        """As ``px_to_pane`` of all points at once: an outline along pixels has thousands."""
+        if not points:
+            return []
+        p, m = np.asarray(points, dtype=np.float64), self.pane_from_px
+        x = m[0, 0] * p[:, 0] + m[0, 1] * p[:, 1] + m[0, 2]
+        y = m[1, 0] * p[:, 0] + m[1, 1] * p[:, 1] + m[1, 2]
+        return list(zip(x.tolist(), y.tolist(), strict=True))
 
     def pane_to_px(self, x: float, y: float) -> Point2:
         m = self.px_from_pane

@@ -7,7 +7,17 @@ import pytest
 from scipy import ndimage
 
 from app.domain.measurement import MarkShape
-from app.imaging.flat_regions import calmed, disc_stroke, grown, largest_part, like_pixel, outline, part_with
+from app.imaging.flat_regions import (
+    calmed,
+    disc_stroke,
+    grown,
+    largest_part,
+    like_pixel,
+    outline,
+    part_with,
+    parts_touching,
+    widest_outline,
+)
 from app.viewer.measure import region
 
 
@@ -105,3 +115,35 @@ def test_a_border_made_of_noise_is_calmed_and_a_calm_one_stays() -> None:
     assert len(before) > 2500
     assert len(after) < 0.65 * len(before)
     assert abs(int(calmed(ragged).sum()) - int(ragged.sum())) < 0.1 * int(ragged.sum())
+
+
+def test_of_several_borders_the_widest_is_followed() -> None:
+    mask = np.zeros((30, 40), bool)
+    mask[1:4, 1:4] = True
+    mask[6:26, 5:35] = True
+    mask[10:20, 10:30] = False
+    mask[12:18, 12:28] = True
+    whole = np.zeros_like(mask)
+    whole[6:26, 5:35] = True
+    assert set(widest_outline(mask)) == set(outline(whole))
+    assert widest_outline(np.zeros((3, 3), bool)) == ()
+
+
+def test_parts_that_hold_a_seed_stay() -> None:
+    mask = np.zeros((8, 9), bool)
+    mask[1:3, 1:3] = mask[3:5, 3:5] = mask[6, 6:8] = True
+    seeds = np.zeros_like(mask)
+    seeds[1, 1] = seeds[7, 7] = seeds[6, 7] = True
+    kept = parts_touching(mask, seeds)
+    assert kept[1:3, 1:3].all()
+    assert not kept[3:5, 3:5].any(), "by a corner is not by a side"
+    assert kept[6, 6:8].all()
+    assert kept.sum() == 6
+
+
+def test_where_pixels_meet_by_their_corners_the_border_keeps_to_its_own() -> None:
+    pinched = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]], bool)
+    found = np.zeros((3, 3), bool)
+    rows, columns, inside = region(MarkShape.FREEHAND, outline(pinched), 3, 3)
+    found[rows, columns] = inside
+    assert np.array_equal(found, pinched), "from one to the other the way leads around, not across"

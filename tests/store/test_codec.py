@@ -18,6 +18,7 @@ from hypothesis import given, settings
 
 from app.domain.finding import Finding, Heatmap, ReadResult, ReadState, SegmentMask
 from app.domain.geometry import VolumeGeometry
+from app.domain.measurement import Placement
 from app.domain.outbox import Receipt
 from app.domain.problem import Problem
 from app.domain.report import Report
@@ -191,3 +192,30 @@ def test_a_cut_body_is_refused(blob: bytes) -> None:
         codec.unpack(Finding, blob)
     with pytest.raises(codec.CodecError):
         codec.loads(Finding, "[" * 100_000)
+
+
+def outlined(points: tuple[tuple[float, float], ...]) -> Placement:
+    return Placement("1.2.3", 1, points, tuple((x, y, -0.1) for x, y in points))
+
+
+def test_an_outline_of_many_points_is_written_as_one_array_and_comes_back_to_the_last_bit() -> None:
+    many = tuple((n / 3, -n / 7) for n in range(codec.MANY_POINTS))
+    written = codec.encode(outlined(many), compact=True)
+    assert set(written["points_px"]) == {"dtype", "shape", "zlib"}
+    assert codec.loads(Placement, json.dumps(written)) == outlined(many)
+    few = codec.encode(outlined(many[:3]))
+    assert few["points_px"] == [list(p) for p in many[:3]]
+    odd = codec.encode(Placement("1", 1, (*many, (1, 2.0))))
+    assert isinstance(odd["points_px"], list), "whole numbers stay whole numbers"
+
+
+def test_outlines_that_were_written_point_by_point_are_still_read() -> None:
+    many = tuple((n / 3, -n / 7) for n in range(codec.MANY_POINTS))
+    before = {"sop_instance_uid": "1.2.3", "frame": 1, "points_px": [list(p) for p in many]}
+    assert codec.decode(Placement, before) == Placement("1.2.3", 1, many)
+
+
+@pytest.mark.parametrize("array", [np.zeros((300, 3)), np.zeros(600), np.zeros((300, 2), np.int32)])
+def test_an_array_that_holds_no_such_points_is_refused(array: np.ndarray) -> None:
+    with pytest.raises(codec.CodecError):
+        codec.decode(Placement, {"points_px": codec.encode(array)})

@@ -25,7 +25,8 @@ from app.viewer.edits import (
 from app.viewer.layers import ImageLayer
 from app.viewer.measure import measure
 from app.viewer.placement import annotation_of
-from app.viewer.recheck import again, crosses_itself, mismatches, unknown
+from app.viewer.recheck import again, mismatches, unknown
+from app.viewer.recheck_outlines import crosses_itself
 from app.viewer.view_state import Appearance, ImageGeometry, Plane, ViewState, resolve
 from app.viewer.vocabulary import next_tooth, next_vertebra, spoken
 from app.viewer.words import measurement_lines
