@@ -6,6 +6,7 @@ meanwhile, and the window would stand still for a third of a second at the first
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import threading
@@ -24,12 +25,17 @@ def read_ahead() -> None:
     with _lock:
         if tables.get_module_attribute_map.cache_info().currsize:
             return
-        whole = tables.json
+        whole, collects = tables.json, gc.isenabled()
         tables.json = SimpleNamespace(loads=in_pieces)
+        # Half a million new objects would set off full collections, each of which holds every thread for 70 ms.
+        gc.disable()
         try:
             tables.get_module_attribute_map()
+            gc.freeze()  # they stay for good: no later collection looks at them
         finally:
             tables.json = whole
+            if collects:
+                gc.enable()
 
 
 def in_pieces(text: str) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def _work(herald: _Herald | None) -> None:
 
 
 def _load() -> None:
+    gc.freeze()  # the window stands: a full collection halfway through would hold it for 60 ms
     try:
         for name in _MODULES:
             importlib.import_module(name)
