@@ -3,8 +3,9 @@
 Beside the measurement report (TID 1500), which says the same with every number of ours. The template takes no free remarks:
 that a result is for research use stands in the Algorithm Parameters, as in the measurement report.
 
-A mark of the reader claims no kind of lesion. It is therefore a Selected Region with the certainty that the place is right,
-never a mass, a calcification or a probability of cancer. No assessment and no composition category is ever written.
+A mark on a place claims no kind of lesion. It is therefore a Selected Region with the certainty that the place is right,
+never a mass or a probability of cancer. A cluster of bright points is a Calcification Cluster with their number. No
+assessment and no composition category is ever written.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from app.dicom.object_header import (
     is_date,
 )
 from app.dicom.sr_groups import algorithm_parameters, code_item, concept, container_item, outline_px, text_item
-from app.domain.finding import ASYMMETRY, Band, Finding, ReaderIdentity, ReadResult, ReadState
+from app.domain.finding import ASYMMETRY, CALCIFICATIONS, Band, Finding, ReaderIdentity, ReadResult, ReadState
 from app.domain.measurement import Code
 from app.domain.messages import sentence
 from app.domain.problem import Severity
@@ -37,8 +38,9 @@ from app.domain.study import Instance, Series, Study
 
 MAMMOGRAPHY_CAD_SR = "1.2.840.10008.5.1.4.1.1.88.50"
 READER = "breast"
-_ABOUT_CHANCES = {"ai.breast.chances_from_film", "ai.breast.coarse"}
+_ABOUT_CHANCES = {"ai.breast.chances_from_film", "ai.breast.clusters_generated", "ai.breast.coarse", "ai.breast.no_clusters"}
 """Remarks without which a certainty would be read for more than it is."""
+_CLUSTER_VIEWS = "breast.cluster_views"
 _DENSITY = {"R": "breast.dense_area_right", "L": "breast.dense_area_left", "": "breast.dense_area"}
 
 
@@ -54,6 +56,8 @@ _REQUIRED = _dcm("111150", "Presentation Required: Rendering device is expected 
 _OPTIONAL = _dcm("111151", "Presentation Optional: Rendering device may present")
 _FINDING = _dcm("111059", "Single Image Finding")
 _SELECTED = _dcm("111099", "Selected region")
+_CLUSTER = coding.FINDING_KINDS["calcification_cluster"]
+_CALCIFICATIONS = _dcm("111038", "Number of calcifications")
 _DESCRIPTION = _dcm("111058", "Selected Region Description")
 _CERTAINTY = _dcm("111012", "Certainty of Finding")
 _OUTLINE = _dcm("111041", "Outline")
@@ -273,13 +277,19 @@ def _intent(mark: Finding) -> Code:
 def _mark(study: Study, film: _Film, mark: Finding, program: _Program, place: str) -> Any:
     """Single Image Finding (TID 4006) with its geometry (TID 4021) and what it is (TID 4013)."""
     assert mark.location.centre_px is not None
-    items = [code_item("HAS CONCEPT MOD", _INTENT, _intent(mark)), *_algorithm(program)]
+    points = dict(mark.attributes).get(CALCIFICATIONS, "") if mark.code == _CLUSTER else ""
+    # Only a Selected Region may be described in words (TID 4006).
+    said = (f"tracking={mark.finding_id}", place) if points else ()
+    items = [code_item("HAS CONCEPT MOD", _INTENT, _intent(mark)), *_algorithm(program, *said)]
     if mark.probability is not None:
         items.append(_number("HAS PROPERTIES", _CERTAINTY, round(100.0 * mark.probability, 2), "%"))
     items.append(_coordinates(coding.CENTRE, [mark.location.centre_px], film))
     outline = outline_px(study, mark.location)
     if len(outline) > 1:
         items.append(_coordinates(_OUTLINE, outline, film))
+    if points:  # TID 4010
+        items.append(_number("HAS PROPERTIES", _CALCIFICATIONS, int(points), "1"))
+        return _nested(code_item("CONTAINS", _FINDING, _CLUSTER), items)
     items.append(text_item("HAS PROPERTIES", _DESCRIPTION, _description(mark, place)))
     return _nested(code_item("CONTAINS", _FINDING, _SELECTED), items)
 
@@ -374,16 +384,22 @@ def _detections(films: Sequence[_Film], result: ReadResult, status: Code, progra
     read, unread = [f for f in films if f.was_read], [f for f in films if not f.was_read]
     # The reader does not say which of its refusals belongs to which view.
     why = tuple(f"problem={p.code}" for p in result.problems if p.severity is Severity.ERROR)
+    sought = [_SELECTED, _CLUSTER] if _clusters_sought(result, read) else [_SELECTED]
     found = []
-    for name, which, more in (
-        (_dcm("111063", "Successful Detections"), read, ()),
-        (_dcm("111025", "Failed Detections"), unread, why),
+    for name, which, more, kinds in (
+        (_dcm("111063", "Successful Detections"), read, (), sought),
+        (_dcm("111025", "Failed Detections"), unread, why, [_SELECTED]),
     ):
         if which:
-            found.append(
-                container_item("INFERRED FROM", name, [_performed("111022", "Detection", _SELECTED, which, program, more)])
-            )
+            done = [_performed("111022", "Detection", kind, which, program, more) for kind in kinds]
+            found.append(container_item("INFERRED FROM", name, done))
     return found
+
+
+def _clusters_sought(result: ReadResult, read: Sequence[_Film]) -> bool:
+    """On every view that was read; the reader does not say on which where its pixels were too large on some."""
+    values = {name: value for name, value, _ in result.measurements}
+    return bool(read) and values.get(_CLUSTER_VIEWS, 0) == len(read)
 
 
 def _analyses(films: Sequence[_Film], status: Code, program: _Program) -> list[Any]:

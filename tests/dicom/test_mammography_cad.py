@@ -11,6 +11,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from app.dicom.coding import FINDING_KINDS
 from app.dicom.mammography_cad import MAMMOGRAPHY_CAD_SR, mammography_cad_sr, wanted
 from app.dicom.object_header import ObjectHeader
 from app.dicom.sr_groups import RESEARCH_USE
@@ -95,6 +96,25 @@ def test_the_library_tells_side_view_and_pixels() -> None:
     assert (said(right, "111060"), said(right, "111061")) == (["20261119"], ["081000"])
     assert (said(right, "111018"), said(right, "111019")) == (["20261119"], ["081501.250"])
     assert [n.number for n in (*nodes(right, "111026"), *nodes(right, "111066"))] == [0.07, 0.1]
+
+
+def test_a_cluster_is_one_with_its_number_of_calcifications(tmp_path: Path) -> None:
+    cluster = FINDING_KINDS["calcification_cluster"]
+    group = mark(FILMS[2], 123.5, 210.25, 0.75, code=cluster, attributes=(("calcifications", "9"),))
+    place = mark(FILMS[2], 60.0, 88.0, 0.125, band=Band.LOW)
+    searched = (("breast.cluster_views", 4.0, "1"),)
+    data = mammography_cad_sr(study(), read_of(place, group, measurements=searched), header("cad"))
+    assert is_valid(data, tmp_path)
+    root = read_sr(data).root
+    assert said(root, "111059") == ["129769006", "111099"]
+    first, second = nodes(root, "111059")
+    assert [n.number for n in nodes(first, "111038")] == [9.0]
+    assert not nodes(first, "111058"), "only a selected region is described in words"
+    assert f"tracking={group.finding_id}" in said(first, "111002")
+    assert not nodes(second, "111038")
+    assert said(root, "111022") == ["111099", "129769006"]
+    some = mammography_cad_sr(study(), read_of(place, measurements=(("breast.cluster_views", 2.0, "1"),)), header("cad"))
+    assert said(read_sr(some).root, "111022") == ["111099"]
 
 
 def test_nothing_found_is_a_result(tmp_path: Path) -> None:

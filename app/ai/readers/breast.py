@@ -1,4 +1,4 @@
-"""Second reader for mammograms: marks places that stand out in a view or against the other breast; measures dense area.
+"""Second reader for mammograms: places that stand out in a view or against the other breast, clusters, dense area.
 
 Presentation images only. A mark is a place to look at again, with the measured chance that such a mark is right; the reader
 never names an assessment category. Marks lie in ``image_px`` of their view.
@@ -15,6 +15,8 @@ import numpy as np
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
 from app.ai.readers.film.places import Floats, PlaceMark, each_once, linear, painted, probability
 from app.ai.readers.mammogram.asymmetry import asymmetry_z
+from app.ai.readers.mammogram.cluster_findings import COARSEST_MM as CLUSTER_MM
+from app.ai.readers.mammogram.cluster_findings import cluster_findings, resolves
 from app.ai.readers.mammogram.density import band_of, dense_share
 from app.ai.readers.mammogram.study import Scored, image_traits, measured_views, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM, BreastView, prepare
@@ -119,10 +121,11 @@ class BreastReader:
         if not films:
             return ReaderOutput(ReadState.OUT_OF_SCOPE, problems=each_once(problems))
         partner = partners(films)
-        measured = measured_views(views, partner, lambda s: step(0.3 + 0.6 * s, "breast.places"))
-        step(0.9, "breast.marks")
+        measured = measured_views(views, partner, lambda s: step(0.3 + 0.4 * s, "breast.places"))
+        step(0.7, "breast.marks")
         results = [scored(m, run_network(m, nets)) for m in measured]
         findings: list[Finding] = []
+        clusters: list[Finding] = []
         heatmaps: list[Heatmap] = []
         highest = -np.inf
         for n, (film, result) in enumerate(zip(films, results, strict=True)):
@@ -132,17 +135,38 @@ class BreastReader:
                 highest = max(highest, linear(traits, parameters["image"]))
             findings += told(job, film, result, parameters)
             heatmaps.append(heatmap(film, result, parameters))
+            step(0.7 + 0.3 * n / len(films), "breast.specks")
+            clusters += cluster_findings(job, film, result.measured.view, nets, parameters)
+        if clusters:
+            problems.insert(0, Problem("ai.breast.clusters_generated", {}, Severity.NOTE))
         if findings:
             problems.insert(0, Problem("ai.breast.chances_from_film", {}, Severity.NOTE))
         if all(p is None for p in partner):
             problems.append(Problem("ai.breast.one_side", {}, Severity.NOTE))
         problems += density_remarks(films, views)
+        sought, remarks = sought_on(films) if "clusters" in parameters else (0, [])
+        problems += remarks
+        findings += clusters
         findings.sort(key=lambda f: -(f.probability or 0.0))
         step(1.0, "breast.done")
         values = density_values(films, views)
+        if sought:
+            values.append(("breast.cluster_views", float(sought), "1"))
         if np.isfinite(highest):
             values.append(("breast.highest_view_score", round(1.0 / (1.0 + float(np.exp(-highest))), 3), "1"))
         return ReaderOutput(ReadState.COMPLETED, tuple(findings), tuple(heatmaps), (), each_once(problems), tuple(values))
+
+
+def sought_on(films: Sequence[FilmImage]) -> tuple[int, list[Problem]]:
+    """(views whose pixels are small enough for clusters, the remark that some are not)."""
+    spacings = [s for s in (f.detector_spacing_mm or f.spacing_mm for f in films) if s is not None]
+    coarse = [max(s) for s in spacings if not resolves(s)]
+    told = (
+        Problem("ai.breast.no_clusters", {"mm": round(max(coarse), 2), "limit_mm": CLUSTER_MM}, Severity.NOTE)
+        if coarse
+        else None
+    )
+    return len(spacings) - len(coarse), [told] if told else []
 
 
 def told_marks(result: Scored, parameters: Mapping[str, Any]) -> list[tuple[PlaceMark, float]]:

@@ -3,7 +3,8 @@
     python -m app.ai.training.breast --data DIR --out resources/models/breast.ekmodel [--work build/breast]
 
 DIR holds ``labelled/mammo-mias``. Stages: ``measure`` (the places of every picture), ``cross`` (five folds by patient over
-all pictures, three seeds: the figures), ``package`` (trained on train and validation; their own five folds give the weights
+all pictures, three seeds: the figures), ``clusters`` (points of the generated views: about seven minutes of processor time),
+``package`` (trained on train and validation; their own five folds give the weights
 of the image score and the calibration; the test split's figures are counted with the result).
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ import numpy.typing as npt
 from app.ai.engines.torch_engine import golden_cases, module_arrays
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.film.places import NOTHING
+from app.ai.readers.mammogram.clusters import NAMES as CLUSTER_NAMES
+from app.ai.readers.mammogram.clusters import NETWORK as CLUSTERS
 from app.ai.readers.mammogram.maps import NAMES, PAIRED
 from app.ai.readers.mammogram.study import NETWORK, Measured, Scored, image_traits, scored
+from app.ai.training import breast_clusters as specks
 from app.ai.training.breast_card import CARD, OPERATING_POINT
 from app.ai.training.card_figures import bands_of
 from app.ai.training.evaluation.breast import figures_of, hits, image_scores
@@ -44,6 +48,7 @@ FALSE_PER_NORMAL = 1.0
 """False marks on a normal view that the operating point allows."""
 HIDEABLE = [NAMES.index(name) for name in PAIRED]
 BANDS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+STAGES = ("measure", "cross", "clusters", "package")
 
 
 def places_of(images: Sequence[Mammogram], found: Sequence[Measured], rng: np.random.Generator) -> Places:
@@ -148,7 +153,48 @@ def calibration_of(
     return table, threshold, bands
 
 
-def package(images: Sequence[Mammogram], found: Sequence[Measured], cross: Mapping[str, Any]) -> bytes:
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """What the generated views gave: part of the package."""
+
+    net: Any
+    told: Mapping[str, Any]
+    bands: Sequence[CalibrationBand]
+    metrics: Sequence[Metric]
+
+
+def clusters_of(work: Path) -> Clusters:
+    known, fresh = (
+        [specks.ClusterCase.of(c) for c in json.loads((work / f"clusters-{name}.json").read_text(encoding="utf-8"))]
+        for name in ("training", "held-out")
+    )
+    told, bands = specks.chosen(known)
+    net = specks.trained(known)
+    values, more, hit = specks.figures(fresh, specks.scored_cases(net, fresh), told["threshold"])
+    count = specks.threshold_at(known, specks.baseline_scores(known))
+    values |= specks.against_baseline(fresh, hit, count)
+    print("clusters:", {k: round(v.value, 3) for k, v in values.items()}, more, flush=True)
+    command = "python -m app.ai.training.evaluate breast --data generated"
+    metrics = [
+        Metric(k, round(v.value, 4), round(v.low, 4), round(v.high, 4), v.n, f"{specks.DATA}, held out", command)
+        for k, v in values.items()
+    ]
+    return Clusters(net, {**told, "baseline_count": count}, bands, metrics)
+
+
+def keep_clusters(work: Path) -> None:
+    for name, seeds in (("training", specks.TRAINING_SEEDS), ("held-out", specks.HELD_OUT_SEEDS)):
+        cases = specks.cases_of(seeds, lambda line: print(line, flush=True))
+        (work / f"clusters-{name}.json").write_text(json.dumps([c.plain() for c in cases]), encoding="utf-8")
+
+
+def package(
+    images: Sequence[Mammogram],
+    found: Sequence[Measured],
+    cross: Mapping[str, Any],
+    clusters: Clusters,
+    seconds: float | None = None,
+) -> bytes:
     from app.ai.training.signing_key import private_key
 
     known = [n for n, i in enumerate(images) if i.split != "test"]
@@ -159,9 +205,14 @@ def package(images: Sequence[Mammogram], found: Sequence[Measured], cross: Mappi
     table, threshold, bands = calibration_of(mine, results)
     net = train_places(places_of(mine, own, np.random.default_rng(7)), replace(SETTINGS, seed=7), HIDEABLE)
     params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": SETTINGS.members}
-    networks = {NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES)))}
-    arrays = {NETWORK: module_arrays(net, half=False)}
-    pipeline = {"image": image, "most_marks": 2, "bands": [0.2, 0.35], "maps": list(NAMES)}
+    s = specks.SETTINGS
+    of_clusters = {"inputs": len(CLUSTER_NAMES), "hidden": s.hidden, "members": s.members}
+    networks = {
+        NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES))),
+        CLUSTERS: NetworkSpec("place_score_v1", of_clusters, (1, len(CLUSTER_NAMES))),
+    }
+    arrays = {NETWORK: module_arrays(net, half=False), CLUSTERS: module_arrays(clusters.net, half=False)}
+    pipeline = {"image": image, "most_marks": 2, "bands": [0.2, 0.35], "maps": list(NAMES), "clusters": clusters.told}
     last = [n for n, i in enumerate(images) if i.split == "test"]
     tested = [scored(found[n], scores(net, found[n].features)) for n in last]
     pictures = [images[n] for n in last]
@@ -176,7 +227,8 @@ def package(images: Sequence[Mammogram], found: Sequence[Measured], cross: Mappi
     for k, v in cross.get("mean_of_seeds", {}).items():
         name = "mammo-mias, five folds by patient, mean of three seeds"
         metrics.append(Metric(k, *_around(v), len(images), name, folds))
-    card = CARD.with_figures(metrics, bands, threshold, OPERATING_POINT, cross.get("seconds"))
+    metrics += clusters.metrics
+    card = CARD.with_figures(metrics, [*bands, *clusters.bands], threshold, OPERATING_POINT, seconds)
     parts = PackageParts(
         PACKAGE_ID, card, pipeline, networks, arrays, table, golden_cases(networks, arrays), Limits(ram_mb=1500),
         "Ekinshi developers",
@@ -195,19 +247,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("resources/models/breast.ekmodel"))
     parser.add_argument("--work", type=Path, default=Path("build/breast"))
-    parser.add_argument(
-        "--stages", nargs="*", choices=("measure", "cross", "package"), default=["measure", "cross", "package"]
-    )
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--seconds", type=float, help="measured seconds for four views (tests.perf.read_time), for the card")
     given = parser.parse_args(arguments)
     given.work.mkdir(parents=True, exist_ok=True)
-    images = load_set(given.data / LABELLED)
+    needed = set(given.stages) - {"clusters"}
+    images = load_set(given.data / LABELLED) if needed else []
     found = measured_set(images)
     kept = given.work / "cross.json"
     if "cross" in given.stages:
         kept.write_text(json.dumps(cross_figures(images, found), indent=1), encoding="utf-8")
+    if "clusters" in given.stages:
+        keep_clusters(given.work)
     if "package" in given.stages:
         cross = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-        given.out.write_bytes(package(images, found, cross))
+        given.out.write_bytes(package(images, found, cross, clusters_of(given.work), given.seconds))
         print(f"{given.out}: version {CARD.version}, {given.out.stat().st_size / 2**20:.2f} MiB")
     return 0
 

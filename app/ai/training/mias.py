@@ -73,12 +73,17 @@ def _circle(row: dict[str, str]) -> tuple[float, float, float] | None:
     return (float(x), float(y), float(radius)) if x and y and radius else None
 
 
-def view_of(image: Mammogram) -> BreastView:
+def grey_of(image: Mammogram) -> tuple[npt.NDArray[np.float32], float]:
+    """(picture, mm of a pixel)."""
     grey: npt.NDArray[np.uint8] | None = cv2.imread(str(image.path), cv2.IMREAD_GRAYSCALE)  # type: ignore[assignment]
     if grey is None:
         raise ValueError(f"{image.name} cannot be read")
-    step = FIELD_MM / max(grey.shape)
-    return prepare(grey.astype(np.float32), (step, step), None)
+    return grey.astype(np.float32), FIELD_MM / max(grey.shape)
+
+
+def view_of(image: Mammogram) -> BreastView:
+    grey, step = grey_of(image)
+    return prepare(grey, (step, step), None)
 
 
 def partner_of(images: Sequence[Mammogram]) -> list[int | None]:

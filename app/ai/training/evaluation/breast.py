@@ -3,6 +3,10 @@
 ``image_auc``: any lesion, with or without a place, against NORM; ``mass_auc``: CIRC, SPIC or MISC against NORM. A mark hits
 when it lies inside the circle; rows without x and y are left out of the sensitivities. The marks are counted whatever their
 score. Intervals: bootstrap by patient. Baseline on the same images: the strongest blob (difference of Gaussians, 3.6 mm).
+
+``--data generated``: clusters of calcifications on generated views that were never trained on. ``cluster_sensitivity``:
+drawn clusters found by the marks at the operating point; ``cluster_false_per_view``: marks on views without one; baseline:
+how many bright points lie within a centimetre. On a folder ``cluster_search_…`` says what that search would do there.
 """
 
 from __future__ import annotations
@@ -18,12 +22,14 @@ from app.ai.readers.film.places import PlaceMark, linear
 from app.ai.readers.mammogram.maps import NAMES
 from app.ai.readers.mammogram.study import Measured, Scored, image_traits, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM
+from app.ai.training.breast_clusters import on_labelled, package_figures
 from app.ai.training.evaluation.common import Figures, Opened
 from app.ai.training.mias import MASSES, Mammogram, load_set, measured_set, partner_of
 from app.domain.scoring import Interval, auc, bootstrap, paired_bootstrap, roc
 
 ROUNDS = 1000
 BASELINE = "blob_9.0"
+GENERATED = "generated"
 SIZES = (("below_6_mm", 0.0, 6.0), ("6_to_12_mm", 6.0, 12.0), ("12_mm_and_more", 12.0, 999.0))
 """Radius of the circle."""
 
@@ -157,9 +163,15 @@ def image_scores(images: Sequence[Mammogram], results: Sequence[Scored], paramet
 
 
 def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
+    own = opened.parameters.get("clusters")
+    if folder.name == GENERATED and not folder.is_dir():
+        if not own:
+            raise ValueError("this package does not look for clusters")
+        told, counts, views = package_figures(opened.nets, own)
+        return Figures(told, views, counts)
     images = load_set(folder, split)
     if not images:
         raise ValueError(f"no picture of the split {split}")
     results = [scored(m, run_network(m, opened.nets)) for m in measured_set(images)]
     values, more, curves = figures_of(images, results, image_scores(images, results, dict(opened.parameters)))
-    return Figures(values, len(images), more, curves)
+    return Figures(values, len(images), {**more, **(on_labelled(images, opened.nets, own) if own else {})}, curves)
