@@ -210,11 +210,12 @@ def without(a: BoxMask, b: BoxMask) -> BoxMask | None:
 
 def trimmed(mask: BoxMask) -> BoxMask | None:
     """The smallest box that holds it; None for an empty mask."""
-    where = ndimage.find_objects(mask.values.astype(np.uint8))
-    if not where:
+    slices = np.flatnonzero(mask.values.any(axis=(1, 2)))
+    if not slices.size:
         return None
-    k, j, i = where[0]
-    return BoxMask(
-        np.ascontiguousarray(mask.values[k, j, i]),
-        (mask.start[0] + k.start, mask.start[1] + j.start, mask.start[2] + i.start),
-    )
+    k0, k1 = int(slices[0]), int(slices[-1]) + 1
+    below = mask.values[k0:k1].any(axis=0)
+    rows, columns = np.flatnonzero(below.any(axis=1)), np.flatnonzero(below.any(axis=0))
+    j0, j1, i0, i1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    start = (mask.start[0] + k0, mask.start[1] + j0, mask.start[2] + i0)
+    return BoxMask(np.ascontiguousarray(mask.values[k0:k1, j0:j1, i0:i1]), start)

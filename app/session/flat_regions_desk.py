@@ -367,4 +367,5 @@ def allow_flat_regions(
         flat.give_up()
 
     extras.given_up = given_up
-    extras.settle = images.before_close = flat.settle
+    images.on_settle.append(flat.settle)
+    extras.settle = images.settle

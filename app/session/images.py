@@ -57,8 +57,8 @@ class Images:
         self._sets: dict[str, DisplaySet] = {}
         self._closed = False
         self._beside = 0
-        self.before_close: Callable[[], None] = lambda: None
-        """Keeps what a person did and what is still being computed beside."""
+        self.on_settle: list[Callable[[], None]] = []
+        """Each keeps what a person did and what is still being computed beside."""
 
     def add(self, study: Study, sets: tuple[DisplaySet, ...]) -> None:
         """Makes a study's images available."""
@@ -157,6 +157,11 @@ class Images:
         if not self._closed:
             self._loop.post(call)
 
+    def settle(self) -> None:
+        """What was let go of is kept now, however long it takes: before an undo, before the end."""
+        for keep in self.on_settle:
+            keep()
+
     def busy(self) -> bool:
         return bool(self._feed.busy() or self._volume_feed.busy() or self._beside)
 
@@ -165,7 +170,7 @@ class Images:
         return self._closed
 
     def close(self) -> None:
-        self.before_close()
+        self.settle()
         self._closed = True
         self._feed.close()
         self._side_pool.shutdown(wait=True, cancel_futures=True)

@@ -42,6 +42,10 @@ from app.viewer.view_state import Appearance, ResolvedView
 
 _log = logging.getLogger(__name__)
 MISMATCH = "viewer.measure.mismatch"
+AT_ONCE = 2_000_000
+"""Voxels of a mask's box that are measured under the hand, in some milliseconds; larger ones beside."""
+_OTHERS = ((1, 2), (0, 2), (0, 1))
+"""For each axis the two others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,11 @@ class _Stroke:
     volume: Volume
     values: Range | None
     mask: BoxMask | None
+
+    def marked(self) -> tuple[Finding, BoxMask] | None:
+        """What it comes to; None when nothing is left. Any thread."""
+        kept = trimmed(self.mask) if self.mask is not None else None
+        return (as_mark(self.mark, kept, self.volume, self.display_set_id, False), kept) if kept is not None else None
 
 
 def measured(mask: BoxMask, volume: Volume) -> tuple[Measurement, ...]:
@@ -78,8 +87,13 @@ def as_mark(before: Finding | None, mask: BoxMask, volume: Volume, display_set_i
     packed = pack(
         mask, volume, display_set_id, grown or (before is not None and before.mask is not None and before.mask.grown)
     )
-    index = np.argwhere(mask.values).mean(axis=0) + np.asarray(mask.start)
-    centre = volume.geometry.to_patient((float(index[0]), float(index[1]), float(index[2])))
+    total = np.count_nonzero(mask.values)
+    sums = [
+        int(np.arange(n) @ np.count_nonzero(mask.values, axis=rest))
+        for n, rest in zip(mask.values.shape, _OTHERS, strict=True)
+    ]
+    k, j, i = (n / total + start for n, start in zip(sums, mask.start, strict=True))
+    centre = volume.geometry.to_patient((k, j, i))
     corners = volume.geometry.to_patient_many(
         np.array([[k, j, i] for k in (mask.start[0], mask.stop[0] - 1) for j in (mask.start[1], mask.stop[1] - 1)
                   for i in (mask.start[2], mask.stop[2] - 1)], dtype=np.float64)
@@ -119,6 +133,9 @@ class OwnMasks:
         self._doubt, self._announce, self._notice = doubt, announce, notice
         self._rgb = rgb
         self._stroke: _Stroke | None = None
+        self._let_go: _Stroke | None = None
+        """A stroke that is measured beside: shown as it stands until its mark is there."""
+        images.on_settle.append(self.settle)
         self._shown: dict[str, tuple[bytes, MaskLayer]] = {}
         self.growing = False
         self._turn = 0
@@ -161,6 +178,7 @@ class OwnMasks:
         if self._wish is None:
             return
         (edit, chosen, resolved), self._wish = self._wish, None
+        self.settle()
         volume = self._volume(chosen) if not edit.preview else self._images.volume(chosen.display_set_id)
         point = resolved.geometry.px_to_patient(*edit.seed_px)
         seed = nearest_index(volume.geometry, point) if volume is not None and point is not None else None
@@ -225,13 +243,38 @@ class OwnMasks:
                 mask = painted if mask is None else union(mask, painted)
         self._stroke = replace(down, mask=mask)
         if edit.last:
-            self._stroke = None
-            kept = trimmed(mask) if mask is not None else None
-            if kept is not None:
-                self._done(as_mark(down.mark, kept, down.volume, down.display_set_id, False))
+            self._end(self._stroke)
+        self._announce(Changes(view=True))
+
+    def _end(self, stroke: _Stroke) -> None:
+        self._stroke, self._let_go = None, stroke
+        if stroke.mask is None or stroke.mask.values.size <= AT_ONCE:
+            self.settle()
+            return
+
+        def came(found: tuple[tuple[Finding, BoxMask] | None] | None) -> None:
+            if self._let_go is stroke:
+                self._kept(found[0] if found is not None else stroke.marked())
+
+        self._images.beside(lambda: (stroke.marked(),), came)
+
+    def settle(self) -> None:
+        """A stroke that was let go is kept now: before the next one, before an undo, before the study is closed."""
+        if self._let_go is not None:
+            self._kept(self._let_go.marked())
+
+    def _kept(self, found: tuple[Finding, BoxMask] | None) -> None:
+        self._let_go = None
+        if found is not None:
+            mark, mask = found
+            if mark.mask is not None:  # unpacked already
+                segment = SegmentMask(mark.finding_id, mask.values, mark.mask.geometry)
+                self._shown[mark.finding_id] = (mark.mask.bits, self._layer(segment))
+            self._done(mark)
         self._announce(Changes(view=True))
 
     def _begin(self, chosen: DisplaySet, first: Point3, edit: BrushMask) -> bool:
+        self.settle()
         volume = self._volume(chosen)
         seed = nearest_index(volume.geometry, first) if volume is not None else None
         if volume is None or seed is None:
@@ -280,7 +323,7 @@ class OwnMasks:
     def layers(self, marks: tuple[Finding, ...]) -> tuple[MaskLayer, ...]:
         """One layer for each mask, the one being painted as it now stands."""
         out: list[MaskLayer] = []
-        down = self._stroke
+        down = self._stroke or self._let_go
         painting = down.mark.finding_id if down is not None and down.mark is not None else ""
         for mark in marks:
             if mark.mask is None or mark.finding_id == painting:
