@@ -214,7 +214,7 @@ def trimmed(mask: BoxMask) -> BoxMask | None:
     if not slices.size:
         return None
     k0, k1 = int(slices[0]), int(slices[-1]) + 1
-    below = mask.values[k0:k1].any(axis=0)
+    below: Mask = np.logical_or.reduce(mask.values[k0:k1], axis=0)
     rows, columns = np.flatnonzero(below.any(axis=1)), np.flatnonzero(below.any(axis=0))
     j0, j1, i0, i1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     start = (mask.start[0] + k0, mask.start[1] + j0, mask.start[2] + i0)
