@@ -136,6 +136,7 @@ _UNIT_MEANINGS = {
     "%": "percent",
     "ml": "milliliter",
     "s": "second",
+    "d": "day",
     "cm/s": "centimeter per second",
     "Hz": "Hertz",
     "Bq/ml": "Becquerels per milliliter",
@@ -181,6 +182,8 @@ CONFIDENCE = _own("AIL-004", "Own certainty, 1 to 5")
 SHAPE = _own("AIL-005", "Shape of the drawing, and the order of its lines")
 OF_IMAGES = _own("AIL-006", "Of which other images the value is")
 CALIBRATED = _own("AIL-007", "Millimetres of the image are known, yes or no")
+CHANGE_SINCE = _own("AIC-001", "Change since the earlier study")
+DOUBLING_TIME = _own("AIC-002", "Volume doubling time since the earlier study")
 COMMENT = _dcm("121106", "Comment")
 SUMMARY = _dcm("111017", "CAD Processing and Findings Summary")
 SUMMARY_NONE = _dcm("111241", "All algorithms succeeded; without findings")

@@ -24,11 +24,13 @@ from app.dicom.object_header import (
     person_pn,
     reference_dataset,
 )
+from app.dicom.sr_prior import prior_items
 from app.dicom.sr_reader import SrDocument, SrFinding, SrNode, read_sr
 from app.domain.finding import Finding, ReadResult, ReadState
 from app.domain.identity import uid_for
 from app.domain.measurement import Code
 from app.domain.person import Person
+from app.domain.prior_match import PriorMatch
 from app.domain.study import Study
 from app.domain.study_lookup import instances_by_uid
 from app.domain.verdict import FirstOpinion, Verdict
@@ -231,12 +233,14 @@ def verdict_sr(
     measured: Sequence[Finding] = (),
     opinion: FirstOpinion | None = None,
     evidence: Sequence[str] = (),
+    matches: Sequence[PriorMatch] = (),
 ) -> bytes:
     """The person's word: verdict per AI finding, own findings, AI false negatives, what was measured beside them, and the
     first opinion as it was.
 
-    ``measured``: marks with values that claim no finding. FINAL and VERIFIED by ``person``. Rejected findings stay in the
-    document. Modified ones carry the person's geometry under the AI's tracking UID. Raises ``dicom.evidence_missing``.
+    ``measured``: marks with values that claim no finding. ``matches``: what findings were in an earlier study. FINAL and
+    VERIFIED by ``person``. Rejected findings stay in the document. Modified ones carry the person's geometry under the AI's
+    tracking UID. Raises ``dicom.evidence_missing``.
     """
     import highdicom as hd
 
@@ -248,8 +252,11 @@ def verdict_sr(
             name=name, login_name=person.person_id[:64] or None, organization_name=organisation
         ),
     )
+    past = {m.finding_id: prior_items(m) for m in matches}
     groups = [
-        sr_groups.finding_group(study, _stated(answer), f"A{n}", _verdict_items(answer))
+        sr_groups.finding_group(
+            study, _stated(answer), f"A{n}", [*_verdict_items(answer), *past.get(answer.finding.finding_id, [])]
+        )
         for n, answer in enumerate(answers, start=1)
     ]
     for n, mine in enumerate(own, start=1):

@@ -38,6 +38,7 @@ def compose(
     opinion: FirstOpinion | None = None,
     measurements: Sequence[Annotation] = (),
     doubted: Mapping[str, str] | None = None,
+    then: Mapping[str, str] | None = None,
     key_images: Sequence[KeyImage] = (),
     previous: Report | None = None,
     template: str = "",
@@ -53,6 +54,7 @@ def compose(
 
     ``doubted``: finding or annotation to the message id of what an independent computation says against its values; the
     line says it too, or a line of its own where the words are the reader's.
+    ``then``: finding to the sentence that tells what it was in an earlier study; it follows the finding's line.
     ``comparison``: date of the prior (YYYYMMDD), or empty. Raises ``report.template_damaged``.
     """
     chosen = templates().get(template) or choose_template(study)
@@ -62,6 +64,8 @@ def compose(
     for item in findings:
         section = chosen.section_for(item.finding.region)
         line = _finding_line(language, item, shown.get(item.finding.finding_id))
+        past = (then or {}).get(item.finding.finding_id, "")
+        line = replace(line, text=f"{line.text} {past}") if past else line
         made[section.section_id] += doubts.told(line, section.section_id)
     for annotation in measurements:
         if annotation.measurements:

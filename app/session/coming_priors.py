@@ -17,6 +17,7 @@ from app.session.prior_marks import PriorMark, is_sealed, stored_marks
 from app.session.reading_room import ReadingRoom
 from app.session.second_read import SecondReads
 from app.session.study_headers import StudyHeaders, read_headers
+from app.session.then_findings import OpenedThen, opened_then
 from app.store.library import Library
 from app.viewer.hanging import Hanging
 
@@ -29,6 +30,8 @@ class PriorRead:
     marks: tuple[PriorMark, ...]
     sealed: bool
     """This person has not seen yet what its second readers found."""
+    then: OpenedThen = OpenedThen()
+    """What second readers found in it, as far as this person was shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,10 @@ def _read(
     """From any thread. ``known``: its headers, where they were read before."""
     try:
         study, sets = known if known is not None else read_headers(library, uid)
+        sealed = is_sealed(reads, uid, person)
+        then = opened_then(library, reads, study, person, sealed)  # before the marks: they drop what was opened
         marks = stored_marks(library, reads, study, person)
-        return _Came(PriorRead(OpenStudy(study, sets), marks, is_sealed(reads, uid, person)))
+        return _Came(PriorRead(OpenStudy(study, sets), marks, sealed, then))
     except ProblemError as error:
         return _Came(problem=error.problem)
 

@@ -63,6 +63,8 @@ class Question:
     unit: str = "mm"
     stated: bool = False
     """True when a person has answered; False: measured, from the header, or the usual case."""
+    proposed: bool = False
+    """From a confirmed match with an earlier study, after the person's own category."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class GuidelineDesk:
         self._folder: Path = library.home / "guidelines"
         self._loaded: dict[str, Guideline | None] = {}
         self._damaged = NOTHING
+        self.from_prior: Callable[[Finding], Mapping[str, Fact]] = lambda finding: {}
+        """What a confirmed match with an earlier study says; set by whoever opens the study."""
         self.before_answers: Callable[[], None] = lambda: None
         """Called before a person's word changes: what is to be undone is noted."""
 
@@ -322,11 +326,12 @@ class GuidelineDesk:
             facts["change"] = "baseline"
         else:
             facts["prior_months"] = months
+        facts.update(self._past(finding))
         facts.update(self._said(finding.finding_id))
         prior, now = facts.get("prior_mean_diameter_mm"), facts.get("mean_diameter_mm")
         since = facts.get("prior_months")
         known = chosen.growth_mm is not None and all(isinstance(v, float | int) for v in (prior, now, since))
-        if known and "change" not in self._said(finding.finding_id):
+        if known and since and "change" not in {**self._past(finding), **self._said(finding.finding_id)}:
             assert prior is not None
             assert now is not None
             assert since is not None
@@ -334,6 +339,10 @@ class GuidelineDesk:
                 chosen, float(now), float(prior), float(since), str(facts.get("composition", "solid"))
             )
         return facts
+
+    def _past(self, finding: Finding) -> Mapping[str, Fact]:
+        """Nothing before the person's own category: it is to be chosen without a hint."""
+        return self.from_prior(finding) if self._kept.get("own") else {}
 
     def _question(self, fact: str, facts: Mapping[str, Fact], said: Mapping[str, Fact], options: tuple[str, ...] = (),
                   unit: str = "mm") -> Question:  # fmt: skip
@@ -359,6 +368,10 @@ class GuidelineDesk:
             asked.append(self._question("suspicious", facts, said, ("false", "true")))
         from app.session.cards import region_of, title_of
 
+        past = {**self._past(finding)}
+        if "prior_mean_diameter_mm" in past:
+            past["change"] = True  # follows from it
+        asked = [replace(q, proposed=q.fact in past and not q.stated) for q in asked]
         return NoduleForm(finding.finding_id, badge, title_of(finding), region_of(finding), tuple(asked))
 
     def _exam_questions(self, chosen: Guideline) -> tuple[Question, ...]:

@@ -22,6 +22,7 @@ from app.session.documents import Documents
 from app.session.findings_desk import FindingsDesk
 from app.session.flat_regions_desk import allow_flat_regions
 from app.session.guideline_desk import GuidelineDesk
+from app.session.guideline_growth import facts_of
 from app.session.images import Images
 from app.session.layout_recovery import restore
 from app.session.memory import study_opened
@@ -41,6 +42,9 @@ from app.session.study_headers import StudyHeaders
 from app.session.sync_service import SyncService
 from app.session.tasks import TaskRunner
 from app.session.teeth_desk import TeethDesk
+from app.session.then_desk import ThenDesk, then_aspect
+from app.session.then_verbs import ThenVerbs
+from app.session.then_words import sentence
 from app.session.tooth_numbers import ToothNumbers
 from app.session.undo_aspects import calibration_aspect, guideline_aspect, mount_aspect, note_prior_marks
 from app.session.video_out import VideoOut
@@ -170,6 +174,12 @@ class Opening:
         steps.add("calibration", calibration_aspect(reading.calibration))
         steps.add("mount", mount_aspect(room, mount))
         note_prior_marks(steps, desk, earlier)
+        thens = ThenDesk(self.library, current, room, images, desk, earlier, self.person, self.announce)
+        reading.earlier.thens = ThenVerbs(thens, reading.earlier, reports)
+        waiting.append(thens.step)
+        steps.add("then", then_aspect(thens))
+        thens.before_change, thens.changed = partial(steps.note, "then"), reports.findings_changed
+        reports.matches, reports.then_sentence = thens.matches, sentence
         mount.one_step = partial(steps.together, "mount")
         reading.saved.one_step = partial(steps.together, "panes")
         allow_flat_regions(room, images, desk, self.announce, self.say)
@@ -180,6 +190,7 @@ class Opening:
         guidelines = reading.guidelines = GuidelineDesk(
             self.library, current.study, desk, reports, self.person, self.announce
         )
+        guidelines.from_prior = lambda finding: facts_of(thens.match_of(finding))
         steps.add("guideline", guideline_aspect(reading.guidelines))
         reading.guidelines.before_answers = partial(steps.note, "guideline")
         if not self.reads.results(uid):
@@ -192,6 +203,7 @@ class Opening:
         def joins(found: PriorRead) -> None:
             saved.add(found.opened)
             earlier.add(found.opened, found.marks, found.sealed)
+            thens.add(found.opened, found.then)
 
         def all_here() -> None:
             alike = room.hanging.matching_priors

@@ -66,7 +66,9 @@ class PriorDesk:
         """Called before a drawing on a prior or a proposal changes: what is to be undone is noted."""
         self.accepting: Callable[[], AbstractContextManager[None]] = nullcontext
         """Around what makes a mark of a proposal: one step for undo."""
-        self._places = PriorPlaces(current, room, images)
+        self.places = self._places = PriorPlaces(current, room, images)
+        self.matched: Callable[[str], tuple[str, Finding | None] | None] = lambda finding_id: None
+        """What a person has said of where a finding was: (earlier study, the finding there, None for nowhere)."""
         self._study_of: dict[str, OpenStudy] = {}
         room.prior_marks = self.shown
         desk.beside = self
@@ -297,8 +299,9 @@ class PriorDesk:
             on = day_of(prior.study.study_datetime)
             uid = prior.study.study_instance_uid
             marks = [m.finding for m in self.marks() if m.study_instance_uid == uid and own.is_finding(m.finding)]
-            if today is None or on is None or not marks:
-                continue
+            said = self.matched(finding.finding_id)
+            if today is None or on is None or not marks or (said is not None and said[0] == uid):
+                continue  # what was said stands on the card
             found = earlier(finding, today, marks, on, self._places.then(prior, finding, marks))
             if found is not None:
                 return found
@@ -318,7 +321,10 @@ class PriorDesk:
                 continue
             of_study = [m.finding for m in self.marks() if m.study_instance_uid == prior.study.study_instance_uid]
             linked = next((f for f in of_study if f.finding_id in (link, finding.finding_id)), None)
-            if linked is None:
+            said = self.matched(finding.finding_id)
+            if said is not None and said[0] == prior.study.study_instance_uid:
+                linked = said[1]
+            elif linked is None:
                 kinds = [f for f in of_study if own.is_finding(f)]
                 linked = same_lesion(finding, kinds, self._places.then(prior, finding, of_study))
             if linked is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from app.domain.finding import Finding
 from app.domain.geometry import Point3
 from app.domain.problem import Problem
@@ -61,6 +63,21 @@ class PriorPlaces:
             return Problem("carry.no_place") if failed is not None else None
         return transform.inverse().apply if not transform.poor else Problem("carry.poor")
 
+    def stacks(self, prior: OpenStudy, mark: Finding | None) -> tuple[DisplaySet, DisplaySet] | None:
+        """(present stack, earlier stack) that are aligned for a mark of ``prior``, or for the study as a whole."""
+        return self._pair(prior, mark)
+
+    def between(self, now: DisplaySet, then: DisplaySet) -> RigidTransform | Problem | None:
+        """Present to earlier millimetres, also a poor one; None while it is searched for."""
+        if self.one_frame(now, then):
+            return RigidTransform(np.eye(3), np.zeros(3), 1.0)
+        found = self._want(now, then)
+        return found or self._room.second.registrations.failed(now.display_set_id, then.display_set_id)
+
+    def one_frame(self, now: DisplaySet, then: DisplaySet) -> bool:
+        """Both name one frame of reference: nothing had to be aligned."""
+        return self._reference(now) != "" and self._reference(now) == self._reference(then)
+
     def _want(self, now: DisplaySet, then: DisplaySet) -> RigidTransform | None:
         registrations, pair = self._room.second.registrations, (now.display_set_id, then.display_set_id)
         found = registrations.want(*pair)
@@ -72,10 +89,11 @@ class PriorPlaces:
         planes = self._room.content.planes(chosen)
         return next((p.frame_of_reference_uid for p in planes if p is not None), "")
 
-    def _pair(self, prior: OpenStudy, mark: Finding) -> tuple[DisplaySet, DisplaySet] | None:
+    def _pair(self, prior: OpenStudy, mark: Finding | None) -> tuple[DisplaySet, DisplaySet] | None:
         """(present stack, earlier stack) through which a place is found: the earlier one that the mark lies in."""
-        reference = mark.location.frame_of_reference_uid or (mark.placement.frame_of_reference_uid if mark.placement else "")
-        uid = mark.location.sop_instance_uid
+        drawn = mark.placement.frame_of_reference_uid if mark is not None and mark.placement else ""
+        reference = (mark.location.frame_of_reference_uid if mark is not None else "") or drawn
+        uid = mark.location.sop_instance_uid if mark is not None else ""
         stacks = [d for d in prior.display_sets if d.kind is DisplaySetKind.STACK and self._images.can_be_volume(d)]
         holds = [d for d in stacks if uid and any(f.sop_instance_uid == uid for f in d.frames)]
         holds = holds or [d for d in stacks if reference and self._reference(d) == reference] or stacks

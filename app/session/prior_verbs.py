@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from app.domain.finding import Finding
 from app.domain.messages import translate
@@ -17,6 +18,9 @@ from app.session.reading_room import ReadingRoom
 from app.session.report_desk import ReportDesk
 from app.session.tracking_words import signed
 from app.session.views import Words
+
+if TYPE_CHECKING:
+    from app.session.then_verbs import ThenVerbs
 
 
 def _signed(value: float | None, digits: int) -> str:
@@ -47,6 +51,8 @@ def _value(finding: Finding) -> tuple[str, str]:
 class PriorVerbs:
     def __init__(self, desk: PriorDesk, reports: ReportDesk, room: ReadingRoom) -> None:
         self.desk, self._reports, self._room = desk, reports, room
+        self.thens: ThenVerbs | None = None
+        """A second reader's nodules in the earlier scan; set by whoever opens the study."""
 
     def view(self) -> EarlierView:
         desk = self.desk
@@ -67,6 +73,7 @@ class PriorVerbs:
             for m in desk.marks()
             if m.can_follow and m.finding.finding_id not in taken
         )
+        lost = self.thens.lost() if self.thens is not None else ()
         return EarlierView(
             tuple(ProposalRow(p.finding_id, title_of(p), *_value(p), self._date_of(p)) for p in desk.proposals()),
             tuple(
@@ -74,6 +81,7 @@ class PriorVerbs:
                 for f, r in courses
             ),
             rows,
+            lost,
         )
 
     def _date_of(self, proposal: Finding) -> str:
@@ -93,13 +101,16 @@ class PriorVerbs:
 
     def go_to(self, finding_id: str) -> None:
         """Panes that can show an earlier mark go to it; where none shows its images, the active pane takes them."""
-        mark, room = self.desk.mark(finding_id), self._room
-        if mark is None:
+        room, mark = self._room, self.desk.mark(finding_id)
+        finding, study = (mark.finding, mark.study_instance_uid) if mark is not None else (None, "")
+        if finding is None and self.thens is not None:
+            finding, study = self.thens.desk.earlier_finding(finding_id)
+        if finding is None:
             return
-        uid, number = mark.finding.location.sop_instance_uid, mark.finding.location.frame
+        uid, number = finding.location.sop_instance_uid, finding.location.frame
         for chosen in room.content.sets():
             at = next((n for n, f in enumerate(chosen.frames) if (f.sop_instance_uid, f.frame) == (uid, number)), None)
-            if at is None or chosen.study_instance_uid != mark.study_instance_uid:
+            if at is None or chosen.study_instance_uid != study:
                 continue
             pane = next((p.pane_id for p in room.panes() if p.display_set_id == chosen.display_set_id), "")
             if not pane:
@@ -108,7 +119,7 @@ class PriorVerbs:
             room.activate(pane)
             room.change_view(frame_index=at)
             return
-        points = points_mm(mark.finding)
+        points = points_mm(finding)
         if points:
             room.show_point(points[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.session.then_views import LostRow
 from app.session.views import Words
 
 
@@ -61,3 +62,5 @@ class EarlierView:
     proposals: tuple[ProposalRow, ...] = ()
     courses: tuple[CourseCard, ...] = ()
     rows: tuple[EarlierRow, ...] = ()
+    lost: tuple[LostRow, ...] = ()
+    """Nodules that a second reader of the present study, and the reader, did not find again."""

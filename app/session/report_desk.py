@@ -14,6 +14,7 @@ from app.domain.measurement import Annotation
 from app.domain.messages import templates
 from app.domain.person import Person
 from app.domain.ports import Progress
+from app.domain.prior_match import PriorMatch
 from app.domain.problem import Problem, ProblemError
 from app.domain.report import KeyImage, Origin, Report, ReportSection
 from app.report import compose as composing
@@ -113,6 +114,9 @@ class ReportDesk:
         self.values_unchecked: Callable[[], bool] = lambda: False
         """True while values beside drawings are still being computed again; set by the session."""
         self._doubts_told: dict[str, str] = {}
+        self.matches: Callable[[], tuple[PriorMatch, ...]] = tuple
+        """What a person has said of where findings were in an earlier study; set by whoever opens the study."""
+        self.then_sentence: Callable[[str, PriorMatch], str] = lambda language, match: ""
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -170,6 +174,7 @@ class ReportDesk:
             opinion=self._desk.opinion,
             measurements=self._measurements(),
             doubted={mark: report_words(doubt) for mark, doubt in self._doubts_told.items()},
+            then={m.finding_id: self.then_sentence(self._language, m) for m in self.matches()},
             key_images=self._pictures(found, wait),
             previous=self._report,
             template=self._template,
@@ -406,6 +411,7 @@ class ReportDesk:
             measured=tuple(
                 with_doubt(m, doubts.get(m.finding_id, "")) for m in measured_marks(self._desk.marks, self._current.study)
             ),
+            matches=self.matches(),
             looks=self.looks.states(self._desk.marks, templates(self._language), self._person.display_name, doubts),
         )
         return Ready(packet, identity, self._verdict_rows(), self._readers())

@@ -21,6 +21,7 @@ from app.domain.finding import Finding, ReadResult, SegmentMask
 from app.domain.identity import uid_for
 from app.domain.person import Person
 from app.domain.presentation import PresentationState
+from app.domain.prior_match import PriorMatch
 from app.domain.report import Report
 from app.domain.study import Study
 from app.domain.study_lookup import instances_by_uid
@@ -85,6 +86,8 @@ class PacketInput:
     """Marks with values that claim no finding."""
     looks: tuple[tuple[str, PresentationState], ...] = ()
     """(name of the set of images, how it was looked at and what was drawn on it)."""
+    matches: tuple[PriorMatch, ...] = ()
+    """What findings were in an earlier study, by the person's word."""
 
     def header(self, kind: str, number: int, *more: str) -> ObjectHeader:
         """UIDs by study, report and version: a retry writes the same object."""
@@ -186,7 +189,14 @@ def verdict_object(packet: PacketInput, ai: Sequence[WrittenObject]) -> WrittenO
     own = [OwnFinding(f, ai_missed=ran and f.finding_id not in packet.agreed_own) for f in packet.own]
     header = packet.header("verdict_sr", 2)
     content = verdict_sr(
-        packet.study, packet.person, header, answers=answers, own=own, measured=packet.measured, opinion=packet.opinion
+        packet.study,
+        packet.person,
+        header,
+        answers=answers,
+        own=own,
+        measured=packet.measured,
+        opinion=packet.opinion,
+        matches=packet.matches,
     )
     return _written("verdict_sr", SR, header, content)
 

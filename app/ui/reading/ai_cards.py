@@ -14,6 +14,7 @@ from app.session.views import FindingCard, Words
 from app.ui.i18n import data_words, number, tr
 from app.ui.reading.card_parts import Crop, HundredBar, Sizes, header
 from app.ui.reading.modify_form import ModifyForm
+from app.ui.reading.then_block import ThenBlock
 from app.ui.shortcuts import key_of
 from app.ui.theme import verdict_height
 from app.ui.widgets.boxes import Card, column, row
@@ -66,6 +67,7 @@ class AiCard(Card):
             if said_of_it.id:
                 lay.addSpacing(8)
                 lay.addWidget(Text(said_of_it, "body", wrap=True))
+        self._add_past(lay)
         self._add_frequency(lay)
         lay.addSpacing(10)
         if modifying:
@@ -100,6 +102,13 @@ class AiCard(Card):
             shown += 1
         pictures.addStretch(1)
         return pictures
+
+    def _add_past(self, lay: object) -> None:
+        thens = self._reading.earlier.thens if self._reading.earlier is not None else None
+        past = thens.view(self._card.finding.finding_id) if thens is not None else None
+        if thens is not None and past is not None:
+            lay.addSpacing(10)  # type: ignore[attr-defined]
+            lay.addWidget(ThenBlock(self._card.finding.finding_id, past, thens))  # type: ignore[attr-defined]
 
     def _add_frequency(self, lay: object) -> None:
         card = self._card

@@ -12,6 +12,7 @@ from app.session.views import NOTHING, Words
 from app.ui.i18n import figure, tr
 from app.ui.i18n import unit as unit_words
 from app.ui.reading.card_parts import Badge
+from app.ui.reading.then_block import LostLine
 from app.ui.shortcuts import key_of
 from app.ui.widgets.boxes import Card, clear, column, row
 from app.ui.widgets.buttons import LINK, OUTLINE, TOOL, Button
@@ -156,6 +157,10 @@ class EarlierList(QWidget):
             self._lay.addWidget(heading(Words("ui.course.title")))
         for card in view.courses:
             self._lay.addWidget(CourseTable(card, verbs))
+        if view.lost:
+            self._lay.addWidget(heading(Words("ui.then.lost")))
+        for gone in view.lost[:_SHOWN]:
+            self._lay.addWidget(LostLine(gone, verbs))
         if view.rows:
             top = row(gap=8)
             top.addWidget(heading(Words("ui.earlier.title")), 1)

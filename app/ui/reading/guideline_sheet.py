@@ -81,7 +81,8 @@ class GuidelineSheet(Sheet):
             grid.addWidget(Text(question.title, "body", "regular", "secondary"), line, 0)
             grid.addWidget(self._field(question, finding_id), line, 1)
             said = "ui.guideline.yours" if question.stated else "ui.guideline.measured"
-            known = question.value is not None and (question.stated or not question.options)
+            said = "ui.guideline.compared" if question.proposed else said
+            known = question.value is not None and (question.stated or question.proposed or not question.options)
             grid.addWidget(Text(Words(said) if known else "", "small", "regular", "third", elide=False), line, 2)
         return grid
 

@@ -24,6 +24,7 @@ from app.ui.widgets.segments import Segments
 from app.ui.widgets.text import Text, heading, note
 
 if TYPE_CHECKING:
+    from app.session.reading_session import ReadingSession
     from app.session.workstation import Workstation
 
 
@@ -181,6 +182,7 @@ class RevealedList(QWidget):
             reading.selected_finding,
             advice,
             view.said,
+            _past(reading, opened),
         )
         if shown == self._shown:
             return
@@ -315,6 +317,12 @@ class RevealedList(QWidget):
         except ProblemError as error:
             self.noticed.emit(Notice(error.problem))
         return True
+
+
+def _past(reading: ReadingSession, opened: FindingCard | None) -> object:
+    """What the open card says of an earlier study: it comes when the studies have been aligned."""
+    thens = reading.earlier.thens if reading.earlier is not None else None
+    return thens.view(opened.finding.finding_id) if thens is not None and opened is not None else None
 
 
 def _missing(view: SecondReadView, opened: FindingCard | None) -> list[FindingCard]:
