@@ -47,7 +47,7 @@ class MarkLook:
 MANY_POINTS = 400
 NEAR_PX = 0.75
 """Of outlines with many points those that lie nearer are drawn as one."""
-STRAIGHT_PX = 0.25
+STRAIGHT_PX = 0.4
 """No point of such an outline lies farther from the lines that are drawn in its place."""
 
 

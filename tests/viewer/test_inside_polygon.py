@@ -60,3 +60,23 @@ def test_an_outline_of_many_points_is_drawn_with_those_that_can_be_told_apart() 
     assert set(kept) <= set(many)
     gaps = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in zip(kept, kept[1:], strict=False)]
     assert NEAR_PX <= min(gaps) <= max(gaps) < NEAR_PX + 0.1
+
+
+def test_a_long_outline_is_drawn_as_the_lines_that_it_runs_along() -> None:
+    from app.viewer.marks import STRAIGHT_PX, straightened
+
+    steps = [(100 + n // 2 * 0.3, 50 + (n + 1) // 2 * 0.3) for n in range(1200)]
+    back = [(x - 30.0, y) for x, y in reversed(steps)]
+    points = [*steps, *back]
+    kept = np.asarray(straightened(points))
+    assert len(kept) < 12
+    assert straightened(points[:50]) == tuple(points[:50])
+    for x, y in points[::7]:
+        assert _distance(x, y, kept) <= STRAIGHT_PX + 0.01
+
+
+def _distance(x: float, y: float, corners: np.ndarray) -> float:
+    a, b = corners, np.roll(corners, -1, axis=0)
+    along = np.clip(((x - a[:, 0]) * (b - a)[:, 0] + (y - a[:, 1]) * (b - a)[:, 1]) / ((b - a) ** 2).sum(axis=1), 0, 1)
+    foot = a + along[:, None] * (b - a)
+    return float(np.hypot(foot[:, 0] - x, foot[:, 1] - y).min())

@@ -75,11 +75,19 @@ def _haloed(painter: QPainter, role: Role, width: float, dashed: bool, opacity: 
 
 
 def _polyline(painter: QPainter, shape: Polyline) -> None:
-    points = QPolygonF([QPointF(x, y) for x, y in shape.points])
+    if len(shape.points) > _LONG and not shape.dashed and not shape.filled:
+        lines, closed = _pieces(shape), False
+    else:
+        lines, closed = [QPolygonF([QPointF(x, y) for x, y in shape.points])], shape.closed
+    draw = painter.drawPolygon if closed else painter.drawPolyline
     if not shape.dashed and not shape.filled and shape.role in (Role.MINE, Role.AI):
-        painter.setPen(QPen(on_images("black", 0.5 * shape.opacity), shape.width + 2))
+        halo = QPen(on_images("black", 0.5 * shape.opacity), shape.width + 2)
+        if len(lines) > 1:
+            halo.setCapStyle(Qt.PenCapStyle.FlatCap)  # pieces that lay over each other would be darker there
+        painter.setPen(halo)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolygon(points) if shape.closed else painter.drawPolyline(points)
+        for line in lines:
+            draw(line)
     _haloed(painter, shape.role, shape.width, shape.dashed, shape.opacity)
     ink = role_colour(shape.role, shape.opacity)
     if shape.rgb is not None:
@@ -89,10 +97,18 @@ def _polyline(painter: QPainter, shape: Polyline) -> None:
         painter.setPen(pen)
     if shape.filled:
         painter.setBrush(ink)
-    if shape.closed:
-        painter.drawPolygon(points)
-    else:
-        painter.drawPolyline(points)
+    for line in lines:
+        draw(line)
+
+
+_LONG, _PIECE = 256, 64
+"""Points of a line that is painted in pieces, and of a piece: the time for one stroke grows faster than its points."""
+
+
+def _pieces(shape: Polyline) -> list[QPolygonF]:
+    points = [QPointF(x, y) for x, y in shape.points]
+    points += points[:1] if shape.closed else []
+    return [QPolygonF(points[n : n + _PIECE + 1]) for n in range(0, len(points) - 1, _PIECE)]
 
 
 def _ellipse(painter: QPainter, shape: Ellipse) -> None:
