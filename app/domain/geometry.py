@@ -158,8 +158,8 @@ class VolumeGeometry:
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
         """(k, j, i) lengths of the steps."""
-        lengths = np.linalg.norm(self._steps(), axis=0)
-        return (float(lengths[0]), float(lengths[1]), float(lengths[2]))
+        k, j, i = (math.sqrt(x * x + y * y + z * z) for x, y, z in (self.k_step_mm, self.j_step_mm, self.i_step_mm))
+        return (k, j, i)
 
     @property
     def affine(self) -> FloatArray:

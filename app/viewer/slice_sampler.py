@@ -10,6 +10,7 @@ import math
 import threading
 import weakref
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -51,7 +52,7 @@ class Sampled:
 
 def _unit(v: Point3) -> npt.NDArray[np.float64]:
     a = np.asarray(v, dtype=np.float64)
-    return np.asarray(a / np.linalg.norm(a))
+    return np.asarray(a / math.hypot(*v))
 
 
 def _steps(geometry: VolumeGeometry) -> npt.NDArray[np.float64]:
@@ -66,8 +67,16 @@ def grid_axes(geometry: VolumeGeometry, view: ViewState) -> tuple[tuple[int, int
     """
     if view.plane is Plane.RENDERED:
         return None
-    right, down = plane_axes(view)
-    unit_steps = _steps(geometry) / np.linalg.norm(_steps(geometry), axis=0)
+    return _axes_along((geometry.k_step_mm, geometry.j_step_mm, geometry.i_step_mm), *plane_axes(view))
+
+
+@lru_cache(maxsize=256)
+def _axes_along(
+    steps_mm: tuple[Point3, Point3, Point3], right: Point3, down: Point3
+) -> tuple[tuple[int, int], tuple[int, int], int] | None:
+    """Asked for many times in every picture; each small product hands the interpreter to another thread."""
+    steps = np.asarray(steps_mm, dtype=np.float64).T
+    unit_steps = steps / np.linalg.norm(steps, axis=0)
     found: list[tuple[int, int]] = []
     # The third axis too: in a tilted grid the slices of a plane are shifted against each other along it.
     for direction in (_unit(right), _unit(down), np.cross(_unit(right), _unit(down))):
@@ -99,7 +108,11 @@ def slice_position(geometry: VolumeGeometry, view: ViewState) -> tuple[int, int]
 
 def normal_of(view: ViewState) -> Point3:
     """Unit normal of an MPR plane, right x down."""
-    right, down = plane_axes(view)
+    return _normal_of(*plane_axes(view))
+
+
+@lru_cache(maxsize=256)
+def _normal_of(right: Point3, down: Point3) -> Point3:
     n = np.cross(_unit(right), _unit(down))
     return (float(n[0]), float(n[1]), float(n[2]))
 

@@ -114,7 +114,7 @@ def meeting_point(geometry: VolumeGeometry, view: ViewState, fellows: Sequence[F
     normals, away = [np.asarray(normal_of(view))], [0.0]
     for fellow in fellows:
         normal = np.asarray(normal_of(fellow.view))
-        if all(float(np.linalg.norm(np.cross(normal, known))) > _PARALLEL for known in normals):
+        if all(math.hypot(*np.cross(normal, known)) > _PARALLEL for known in normals):
             normals.append(normal)
             away.append(float(normal @ (shown_point(geometry, fellow.view) - start)))
     return np.asarray(start + np.linalg.pinv(np.array(normals)) @ np.array(away))
@@ -161,14 +161,14 @@ def cross_lines(resolved: ResolvedView, geometry: VolumeGeometry, fellows: Seque
     for fellow in fellows:
         normal = np.asarray(normal_of(fellow.view))
         along = np.cross(own, normal)
-        if float(np.linalg.norm(along)) <= _PARALLEL:
+        if math.hypot(*along) <= _PARALLEL:
             continue
         across = normal - own * float(own @ normal)
         slope = float(normal @ across)
         near = centre + across * float(normal @ (shown_point(geometry, fellow.view) - centre)) / slope
         at = resolved.patient_to_pane(_point(near))
         seen = np.array([along @ right, along @ down])
-        seen = seen / np.linalg.norm(seen)
+        seen = seen / math.hypot(*seen)
         if at is None or any(_same_line(line, at, seen) for line in out):
             continue
         half = fellow.view.slab_mm / 2.0 / (mm * math.sqrt(slope))

@@ -226,14 +226,15 @@ class ResolvedView:
     def scale(self) -> float:
         """Pane pixels per image pixel, along the finer side (what the corner calls 2.60x)."""
         m = self.pane_from_px[:, :2]
-        return float(min(np.linalg.norm(m[:, 0]), np.linalg.norm(m[:, 1])))
+        return min(math.hypot(m[0, 0], m[1, 0]), math.hypot(m[0, 1], m[1, 1]))
 
     @property
     def mm_per_pane_px(self) -> float | None:
         """None when no millimetres may be stated."""
         if not self.geometry.calibrated:
             return None
-        return float(self.geometry.column_spacing / np.linalg.norm(self.pane_from_px[:, 0]))
+        m = self.pane_from_px
+        return self.geometry.column_spacing / math.hypot(m[0, 0], m[1, 0])
 
     @property
     def is_identity_grid(self) -> bool:
@@ -260,7 +261,7 @@ class ResolvedView:
         out = []
         for axis in (0, 1):
             v = steps @ self.px_from_pane[:, axis]
-            v = v / np.linalg.norm(v)
+            v = v / math.hypot(*v)
             out.append((float(v[0]), float(v[1]), float(v[2])))
         return out[0], out[1]
 
