@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
+from app.ai.readers.chest.earlier import beside, earlier_scored, with_earlier
 from app.ai.readers.chest.field import SIDE, ChestField, prepare
 from app.ai.readers.chest.measure import film_traits, place_maps, stacked
 from app.ai.readers.chest.scope import film_refusal, film_remarks, job_refusal
+from app.ai.readers.chest.sides import found_markers, middle_of, side_remarks, stated_right
 from app.ai.readers.film.places import (
     Floats,
     PlaceMark,
@@ -93,6 +95,7 @@ class ChestXrayReader:
         problems: list[Problem] = []
         values: list[tuple[str, float, str]] = []
         read = 0
+        earlier = earlier_scored(job.earlier, lambda field: chances(measured_film(field), nets, parameters))
         for n, film in enumerate(job.films):
             if progress.cancelled():
                 raise Cancelled
@@ -104,10 +107,15 @@ class ChestXrayReader:
                 continue
             read += 1
             problems += film_remarks(film, field)
+            problems += _sides(film, field, nets, parameters)
             measured = measured_film(field)
             result = scored_film(measured, run_network(measured, nets))
             told = told_marks(result, parameters)
-            findings += [_told(job, film, field, mark, likely, parameters) for mark, likely in told]
+            then, unlike = beside(film, field, earlier) if told else (None, [])
+            problems += unlike
+            for mark, likely in told:
+                finding = _told(job, film, field, mark, likely, parameters)
+                findings.append(with_earlier(finding, field, mark.x, mark.y, then) if then else finding)
             heatmaps.append(heatmap(film, result, parameters))
             if not told:
                 problems.append(Problem("ai.chest.abstains", {}, Severity.NOTE))
@@ -117,8 +125,22 @@ class ChestXrayReader:
                     values.append((f"chest.{kind}_score", round(chance, 3), "1"))
         progress.report(1.0, "chest.done")
         state = ReadState.COMPLETED if read else ReadState.OUT_OF_SCOPE
+        problems.sort(key=lambda p: p.severity is Severity.NOTE)
         findings.sort(key=lambda f: -(f.probability or 0.0))
         return ReaderOutput(state, tuple(findings), tuple(heatmaps), (), each_once(problems), tuple(values))
+
+
+def chances(measured: FilmMeasured, nets: Networks, parameters: Mapping[str, Any]) -> tuple[Places, Floats]:
+    """The places of a film and the chance that a mark there would be right."""
+    result = scored_film(measured, run_network(measured, nets))
+    return measured.places, np.asarray(probability(result.score, parameters.get("calibration")), np.float32)
+
+
+def _sides(film: FilmImage, field: ChestField, nets: Networks, parameters: Mapping[str, Any]) -> list[Problem]:
+    if "marker_from" not in parameters:
+        return []  # a package of before side markers were read
+    markers = found_markers(film, field, nets, parameters)
+    return side_remarks(film, markers, middle_of(field, film.values.shape), float(parameters["marker_alarm_from"]))
 
 
 def told_marks(result: FilmScored, parameters: Mapping[str, Any]) -> list[tuple[PlaceMark, float]]:
@@ -155,8 +177,8 @@ def _told(
 
 def side_of(film: FilmImage, field: ChestField, x: float) -> str:
     """R or L by the film's stated orientation and the line between the lung fields; empty where nothing is stated."""
-    along = film.patient_orientation[0][:1] if film.patient_orientation and film.patient_orientation[0] else ""
-    if along not in ("L", "R"):
+    along = stated_right(film)
+    if not along:
         return ""
     middle = sum(float(np.argwhere(side)[:, 1].mean()) for side in field.sides) / 2
     return along if x > middle else "R" if along == "L" else "L"

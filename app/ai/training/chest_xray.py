@@ -20,11 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from app.ai.engines.torch_engine import golden_cases, module_arrays
+from app.ai.networks.letter import LetterNet
 from app.ai.networks.place_score import PlaceScoreNet
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
+from app.ai.readers.chest.marker import CROP, LETTERS
+from app.ai.readers.chest.marker import NETWORK as LETTER_NETWORK
 from app.ai.readers.chest.measure import NAMES
 from app.ai.readers.chest_xray import KINDS, NETWORK, FilmMeasured, FilmScored, scored_film
 from app.ai.training.card_figures import bands_of
+from app.ai.training.chest_marker_net import WIDTH as LETTER_WIDTH
+from app.ai.training.chest_marker_net import trained_letters
 from app.ai.training.chest_xray_card import CARD, OPERATING_POINT
 from app.ai.training.evaluation.chest_xray import figures_of
 from app.ai.training.nih import Inserted, LabelledChest, inserted, load_set, measured_set
@@ -39,6 +44,9 @@ FOLDS = 5
 RIDGE = 20.0
 NORMAL_PLACES = 150
 TOGETHER = 30
+MARKER_FROM = 0.5
+MARKER_ALARM_FROM = 0.85
+"""Chances of a letter from which it is read, and from which it may doubt the sides of a film. Chosen on kept-out films."""
 MARKED_SHARE = 0.2
 """Share of films without nodule or mass on which a mark is allowed."""
 BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -159,6 +167,7 @@ def package(
     made: Sequence[Inserted],
     cross: tuple[Mapping[str, Interval], Mapping[str, object]],
     seconds: float | None,
+    letter_net: LetterNet,
 ) -> tuple[bytes, dict[str, object]]:
     from app.ai.training.signing_key import private_key
 
@@ -170,9 +179,20 @@ def package(
     table, threshold, bands, hit_rate = calibration_of(mine, plain, changed, own_made)
     net = train_places(places_of(mine, own, own_made, np.random.default_rng(7)), replace(SETTINGS, seed=7))
     params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": SETTINGS.members}
-    networks = {NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES)))}
-    arrays = {NETWORK: module_arrays(net, half=False)}
-    pipeline = {"most_marks": 1, "bands": [0.4, 0.7], "maps": list(NAMES), **{k: h.plain() for k, h in heads.items()}}
+    letters = {"classes": len(LETTERS), "width": LETTER_WIDTH}
+    networks = {
+        NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES))),
+        LETTER_NETWORK: NetworkSpec("letter_v1", letters, (2, CROP, CROP)),
+    }
+    arrays = {NETWORK: module_arrays(net, half=False), LETTER_NETWORK: module_arrays(letter_net, half=False)}
+    pipeline = {
+        "most_marks": 1,
+        "bands": [0.4, 0.7],
+        "maps": list(NAMES),
+        "marker_from": MARKER_FROM,
+        "marker_alarm_from": MARKER_ALARM_FROM,
+        **{k: h.plain() for k, h in heads.items()},
+    }
     last = [n for n, f in enumerate(films) if f.split == "test"]
     tested = [scored_by(net, found[n]) for n in last]
     score = {kind: heads[kind](traits_of_films(tested)) for kind in KINDS}
@@ -220,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = measured_set(films)
     made = [inserted(film) for film in films]
     cross = cross_figures(films, found, made)
-    data, report = package(films, found, made, cross, given.seconds)
+    data, report = package(films, found, made, cross, given.seconds, trained_letters(films, given.work))
     given.out.write_bytes(data)
     (given.work / "figures.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(json.dumps(report, indent=1))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from app.domain.verdict import Decision, Verdict
 from app.session.asymmetry_words import asymmetry_words
 from app.session.cluster_words import cluster_words
+from app.session.earlier_words import earlier_words
 from app.session.views import FindingCard, Words
 from app.ui.i18n import data_words, number, tr
 from app.ui.reading.card_parts import Crop, HundredBar, Sizes, header
@@ -63,7 +64,7 @@ class AiCard(Card):
         if card.sizes:
             lay.addSpacing(8)
             lay.addWidget(Sizes(card.sizes[:4]))
-        for said_of_it in (asymmetry_words(card.finding), cluster_words(card.finding)):
+        for said_of_it in (asymmetry_words(card.finding), cluster_words(card.finding), earlier_words(card.finding)):
             if said_of_it.id:
                 lay.addSpacing(8)
                 lay.addWidget(Text(said_of_it, "body", wrap=True))
