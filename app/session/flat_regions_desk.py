@@ -18,6 +18,7 @@ from app.domain.geometry import Point2
 from app.domain.identity import new_uid
 from app.domain.measurement import Annotation, MarkShape, Placement
 from app.domain.problem import Problem
+from app.imaging.flat_outlines import Borders, outline
 from app.imaging.flat_regions import (
     Mask,
     Pixel,
@@ -28,10 +29,8 @@ from app.imaging.flat_regions import (
     grown,
     largest_part,
     like_pixel,
-    outline,
     part_with,
     parts_touching,
-    widest_outline,
 )
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
@@ -50,6 +49,21 @@ _OUTLINES = frozenset({MarkShape.FREEHAND, MarkShape.POLYGON})
 Edit = GrowMask | BrushMask
 
 
+@dataclass(frozen=True, eq=False)
+class _Region:
+    """The pixels of an outline, which they hold exactly."""
+
+    points: tuple[Point2, ...]
+    mask: Mask
+    """Of the whole image."""
+    box: Box
+    """Rows and columns beyond which the mask is empty."""
+    borders: Borders
+
+
+_Found = tuple[Annotation | None, _Region | None]
+
+
 @dataclass(eq=False)
 class _Stroke:
     """A brush that is down on an image."""
@@ -61,13 +75,14 @@ class _Stroke:
     within: Range | None
     box: Box
     """Rows and columns beyond which the mask is empty."""
+    borders: Borders
 
 
 @dataclass(eq=False)
 class _Job:
     """What is computed beside: a growth, or what a stroke comes to. One at a time; what is asked meanwhile waits."""
 
-    work: Callable[[], tuple[Annotation | None]]
+    work: Callable[[], _Found]
     edit: Edit
     context: ToolContext
 
@@ -96,6 +111,8 @@ class FlatRegions:
         self._waiting: deque[tuple[Edit, ToolContext]] = deque()
         self._last: Annotation | None = None
         """What was kept last: gestures that waited for it do not know of it."""
+        self._region: _Region | None = None
+        """The pixels of the region that was kept last: the next stroke most likely goes on with it."""
 
     def take(self, edit: Edit, context: ToolContext) -> bool:
         """True when the image is one for this: a stored frame."""
@@ -132,7 +149,7 @@ class FlatRegions:
         while self._job is not None or self._waiting:
             job, self._job = self._job, None
             if job is not None and job.is_kept:
-                self._arrived(job, job.work()[0])
+                self._arrived(job, job.work())
             self._go_on()
 
     # -- one after the other ---------------------------------------------------------------------------------------
@@ -151,20 +168,22 @@ class FlatRegions:
                 self._begin(_Job(work, edit, context))
 
     def _begin(self, job: _Job) -> None:
-        def came(found: tuple[Annotation | None] | None) -> None:
+        def came(found: _Found | None) -> None:
             if self._job is job:
                 self._job = None
                 # What failed beside fails here, where it is told.
-                self._arrived(job, (found if found is not None else job.work())[0])
+                self._arrived(job, found if found is not None else job.work())
                 self._go_on()
 
         self._job = job
         self._images.beside(job.work, came)
 
-    def _arrived(self, job: _Job, found: Annotation | None) -> None:
+    def _arrived(self, job: _Job, found: _Found) -> None:
         preview = not job.is_kept
-        if found is not None:
-            self._show(found, job.context, preview)
+        mark, region_found = found
+        if mark is not None:
+            self._region = region_found or self._region
+            self._show(mark, job.context, preview)
         elif not preview:
             self._drop()
             if isinstance(job.edit, GrowMask):
@@ -172,25 +191,25 @@ class FlatRegions:
 
     # -- growing ---------------------------------------------------------------------------------------------------
 
-    def _growth(self, edit: GrowMask, context: ToolContext, values: Grey) -> Callable[[], tuple[Annotation | None]] | None:
+    def _growth(self, edit: GrowMask, context: ToolContext, values: Grey) -> Callable[[], _Found] | None:
         seed = _pixel(edit.seed_px, context)
         before = self._selected(context)
         if seed is None:
             return None
 
-        def work() -> tuple[Annotation | None]:
+        def work() -> _Found:
             mask = grown(values, seed, like_pixel(values, seed, edit.spreads), context.padding())
             if mask is None:
-                return (None,)
+                return None, None
             name, joined = self._joined(mask, before, context)
             box = _wider(box_of(joined), joined.shape)
-            return (_mark(name or new_uid(), joined[box], box, context, edit.preview),)
+            return _mark(name or new_uid(), joined[box], box, context, edit.preview)
 
         return work
 
     # -- painting --------------------------------------------------------------------------------------------------
 
-    def _brush(self, edit: BrushMask, context: ToolContext, values: Grey) -> Callable[[], tuple[Annotation | None]] | None:
+    def _brush(self, edit: BrushMask, context: ToolContext, values: Grey) -> Callable[[], _Found] | None:
         first = _pixel(edit.points_px[0], context)
         if self._stroke is None or self._stroke.first != edit.points_px[0]:
             self._stroke = self._begun(edit, first, context, values)
@@ -199,8 +218,7 @@ class FlatRegions:
         down = self._stroke
         self._paint(down, edit, first, context, values)
         if not edit.last:
-            rest = down.mask[down.box]
-            points = _moved(widest_outline(rest) if edit.erase or first is None else outline(rest), down.box)
+            points = down.borders.widest() if edit.erase or first is None else down.borders.first()
             if len(points) >= 4:
                 layer = context.layer
                 placement = Placement(layer.sop_instance_uid, layer.frame_number, points)
@@ -208,13 +226,13 @@ class FlatRegions:
             return None
         self._stroke = None
 
-        def work() -> tuple[Annotation | None]:
+        def work() -> _Found:
             rest, (rows, columns) = down.mask[down.box], down.box
             whole = None
             if rest.size and not edit.erase and first is not None and down.mask[first]:
                 whole = part_with(rest, (first[0] - rows.start, first[1] - columns.start))
             whole = largest_part(rest) if whole is None and rest.size else whole
-            return (_mark(down.mark_id, whole, down.box, context, False) if whole is not None else None,)
+            return _mark(down.mark_id, whole, down.box, context, False) if whole is not None else (None, None)
 
         return work
 
@@ -222,12 +240,24 @@ class FlatRegions:
         before = self._selected(context)
         if first is None or (edit.erase and before is None):
             return None
-        mask, box = self._mask_of(before, context) if before is not None else (_empty(values), _NOWHERE)
-        goes_on = before is not None and (edit.erase or bool(mask[first]))
-        if not goes_on:
-            mask, box = _empty(values), _NOWHERE
+        known = self._known(before, context) if before is not None else None
+        goes_on = known is not None and (edit.erase or bool(known.mask[first]))
+        if known is None or not goes_on:
+            mask = _empty(values)
+            known = _Region((), mask, _NOWHERE, Borders(mask, _NOWHERE[1]))
+        else:
+            self._region = None  # it is painted on from now on
         name = before.annotation_id if before is not None and goes_on else new_uid()
-        return _Stroke(edit.points_px[0], name, mask, None if edit.erase else like_pixel(values, first), box)
+        within = None if edit.erase else like_pixel(values, first)
+        return _Stroke(edit.points_px[0], name, known.mask, within, known.box, known.borders)
+
+    def _known(self, mark: Annotation, context: ToolContext) -> _Region:
+        """The pixels of a mark; those of the last one are at hand."""
+        kept = self._region
+        if kept is not None and kept.points is points_on(mark.placement, context.layer, context.resolved):
+            return kept
+        mask, box = self._mask_of(mark, context)
+        return _Region((), mask, box, Borders(mask, box[1]))
 
     @staticmethod
     def _paint(down: _Stroke, edit: BrushMask, first: Pixel | None, context: ToolContext, values: Grey) -> None:
@@ -246,6 +276,7 @@ class FlatRegions:
         painted = disc_stroke(view.shape, moved, (rx, ry), values[reach], down.within, _left_out(context, reach))
         if edit.erase:
             view &= ~painted
+            down.borders.changed(rows, down.box[1])
             return
         # What hangs together with the region stays: the rest is like it, but not joined.
         seeds = view.copy()
@@ -253,6 +284,7 @@ class FlatRegions:
             seeds[first[0] - rows.start, first[1] - columns.start] = True
         both = view | painted
         view[...] = parts_touching(both, seeds) if (seeds & both).any() else both
+        down.borders.changed(rows, down.box[1])
 
     # -- both ------------------------------------------------------------------------------------------------------
 
@@ -335,16 +367,21 @@ def _left_out(context: ToolContext, box: Box) -> Mask | None:
     return without(padding, covered)
 
 
-def _mark(mark_id: str, mask: Mask, box: Box, context: ToolContext, preview: bool) -> Annotation | None:
+def _mark(mark_id: str, mask: Mask, box: Box, context: ToolContext, preview: bool) -> _Found:
     """``box``: where on the image the mask lies. Values are measured when the button is let go; until then the outline is
     enough."""
-    points = _moved(outline(calmed(mask)), box)
+    calm = calmed(mask)
+    points = _moved(outline(calm), box)
     if len(points) < 4:
-        return None
+        return None, None
     if preview:
         placement = Placement(context.layer.sop_instance_uid, context.layer.frame_number, points)
-        return Annotation(mark_id, MarkShape.FREEHAND, placement)
-    return annotation_of(mark_id, MarkShape.FREEHAND, points, context)
+        return Annotation(mark_id, MarkShape.FREEHAND, placement), None
+    g = context.resolved.geometry
+    whole = np.zeros((g.rows, g.columns), dtype=np.bool_)
+    whole[box] = calm
+    pixels = _Region(points, whole, box, Borders(whole, box[1]))
+    return annotation_of(mark_id, MarkShape.FREEHAND, points, context), pixels
 
 
 def allow_flat_regions(

@@ -7,16 +7,15 @@ import pytest
 from scipy import ndimage
 
 from app.domain.measurement import MarkShape
+from app.imaging.flat_outlines import Borders, outline, widest_outline
 from app.imaging.flat_regions import (
     calmed,
     disc_stroke,
     grown,
     largest_part,
     like_pixel,
-    outline,
     part_with,
     parts_touching,
-    widest_outline,
 )
 from app.viewer.measure import region
 
@@ -147,3 +146,31 @@ def test_where_pixels_meet_by_their_corners_the_border_keeps_to_its_own() -> Non
     rows, columns, inside = region(MarkShape.FREEHAND, outline(pinched), 3, 3)
     found[rows, columns] = inside
     assert np.array_equal(found, pinched), "from one to the other the way leads around, not across"
+
+
+def test_a_border_is_followed_while_its_mask_changes() -> None:
+    random = np.random.default_rng(3)
+    mask = np.zeros((200, 150), bool)
+    box = [100, 100, 70, 70]
+    borders = Borders(mask)
+    assert borders.widest() == ()
+    for step in range(60):
+        j, i = int(random.integers(0, 190)), int(random.integers(0, 140))
+        rows, columns = slice(j, min(200, j + 25)), slice(i, min(150, i + 20))
+        mask[rows, columns] = random.random((rows.stop - j, columns.stop - i)) < 0.6 if step % 3 else step % 2
+        box = [min(box[0], j), max(box[1], rows.stop), min(box[2], i), max(box[3], columns.stop)]
+        borders.changed(rows, slice(box[2], box[3]))
+        assert borders.widest() == widest_outline(mask)
+        assert borders.first() == outline(mask)
+
+
+def test_of_a_change_only_its_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.zeros((3000, 400), bool)
+    mask[10:2990, 20:380] = True
+    borders = Borders(mask)
+    looked: list[int] = []
+    plain = np.flatnonzero
+    monkeypatch.setattr(np, "flatnonzero", lambda a: looked.append(np.size(a)) or plain(a))
+    mask[1500:1540, 380:390] = True
+    borders.changed(slice(1500, 1540), slice(20, 390))
+    assert 0 < sum(looked) <= 42 * 370

@@ -180,3 +180,28 @@ def test_forms_live_as_long_as_what_they_are_of() -> None:
     assert once(mark) is once(mark)
     del mark
     assert once._kept == {}
+
+
+def test_a_stroke_that_goes_on_has_the_pixels_of_the_last_region_at_hand(
+    made: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    plain = flat_regions_desk.region
+    monkeypatch.setattr(flat_regions_desk, "region", lambda *given: asked.append(given[0]) or plain(*given))
+    hand(made, "region_grow", (480, 500))
+    quiet(made)
+    hand(made, "brush", (300, 500), (190, 500), shift=True)
+    quiet(made)
+    hand(made, "brush", (300, 600), (200, 600), shift=True)
+    quiet(made)
+    assert asked == []
+    before = pixels(made)
+    assert not before[500, 200:300].any()
+    assert not before[600, 220:300].any()
+    made.ws.reading.undo()
+    hand(made, "brush", (600, 500), (700, 500), (790, 500), shift=True)
+    quiet(made)
+    assert asked != [], "what an undo brought back is looked at anew"
+    after = pixels(made)
+    assert after[600, 220:300].all()
+    assert not after[500, 600:780].any()
