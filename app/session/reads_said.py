@@ -11,7 +11,7 @@ from app.session.views import ReaderSaid, Words
 from app.store.sealed import SealedResult, SealState
 
 _NOT_READ = {SealState.REFUSED: ReadState.OUT_OF_SCOPE, SealState.FAILED: ReadState.FAILED}
-_NOT_TOLD = frozenset({"breast.highest_view_score", "head.highest_slice_score"})
+_NOT_TOLD = frozenset({"breast.cluster_views", "breast.highest_view_score", "head.highest_slice_score"})
 """Study values that only mean something beside other studies; they go into the structured report, not on the screen."""
 
 

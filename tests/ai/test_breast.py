@@ -11,6 +11,7 @@ import pytest
 from app.ai.package import open_package
 from app.ai.reader_api import FilmImage, ReaderJob
 from app.ai.readers.breast import READER, partners
+from app.ai.readers.mammogram.clusters import NAMES as CLUSTER_NAMES
 from app.ai.readers.mammogram.density import band_of, dense_share
 from app.ai.readers.mammogram.maps import NAMES, PAIRED
 from app.ai.readers.mammogram.view import prepare
@@ -214,6 +215,16 @@ def shipped():
 def test_the_shipped_package_fits_the_reader():
     package = shipped()
     assert package.pipeline["maps"] == list(NAMES)
+    clusters = package.pipeline["clusters"]
+    assert clusters["features"] == list(CLUSTER_NAMES)
+    assert {m.key for m in package.card.metrics} >= {
+        "cluster_sensitivity",
+        "cluster_false_per_view",
+        "cluster_gain_over_count",
+    }
+    assert any(b.kind == "calcification_cluster" and "generated" in b.data for b in package.card.calibration)
+    assert np.all(np.diff(clusters["calibration"]["probability"]) >= 0)
+    assert package.card.seconds_hint is not None
     assert package.card.research_use_only
     assert any("research purposes only" in a for a in package.card.attributions)
     assert {m.key for m in package.card.metrics} >= {"image_auc", "sensitivity_at_1", "sensitivity_at_2", "mass_auc"}

@@ -150,7 +150,8 @@ def chosen(cases: Sequence[ClusterCase]) -> tuple[dict[str, Any], list[Calibrati
     table = table_of(score.tolist(), true.tolist())
     marks = [(float(v[n]), c.hits[n] >= 0) for c, v in zip(cases, values, strict=True) for n in shown(v, cut)]
     likely = [float(probability(s, table)) for s, _ in marks]
-    bands = bands_of(likely, [t for _, t in marks], BANDS, DATA, kind=KIND)
+    least = round(float(probability(round(cut, 4), table)), 4)
+    bands = bands_of(likely, [t for _, t in marks], BANDS, DATA, kind=KIND, shown_from=least)
     own = {
         "threshold": round(cut, 4),
         "calibration": table,

@@ -79,6 +79,14 @@ def speck_view(seed: int, with_cluster: bool | None = None) -> SpeckView:
     return SpeckView(np.ascontiguousarray(film, np.float32), mm, name, tuple(drawn), vessels)
 
 
+def inserted(film: Floats, body: npt.NDArray[np.bool_], mm: float, seed: int) -> tuple[Floats, DrawnCluster | None]:
+    """A film of any machine with one drawn cluster at a place of ``body``: its own tissue and grain lie around it."""
+    rng = np.random.default_rng([seed, 5])
+    added = np.zeros(film.shape, np.float32)
+    drawn = _cluster(rng, added, body, _fine_noise(film, body, mm), mm)
+    return film + added, drawn
+
+
 def _styled(rng: np.random.Generator, film: Floats, mm: float) -> Floats:
     """Tone, sharpness and grain of another machine; a quarter looks like a digitised film."""
     inside = film > 0.02

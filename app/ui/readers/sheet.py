@@ -135,6 +135,9 @@ class ReadersSheet(Sheet):
         for kind, bands in page.bands:
             if kind.id:
                 made.lines.addWidget(Text(kind, "small", "medium", "secondary"))
+            if bands and bands[0].data != page.bands_data:
+                how = Words("readers.calibration.how", {"data": data_words(bands[0].data)})
+                made.lines.addWidget(Text(how, "small", "regular", "third", wrap=True))
             made.lines.addWidget(CalibrationChart(bands, 190 if len(page.bands) == 1 else 130))
         return made
 

@@ -83,20 +83,25 @@ def _sigmas(mm: tuple[float, float]) -> list[float]:
     return sorted({round(max(s, least), 4) for s in SIGMAS_MM})
 
 
-def _on_film(view: BreastView, shape: tuple[int, ...]) -> tuple[Bools, tuple[int, int]]:
-    """(tissue away from the skin on the film's own pixels within the box around it, (row, column) of the box)."""
+def tissue_on_film(view: BreastView, shape: tuple[int, ...]) -> Bools:
+    """Tissue away from the skin on the film's own pixels."""
     inner = view.tissue & (view.skin_mm > SKIN_MM)
     if view.mirrored:
         inner = inner[:, ::-1]
     whole = np.zeros(view.resampled, np.uint8)
     row, column = view.offset
     whole[row : row + inner.shape[0], column : column + inner.shape[1]] = inner
-    fine = cv2.resize(whole, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(whole, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST).astype(bool)
+
+
+def _on_film(view: BreastView, shape: tuple[int, ...]) -> tuple[Bools, tuple[int, int]]:
+    """(the tissue within the box around it, (row, column) of the box)."""
+    fine = tissue_on_film(view, shape)
     rows, columns = np.nonzero(fine.any(1))[0], np.nonzero(fine.any(0))[0]
     if not len(rows):
         return np.zeros((1, 1), bool), (0, 0)
     box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
-    return fine[box].astype(bool), (int(rows[0]), int(columns[0]))
+    return np.ascontiguousarray(fine[box]), (int(rows[0]), int(columns[0]))
 
 
 def _of_scale(part: Floats, mask: Bools, mm: tuple[float, float], sigma_mm: float) -> Floats:
