@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,6 +137,8 @@ class Workstation:
         )
         self._exports: ExportDesk | None = None
         self._images: Images | None = None
+        self._left: Future[None] | None = None
+        """Done when everything of the study that was closed is on disk."""
         self._explorer: Explorer | None = None
         self.reading: ReadingSession | None = None
         self._closed = False
@@ -320,6 +323,8 @@ class Workstation:
             if self.reading.study.study_instance_uid == study_instance_uid:
                 return self.reading
             self.close_study()
+        if self._left is not None:
+            wait((self._left,))  # what was done in the study before is on disk: it may be the same one
         from app.session.opening import Opening
 
         opening = Opening(
@@ -379,7 +384,7 @@ class Workstation:
         for each in (open_, *priors):
             self._reads.forget(each.study.study_instance_uid)
         person = self.person.person_id
-        self._library.write_async(lambda tx: self._library.recovery.clear(tx, person))
+        self._left = self._library.write_async(lambda tx: self._library.recovery.clear(tx, person))
         self._announce(Changes(study=True, layout=True, worklist=True))
 
     # -- tray ------------------------------------------------------------------------------------------------------

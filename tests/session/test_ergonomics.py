@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,20 @@ def test_layout_and_marks_come_back_after_a_death(tmp_path: Path) -> None:
         assert back.desk.marks == marks
         kept, now = panes[0].view, back.room.pane("pane-0").view
         assert (now.plane, now.slab_mm, now.zoom, now.pan) == (kept.plane, kept.slab_mm, kept.zoom, kept.pan)
+
+
+def test_a_study_that_is_opened_again_at_once_has_its_marks(desk: Stage) -> None:
+    """The disk is slow: the mark waits to be written while its study is closed and opened."""
+    reading = opened(desk)
+    uid = reading.study.study_instance_uid
+    busy = threading.Event()
+    desk.ws.library.write_async(lambda tx: busy.wait(20))
+    draw(reading, 120.0)
+    marks = reading.desk.marks
+    assert marks
+    desk.ws.close_study()
+    threading.Timer(0.2, busy.set).start()
+    assert desk.ws.open_study(uid).desk.marks == marks
 
 
 def test_a_state_that_does_not_fit_changes_nothing(desk: Stage) -> None:
