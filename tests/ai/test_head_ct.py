@@ -307,6 +307,9 @@ def test_evaluation_on_a_folder_of_the_same_form(tmp_path: Path, with_columns: b
     assert figures.values["dice_slice"].value > 0.85
     assert figures.values["volume_r"].value > 0.95
     assert figures.more["positive_scans_with_dice_0"] == []
+    shown = ("marks_shown", "marks_shown_true", "positive_scans_with_a_true_shown_mark")
+    assert [figures.more[key] for key in shown] == [2, 2, 2]
+    assert figures.more["scans_without_bleed_with_a_shown_mark"] == 0
 
 
 def test_slices_of_low_score_are_cleared() -> None:

@@ -20,10 +20,12 @@ from scipy import ndimage
 from app.ai.reader_api import Networks, ReaderJob, ReaderOutput
 from app.ai.readers.head.midline import midline_of
 from app.ai.readers.head.midline import told as told_of_midline
+from app.ai.readers.head.place import Skull
 from app.ai.readers.head.scope import refusals, remarks, ring_and_tissue, stack_refusals
 from app.ai.readers.head.segment import along, bleed_map, outlines, slice_scores
 from app.ai.readers.head.stack import Stack, stack_of, to_source
 from app.ai.readers.lung.canonical import Turned, turn
+from app.domain.bleed_place import LIES
 from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, SegmentMask, Source
 from app.domain.identity import uid_for
 from app.domain.measurement import Code, Measurement, Quantity
@@ -112,10 +114,11 @@ class HeadCtReader:
         smooth = along(found.probability, stack.around, float(parameters.get("mask_smoothing", 0.0)))
         probability = stack.back(smooth)
         told = []
+        skull = Skull(stack.planes)
         for mark in marks_of(stack, masks, probability)[:BEST]:
             likely = calibrated(mark.score, parameters)
             if likely >= float(parameters.get("threshold", 0.5)):
-                told.append(_told(job, turned, stack, mark, likely, parameters))
+                told.append(_told(job, turned, stack, mark, likely, parameters, skull.lies(mark.mask, mark.low)))
         highest = float(slice_scores(found, stack.around, parameters).max())
         total_ml = sum(f.measurements[0].value for f, _ in told) / 1000.0
         values, notes = told_of_midline(midline_of(stack)) if volume.unit == "HU" else ((), ())
@@ -136,7 +139,7 @@ def _band(probability: float, parameters: Mapping[str, Any]) -> Band:
 
 
 def _told(
-    job: ReaderJob, turned: Turned, stack: Stack, mark: Mark, likely: float, parameters: Mapping[str, Any]
+    job: ReaderJob, turned: Turned, stack: Stack, mark: Mark, likely: float, parameters: Mapping[str, Any], lies: str
 ) -> tuple[Finding, SegmentMask]:
     assert job.volume is not None
     source = job.volume.geometry
@@ -183,6 +186,7 @@ def _told(
         location,
         sizes,
         side_of(stack, (float(middle[1]), float(middle[2]))),
+        attributes=((LIES, lies),) if lies else (),
         score=round(mark.score, 4),
         probability=round(likely, 4),
         band=_band(likely, parameters),

@@ -1,4 +1,5 @@
-"""Bleeding drawn into real slices without any: lenses and crescents at the bone, clots in the tissue, streaks in sulci.
+"""Bleeding drawn into real slices without any: lenses and crescents at the bone, clots in the tissue, blood in place of the
+fluid of sulci, cisterns and ventricles, streaks.
 
 Shapes and densities are spread wide on purpose (domain randomisation); the noise of the slice stays on top.
 """
@@ -33,8 +34,23 @@ def intracranial(plane: Bytes) -> Bools:
     return np.asarray(inner & (cv2.blur(plane, (5, 5)) > 20), bool)
 
 
-def bleed_shape(inner: Bools, rng: np.random.Generator) -> Bools:
-    """A mask inside ``inner``; may be empty."""
+def fluid_filled(plane: Bytes, inner: Bools, rng: np.random.Generator) -> Bools:
+    """Blood where the fluid was (subarachnoid and ventricular bleeding replace it): the dark spaces near one place."""
+    soft = cv2.GaussianBlur(plane, (0, 0), 0.8)
+    dark = inner & (soft < rng.uniform(0.6, 0.85) * float(np.median(plane[inner])))
+    places = np.argwhere(dark)
+    if len(places) < 12:
+        return np.zeros_like(inner)
+    r, c = places[rng.integers(len(places))]
+    y, x = np.mgrid[: inner.shape[0], : inner.shape[1]].astype(np.float32)
+    near = np.hypot(x - c, y - r) < rng.uniform(10, 50)
+    return np.asarray(dark & near, bool)
+
+
+def bleed_shape(inner: Bools, rng: np.random.Generator, plane: Bytes | None = None) -> Bools:
+    """A mask inside ``inner``; may be empty. With the slice itself, some take the place of its fluid."""
+    if plane is not None and rng.random() < 0.22:
+        return fluid_filled(plane, inner, rng)
     rows, columns = np.nonzero(inner)
     middle = np.array([columns.mean(), rows.mean()])
     y, x = np.mgrid[: inner.shape[0], : inner.shape[1]].astype(np.float32)

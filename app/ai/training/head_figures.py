@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from app.ai.reader_api import Networks
 from app.ai.readers.head.frame import GRID_MM
 from app.ai.readers.head.segment import BleedMap, along, bleed_map, outlines, slice_scores
 from app.ai.readers.head.stack import Stack
-from app.ai.readers.head_ct import marks_of
+from app.ai.readers.head_ct import Mark, marks_of
 from app.ai.training.card_figures import bands_of, table_of
 from app.ai.training.head_card import SHOWN_FROM
 from app.ai.training.head_set import HeadScan
@@ -28,7 +29,7 @@ def maps_of(scans: Sequence[HeadScan], nets: Networks, flips: int = 4) -> list[t
     return [(s, bleed_map(s.planes, s.frame, s.around(), nets, flips)) for s in scans]
 
 
-def _truth_on_grid(scan: HeadScan) -> np.ndarray:
+def truth_on_grid(scan: HeadScan) -> np.ndarray:
     from app.ai.readers.head.planes import on_grid
 
     return np.stack([on_grid(m.astype(np.uint8) * 255, scan.frame) > 127 for m in scan.masks])
@@ -36,7 +37,7 @@ def _truth_on_grid(scan: HeadScan) -> np.ndarray:
 
 def tuned(found: Found) -> dict[str, Any]:
     """Parameters with the best sum of pooled and per-slice Dice, then the best slice score, on these scans."""
-    truths = [_truth_on_grid(s) for s, _ in found]
+    truths = [truth_on_grid(s) for s, _ in found]
     bleed = np.concatenate([s.bleed for s, _ in found])
     best_auc, score_parts = -1.0, {}
     for weight, smoothing in itertools.product((0.0, 0.25, 0.5, 0.75), (0.0, 0.2, 0.4, 0.6)):
@@ -67,24 +68,38 @@ def tuned(found: Found) -> dict[str, Any]:
     return {**chosen, "flips": 4}
 
 
-def marks_with_truth(found: Found, parameters: Mapping[str, Any]) -> tuple[list[float], list[bool]]:
-    """(score, true) of every mark: true when a tenth of it, or of the true part, is shared with a mask."""
-    scores: list[float] = []
-    true: list[bool] = []
+Shared = npt.NDArray[np.bool_]
+
+
+def marks_on(found: Found, parameters: Mapping[str, Any]) -> Iterator[tuple[HeadScan, Stack, Mark, Shared]]:
+    """Every mark of every scan with the part of its block that it shares with the mask."""
     for scan, m in found:
         hu = scan.planes.astype(np.float32) * (80.0 / 255.0)
+        pixel_mm = GRID_MM * scan.frame.scale
         geometry = VolumeGeometry.axial(
-            (hu.shape[0], hu.shape[1], hu.shape[2]), (SLICE_MM, GRID_MM, GRID_MM), (0.0, 0.0, 0.0)
+            (hu.shape[0], hu.shape[1], hu.shape[2]), (SLICE_MM, pixel_mm, pixel_mm), (0.0, 0.0, 0.0)
         )
         stack = Stack(hu, scan.planes, scan.frame, tuple(scan.around()), 1, geometry, (1.0, 1.0))
         masks = stack.back(outlines(m, stack.around, parameters).astype(np.float32)) > 0.5
-        probability = stack.back(along(m.probability, stack.around, float(parameters["mask_smoothing"])))
+        probability = stack.back(along(m.probability, stack.around, float(parameters.get("mask_smoothing", 0.0))))
         for mark in marks_of(stack, masks, probability):
             box = tuple(slice(a, a + n) for a, n in zip(mark.low, mark.mask.shape, strict=True))
-            shared = float((scan.masks[box] & mark.mask).sum())
-            scores.append(mark.score)
-            true.append(shared >= 0.1 * float(mark.mask.sum()))
-    return scores, true
+            yield scan, stack, mark, scan.masks[box] & mark.mask
+
+
+def is_true(mark: Mark, shared: Shared) -> bool:
+    """A tenth of the mark is shared with a mask."""
+    return float(shared.sum()) >= 0.1 * float(mark.mask.sum())
+
+
+def true_marks(found: Found, parameters: Mapping[str, Any]) -> Iterator[tuple[HeadScan, Stack, Mark, Shared]]:
+    return (m for m in marks_on(found, parameters) if is_true(m[2], m[3]))
+
+
+def marks_with_truth(found: Found, parameters: Mapping[str, Any]) -> tuple[list[float], list[bool]]:
+    """(score, true) of every mark."""
+    seen = [(mark.score, is_true(mark, shared)) for _, _, mark, shared in marks_on(found, parameters)]
+    return [s for s, _ in seen], [t for _, t in seen]
 
 
 def figures_of(scans: Sequence[HeadScan], nets: Networks, data: str) -> dict[str, Any]:

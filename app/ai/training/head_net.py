@@ -15,12 +15,14 @@ from torch.nn import functional
 
 from app.ai.networks.plane_unet import PlaneUnet
 from app.ai.readers.head.frame import COLUMNS, ROWS
-from app.ai.readers.head.planes import CHANNELS, channels
+from app.ai.readers.head.planes import CHANNELS, channels, on_grid
 from app.ai.training.averaging import follow
 from app.ai.training.head_bleeds import bleed_shape, intracranial, painted, thinner
 from app.ai.training.head_set import HeadScan
 
 PIXELS = ROWS * COLUMNS
+PEAK = 24
+"""How suspicious a slice looks: the mean probability of so many of its pixels."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Settings:
     rate: float = 2e-3
     seed: int = 5
     threads: int = 1
+    fluid: bool = False
+    """Some drawn bleeds take the place of fluid."""
+    mistakes: bool = False
+    """Empty slices come by how suspicious they look to the network, from a first look over all of them on."""
+    mean_keeps: float = 0.996
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,9 @@ def _turned(scan: HeadScan, rng: np.random.Generator) -> npt.NDArray[np.float64]
     return np.vstack([np.concatenate([m, shift[:, None]], 1), [0, 0, 1]]) @ base
 
 
-def augmented(scan: HeadScan, n: int, drawn: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def augmented(
+    scan: HeadScan, n: int, drawn: bool, rng: np.random.Generator, fluid: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """(network input, mask 0..1) of slice ``n``; ``drawn`` puts a bleed in where the slice allows it."""
     matrix = _turned(scan, rng)[:2]
     before, after = scan.around()[n]
@@ -69,7 +78,7 @@ def augmented(scan: HeadScan, n: int, drawn: bool, rng: np.random.Generator) -> 
     mask = scan.masks[n]
     if drawn:
         inner = intracranial(planes[0])
-        shape = bleed_shape(inner, rng) if inner.any() else inner
+        shape = bleed_shape(inner, rng, planes[0] if fluid else None) if inner.any() else inner
         if shape.sum() > 12:
             level = float(rng.uniform(22, 115))
             shares = [1.0, *(rng.uniform(-0.2, 1.0, 2))]
@@ -98,8 +107,21 @@ def augmented(scan: HeadScan, n: int, drawn: bool, rng: np.random.Generator) -> 
     return channels(looks[0], looks[1], looks[2]), aim
 
 
+def _plain(scan: HeadScan, n: int) -> npt.NDArray[np.float32]:
+    before, after = scan.around()[n]
+    return channels(*(on_grid(scan.planes[m], scan.frame) for m in (n, before, after)))
+
+
+def _peak(out: torch.Tensor) -> npt.NDArray[np.float32]:
+    best = out[:, :PIXELS].detach().float().topk(PEAK, dim=1).values
+    return np.asarray(torch.sigmoid(best).mean(1).numpy(), np.float32)
+
+
 class Drawer:
-    """Draws batches: real bleeds (every scan about alike), slices for drawn ones, empty ones (half of bleeding scans)."""
+    """Draws batches: real bleeds (every scan about alike), slices for drawn ones, empty ones (half of bleeding scans).
+
+    With ``Settings.mistakes`` an empty slice on which the network is wrong comes sooner.
+    """
 
     def __init__(self, scans: Sequence[HeadScan], settings: Settings) -> None:
         self._scans, self._settings = scans, settings
@@ -118,13 +140,34 @@ class Drawer:
             self._room += [Look(s, int(n)) for n in rest if intracranial(scan.planes[n]).any()]
         self._chance = np.asarray(chance) / np.sum(chance)
         self._share = np.asarray(share) / np.sum(share)
+        self._wrong: npt.NDArray[np.float64] | None = None
+        self._last = np.zeros(0, np.int64)
+
+    def look_over(self, net: PlaneUnet) -> None:
+        """Finds the empty slices that the network takes for bleeding ones."""
+        wrong = []
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            for first in range(0, len(self._empty), 8):
+                looks = self._empty[first : first + 8]
+                wrong.append(_peak(net(torch.from_numpy(np.stack([_plain(self._scans[k.scan], k.slice) for k in looks])))))
+        self._wrong = np.concatenate(wrong).astype(np.float64)
+
+    def learn(self, out: torch.Tensor) -> None:
+        """Takes the network's answer to the last batch, whose last slices are the empty ones."""
+        if self._wrong is not None:
+            self._wrong[self._last] = 0.5 * self._wrong[self._last] + 0.5 * _peak(out[-len(self._last) :])
 
     def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         s = self._settings
         picks = [(self._real[n], False) for n in rng.choice(len(self._real), s.real, p=self._chance)]
         picks += [(self._room[n], True) for n in rng.choice(len(self._room), s.drawn)]
-        picks += [(self._empty[n], False) for n in rng.choice(len(self._empty), s.empty, p=self._share)]
-        made = [augmented(self._scans[look.scan], look.slice, drawn, rng) for look, drawn in picks]
+        share = self._share
+        if self._wrong is not None:
+            share = share * (0.1 + self._wrong)
+            share = share / share.sum()
+        self._last = rng.choice(len(self._empty), s.empty, p=share)
+        picks += [(self._empty[n], False) for n in self._last]
+        made = [augmented(self._scans[look.scan], look.slice, drawn, rng, s.fluid) for look, drawn in picks]
         x, aim = (torch.from_numpy(np.stack(a).astype(np.float32)) for a in zip(*made, strict=True))
         return x, aim
 
@@ -163,6 +206,8 @@ def train(
     mean = copy.deepcopy(net).eval()
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.03)
     started, sums = time.monotonic(), []
+    if settings.mistakes:
+        drawer.look_over(net.eval())
     net.train().requires_grad_(True)
     for step in range(settings.steps):
         done = step / settings.steps
@@ -170,13 +215,14 @@ def train(
         with torch.autocast("cpu", torch.bfloat16):
             out = net(x.contiguous(memory_format=torch.channels_last))
         loss = loss_of(out, aim)
+        drawer.learn(out)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         for group in optimiser.param_groups:
             group["lr"] = settings.rate * min(1.0, done / 0.05 + 0.02) * (0.5 + 0.5 * np.cos(np.pi * done))
         optimiser.step()
-        follow(mean, net, step + 1, 0.996, 30.0)
+        follow(mean, net, step + 1, settings.mean_keeps, 30.0)
         sums.append(float(loss.detach()))
         if (step + 1) % 25 == 0:
             print(f"step {step + 1}: loss {np.mean(sums[-25:]):.3f}, {time.monotonic() - started:.0f} s", flush=True)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.domain.verdict import Decision, Verdict
 from app.session.asymmetry_words import asymmetry_words
+from app.session.bleed_words import bleed_place_words
 from app.session.cluster_words import cluster_words
 from app.session.earlier_words import earlier_words
 from app.session.views import FindingCard, Words
@@ -64,7 +65,8 @@ class AiCard(Card):
         if card.sizes:
             lay.addSpacing(8)
             lay.addWidget(Sizes(card.sizes[:4]))
-        for said_of_it in (asymmetry_words(card.finding), cluster_words(card.finding), earlier_words(card.finding)):
+        words = (asymmetry_words, cluster_words, bleed_place_words, earlier_words)
+        for said_of_it in (of(card.finding) for of in words):
             if said_of_it.id:
                 lay.addSpacing(8)
                 lay.addWidget(Text(said_of_it, "body", wrap=True))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.domain.finding import ReadState
-from app.domain.problem import Severity
+from app.domain.problem import Problem, Severity
 from app.session.views import ReaderSaid, Words
 from app.ui.i18n import language, number, tr_problem
 from app.ui.i18n import unit as unit_words
@@ -38,7 +39,18 @@ class ReadNotes(Card):
             line.addWidget(shown)
             lay.addLayout(line)
         for problem in sorted(said.problems, key=lambda p: p.severity is Severity.NOTE):
-            lay.addWidget(Text(tr_problem(problem), "small", "regular", "secondary", wrap=True))
+            lay.addLayout(_remark(problem))
+
+
+def _remark(problem: Problem) -> QHBoxLayout:
+    """What has to be acted upon (check the sides) stands out from what is only worth knowing."""
+    line = row(gap=6)
+    if problem.severity is Severity.WARNING:
+        line.addWidget(Glyph("warning", "text", 16), 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(Text(tr_problem(problem), "small", "medium", wrap=True), 1)
+    else:
+        line.addWidget(Text(tr_problem(problem), "small", "regular", "secondary", wrap=True), 1)
+    return line
 
 
 def _unit(code: str) -> str:

@@ -2,7 +2,9 @@
 
 ``slice_auc`` over slices (a mask, or the table says bleeding); ``dice_pooled`` over all pixels of the set; ``dice_slice``
 the mean over slices with a mask; ``volume_r`` Pearson's r of mask sizes over scans, in pixels. Intervals: bootstrap by scan.
-Baselines on the same slices: the area inside the skull, and its share of bright pixels (60 HU and more).
+``marks_shown`` counts as the reader does: connected parts of at least 0.3 ml whose calibrated probability reaches the card's
+threshold. The overlap counts every outlined pixel, shown or not. Baselines on the same slices: the area inside the skull,
+and its share of bright pixels (60 HU and more).
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import numpy.typing as npt
 from app.ai.readers.head.frame import head_outline
 from app.ai.readers.head.planes import off_grid
 from app.ai.readers.head.segment import bleed_map, outlines, slice_scores
+from app.ai.readers.head_ct import calibrated
 from app.ai.training.evaluation.common import Figures, Opened
+from app.ai.training.head_figures import is_true, marks_on
 from app.ai.training.head_set import SUBTYPES, HeadScan, load_scans
 from app.domain.scoring import Interval, auc, bootstrap, paired_bootstrap, roc
 
@@ -38,16 +42,22 @@ class Counts:
     area: npt.NDArray[np.float64]
     bright: npt.NDArray[np.float64]
     subtypes: tuple[tuple[str, ...], ...]
+    shown: tuple[tuple[int, bool], ...] = ()
+    """(scan, true) of the marks that a reader of the study sees."""
 
 
 def counted(scans: Sequence[HeadScan], opened: Opened) -> Counts:
     rows: list[tuple[float, ...]] = []
     kinds: list[tuple[str, ...]] = []
+    shown: list[tuple[int, bool]] = []
     for s, scan in enumerate(scans):
         around = scan.around()
         found = bleed_map(scan.planes, scan.frame, around, opened.nets, int(opened.parameters.get("flips", 4)))
         score = slice_scores(found, around, opened.parameters)
         masks = outlines(found, around, opened.parameters)
+        for _, _, mark, shared in marks_on([(scan, found)], opened.parameters):
+            if calibrated(mark.score, opened.parameters) >= float(opened.parameters.get("threshold", 0.5)):
+                shown.append((s, is_true(mark, shared)))
         for n in range(len(scan.planes)):
             shape = (scan.planes.shape[1], scan.planes.shape[2])
             mask = off_grid(masks[n].astype(np.float32), scan.frame, shape) > 0.5
@@ -62,7 +72,7 @@ def counted(scans: Sequence[HeadScan], opened: Opened) -> Counts:
             )
             kinds.append(scan.subtypes[n])
     c = np.asarray(rows, np.float64).T
-    return Counts(c[0].astype(int), c[1] > 0, c[2], c[3], c[4], c[5], c[6], c[7], tuple(kinds))
+    return Counts(c[0].astype(int), c[1] > 0, c[2], c[3], c[4], c[5], c[6], c[7], tuple(kinds), tuple(shown))
 
 
 def pooled(c: Counts, i: npt.NDArray[np.int64]) -> float:
@@ -110,6 +120,10 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
         "n_positive_scans": int(positive.sum()),
         "positive_scans_with_dice_0": missed,
         "scans_without_bleed_marked": int((found[~positive] > 0).sum()),
+        "marks_shown": len(c.shown),
+        "marks_shown_true": sum(true for _, true in c.shown),
+        "scans_without_bleed_with_a_shown_mark": len({s for s, _ in c.shown if not positive[s]}),
+        "positive_scans_with_a_true_shown_mark": len({s for s, true in c.shown if true}),
         "false_pixels_per_empty_slice": round(float(c.found[c.truth == 0].mean()), 2) if (c.truth == 0).any() else None,
     }
     for name, low, high in (
