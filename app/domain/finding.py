@@ -16,6 +16,8 @@ from app.domain.teeth import NumberedTooth
 ASYMMETRY = "asymmetry"
 """Attribute of a mark on a mammogram: how far its place outshines the same place of the other breast, in robust standard
 deviations of the view."""
+SUSPICION = "malignancy_estimate"
+"""Attribute of a lung nodule: how probably readers would call it malignant, 0 to 1."""
 CALCIFICATIONS = "calcifications"
 """Attribute of a cluster on a mammogram: how many bright points of it stand clear of the noise."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from app.ai.reader_api import ReaderJob
 from app.ai.readers.lung.window import GRID
-from app.ai.readers.lung_ct import READER, calibrated
-from app.domain.finding import ReaderIdentity, ReadState
+from app.ai.readers.lung_ct import READER, _suspicion, calibrated
+from app.domain.finding import SUSPICION, ReaderIdentity, ReadState
 from app.domain.geometry import VolumeGeometry
 from app.domain.measurement import Quantity
 from app.domain.ports import Cancelled, SilentProgress
@@ -16,7 +18,8 @@ from app.domain.volume import Volume
 from app.samples.chest_ct import NoduleSpec, ScanStyle, generate_chest_ct
 
 IDENTITY = ReaderIdentity("lung_ct", "0.0.1", "ab" * 32)
-PARAMETERS = {"threshold": 0.5, "mirrors": 1}
+JUDGED = {"log_width": 1.0, "densest": 0.0, "network": 0.0, "bias": -3.0, "shown": True}
+PARAMETERS = {"threshold": 0.5, "mirrors": 1, "malignancy": JUDGED}
 SPACING = (3.2, 1.5, 1.5)
 
 
@@ -145,6 +148,14 @@ def test_cancel_is_heard(phantom):
 
     with pytest.raises(Cancelled):
         READER.run(ReaderJob("1", IDENTITY, phantom.volume), BrightCentre(), PARAMETERS, Stop())
+
+
+def test_suspicion_is_told_with_the_finding_and_only_where_the_package_shows_it(phantom, result):
+    for truth in phantom.truth:
+        (said,) = (float(v) for k, v in nearest(result.findings, truth.centre_lps_mm).attributes if k == SUSPICION)
+        assert np.log(said / (1 - said)) + 3.0 == pytest.approx(np.log(truth.diameter_mm), abs=0.25)
+    turned = SimpleNamespace(geometry=VolumeGeometry.axial((4, 4, 4), SPACING), voxels=np.zeros((4, 4, 4)))
+    assert _suspicion(turned, None, {"malignancy": {**JUDGED, "shown": False}}) is None  # type: ignore[arg-type]
 
 
 def test_calibration_table_is_read_between_its_points():

@@ -9,6 +9,7 @@ from scipy import ndimage
 from app.ai.readers.lung.candidates import find_candidates, prepare
 from app.ai.readers.lung.canonical import turn
 from app.ai.readers.lung.grid import cube, work_grid
+from app.ai.readers.lung.malignancy import malignancy_of, measured_terms
 from app.ai.readers.lung.mask import close_by_ball, find_lungs
 from app.ai.readers.lung.nodule import axes_of, measure, region_of
 from app.ai.readers.lung.window import GRID, inside, make_window, sample, sample_mask, to_array
@@ -252,3 +253,18 @@ def test_an_outline_without_any_voxel_stays_empty():
     from app.ai.readers.lung.trim import without_tail
 
     assert not without_tail(np.zeros((4, 4, 4), bool), (2.0, 2.0, 2.0), (1.0, 1.0, 1.0)).any()
+
+
+def test_a_nodule_is_judged_by_its_width_its_densest_place_and_what_the_network_says():
+    spacing = (1.0, 0.5, 0.5)
+    inside = ball((40, 80, 80), spacing, (20.0, 40.0, 42.0), 5.0)
+    soft = np.where(inside, 30, -850).astype(np.int16)
+    width, densest = measured_terms(soft, inside, spacing)
+    assert np.exp(width) == pytest.approx(10.0, abs=0.6)
+    assert densest == pytest.approx(200 / 500)
+    hard = np.where(ball((40, 80, 80), spacing, (20.0, 40.0, 42.0), 2.5), 700, soft).astype(np.int16)
+    assert measured_terms(hard, inside, spacing)[1] == pytest.approx(700 / 500, abs=0.1)
+
+    weights = {"log_width": 2.0, "densest": -3.0, "network": 4.0, "bias": 1.0}
+    told = malignancy_of(soft, inside, spacing, [0.5] + [9.0] * 8, weights)
+    assert told == pytest.approx(2.0 * width - 3.0 * densest + 4.0 * 0.5 + 1.0)

@@ -19,12 +19,13 @@ from app.ai.reader_api import Networks, ReaderJob, ReaderOutput
 from app.ai.readers.lung.candidates import LungField, prepare
 from app.ai.readers.lung.canonical import Turned, turn
 from app.ai.readers.lung.detect import Detections, detect
+from app.ai.readers.lung.malignancy import malignancy_of
 from app.ai.readers.lung.nodule import Measured, measure, region_of
 from app.ai.readers.lung.outline import Outline, Within, connected, outline
 from app.ai.readers.lung.scope import mask_refusals, refusals, remarks
 from app.ai.readers.lung.trim import without_tail
 from app.ai.readers.lung.window import support, to_array
-from app.domain.finding import Band, Finding, Heatmap, Location, ReadState, SegmentMask, Source
+from app.domain.finding import SUSPICION, Band, Finding, Heatmap, Location, ReadState, SegmentMask, Source
 from app.domain.geometry import VolumeGeometry
 from app.domain.identity import uid_for
 from app.domain.measurement import Code, Measurement, Quantity
@@ -43,12 +44,6 @@ def calibrated(score: float, parameters: Mapping[str, Any]) -> float:
     if not table:
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
     return float(np.interp(score, table["score"], table["probability"]))
-
-
-def malignancy_of(found: Outline, weights: Mapping[str, Any]) -> float:
-    """Raw estimate from the traits and the measured diameter with the package's weights."""
-    terms = sum(float(w) * float(t) for w, t in zip(weights["traits"], found.traits, strict=True))
-    return terms + float(weights["log_diameter"]) * math.log(max(found.diameter_mm, 1.0)) + float(weights["bias"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +90,7 @@ class LungCtReader:
         heatmap = _heatmap(turned.geometry, field, found, nodules, parameters)
         findings, masks = [], []
         for nodule in nodules:
-            finding, mask = _told(job, turned, field, nodule, parameters)
+            finding, mask = _told(job, turned, field, nodule, parameters, _suspicion(turned, nodule, parameters))
             findings.append(finding)
             masks.append(mask)
         step(1.0, "lung.done")
@@ -229,8 +224,28 @@ def _band(probability: float, parameters: Mapping[str, Any]) -> Band:
     return Band.HIGH if probability >= high else Band.MID if probability >= mid else Band.LOW
 
 
+def _suspicion(turned: Turned, nodule: _Nodule, parameters: Mapping[str, Any]) -> float | None:
+    """Probability that readers would call the nodule malignant; None where the package does not show it."""
+    weights = parameters.get("malignancy")
+    if not weights or not weights.get("shown", False):
+        return None
+    start = [max(0, a - 6) for a in nodule.low]
+    stop = [a + n + 6 for a, n in zip(nodule.low, nodule.mask.shape, strict=True)]
+    voxels = turned.voxels[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
+    mask = np.zeros(voxels.shape, bool)
+    inner = zip(nodule.low, start, nodule.mask.shape, strict=True)
+    mask[tuple(slice(a - b, a - b + n) for a, b, n in inner)] = nodule.mask
+    odds = malignancy_of(voxels, mask, turned.geometry.spacing_mm, nodule.outline.traits, weights)
+    return 1.0 / (1.0 + math.exp(-odds))
+
+
 def _told(
-    job: ReaderJob, turned: Turned, field: LungField, nodule: _Nodule, parameters: Mapping[str, Any]
+    job: ReaderJob,
+    turned: Turned,
+    field: LungField,
+    nodule: _Nodule,
+    parameters: Mapping[str, Any],
+    suspicion: float | None,
 ) -> tuple[Finding, SegmentMask]:
     assert job.volume is not None
     geometry, source = turned.geometry, job.volume.geometry
@@ -259,10 +274,8 @@ def _told(
     attributes = [("composition", m.kind)]
     if m.kind == "part_solid":
         attributes.append(("solid_part_mm", f"{m.solid_mm:.1f}"))
-    weights = parameters.get("malignancy")
-    if weights and weights.get("shown", False):
-        estimate = 1.0 / (1.0 + math.exp(-malignancy_of(nodule.outline, weights)))
-        attributes.append(("malignancy_estimate", f"{estimate:.2f}"))
+    if suspicion is not None:
+        attributes.append((SUSPICION, f"{suspicion:.2f}"))
     rounded = tuple(round(c, 1) for c in centre)
     finding_id = uid_for(job.study_instance_uid, job.display_set_id, job.identity.package_sha256, "nodule", repr(rounded))
     location = Location(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.ai.training.reader_card import ReaderCard
 from app.domain.model_card import SelectionRules
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 TITLES = {
     "en": "Lung nodules on chest CT",
     "ru": "Очаги в лёгких на КТ грудной клетки",
@@ -32,7 +32,8 @@ LIMITS = {
         "scans of your hospital is not known.",
         "Nodules below 4 mm, faint ground glass below 8 mm, nodules at the hilum and in consolidated lung are often missed.",
         "Slices thicker than 3.5 mm, children, masses that fill a lobe, strong motion and metal lie outside what was tried.",
-        "The malignancy estimate follows readers' ratings, not biopsies.",
+        "The suspicion estimate follows readers' ratings, not biopsies, and was measured on nodules that readers had found "
+        "and rated; it excludes no cancer.",
         "The lobe is judged by height and depth in the lung; the fissures are not seen.",
     ),
     "ru": (
@@ -40,7 +41,8 @@ LIMITS = {
         "как он работает на исследованиях вашей больницы, неизвестно.",
         "Часто пропускаются очаги меньше 4 мм, слабое «матовое стекло» меньше 8 мм, очаги у корня и в уплотнённом лёгком.",
         "Не испытано: срезы толще 3,5 мм, дети, образования размером с долю, сильное движение, металл.",
-        "Оценка злокачественности повторяет мнение врачей, а не гистологию.",
+        "Оценка подозрительности повторяет мнение врачей, а не гистологию, и измерена на очагах, уже найденных и оценённых "
+        "врачами; рака она не исключает.",
         "Доля определяется по высоте и глубине в лёгком; междолевые щели не распознаются.",
     ),
     "kk": (
@@ -49,7 +51,8 @@ LIMITS = {
         "4 мм-ден кіші түйіндер, 8 мм-ден кіші әлсіз «күңгірт әйнек», түбірдегі және тығыздалған өкпедегі түйіндер жиі "
         "қалып қояды.",
         "Тексерілмеген: 3,5 мм-ден қалың кесінділер, балалар, бөлікті толтыратын түзілістер, қатты қозғалыс, металл.",
-        "Қатерлілік бағасы гистологияға емес, дәрігерлердің бағасына сүйенеді.",
+        "Күдік бағасы гистологияға емес, дәрігерлердің бағасына сүйенеді және дәрігерлер тауып, бағалаған түйіндерде "
+        "өлшенген; ол қатерлі ісікті жоққа шығармайды.",
         "Бөлік өкпедегі биіктік пен тереңдік бойынша анықталады; бөлікаралық саңылаулар танылмайды.",
     ),
 }

@@ -7,7 +7,7 @@ used). Seeds are fixed. Each stage keeps its result in ``--work``, so that a run
 2. *earlier*: a first network for sorting candidates from few scans; it only tells which places are mistaken for nodules;
 3. *examples*: scans with known nodules and, two thirds of what is none, places that the earlier network mistakes;
 4. *candidate*: the network that sorts candidates, and two more that each never saw one lung of the real scan;
-5. *figures*: calibration and operating point on calibration scans, the malignancy weights on validation nodules;
+5. *figures*: calibration and operating point on calibration scans, the weights of the malignancy estimate;
 6. *measure*: the evaluations on the test nodules and the held-out scans, for the card;
 7. *package*: weights, card, calibration and golden cases, signed.
 """
@@ -110,9 +110,7 @@ def parameters(figures: Mapping[str, Any]) -> dict[str, Any]:
         "mask_threshold": figures.get("mask_threshold", 0.5),
         "most_findings": 12,
         "bands": figures.get("bands", [0.5, 0.8]),
-        "malignancy": figures.get(
-            "malignancy", {"traits": [1.0] + [0.0] * 8, "log_diameter": 0.0, "bias": 0.0, "shown": False}
-        ),
+        "malignancy": figures["malignancy"],
     }
 
 
@@ -158,7 +156,7 @@ def measure(data: Path, work: Path, threads: int) -> None:
     draft.write_bytes(package(work, read_json(work / "figures.json")))
     nodules = evaluate.run("lung_ct", data / LABELLED, "test", draft)
     command = "python -m app.ai.training.evaluate lung_ct --data DIR/labelled/lung-nodule-voi --split test --json"
-    keys = ("dice", "volume_error_median", "malignancy_auc", "diameter_auc")
+    keys = ("dice", "volume_error_median", "malignancy_auc", "diameter_auc", "malignancy_gain")
     metrics = [metric(key, nodules, "LIDC nodules, test split", command) for key in keys]
     opened = open_reader("lung_ct", draft, threads)
     scans = phantom_figures(opened.nets, load_nodules(data / LABELLED, "test"), HELD_OUT_SCANS, True)
@@ -173,6 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("build/lung_ct"))
     parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 2)))
+    parser.add_argument("--seconds", type=float, help="measured time on two cores of the case named in docs/evaluation")
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
     given = parser.parse_args(arguments)
     given.work.mkdir(parents=True, exist_ok=True)
@@ -191,7 +190,11 @@ def main(arguments: list[str] | None = None) -> int:
     if "measure" in given.stages:
         measure(given.data, given.work, given.threads)
     if "package" in given.stages:
-        figures = {**read_json(given.work / "figures.json"), **read_json(given.work / "measured.json")}
+        figures = {
+            **read_json(given.work / "figures.json"),
+            **read_json(given.work / "measured.json"),
+            "seconds": given.seconds,
+        }
         given.out.write_bytes(package(given.work, figures))
         print(f"{given.out}: version {CARD.version}, {given.out.stat().st_size / 2**20:.2f} MiB")
     return 0

@@ -12,6 +12,7 @@ from app.session.asymmetry_words import asymmetry_words
 from app.session.bleed_words import bleed_place_words
 from app.session.cluster_words import cluster_words
 from app.session.earlier_words import earlier_words
+from app.session.suspicion_words import suspicion_words
 from app.session.views import FindingCard, Words
 from app.ui.i18n import data_words, number, tr
 from app.ui.reading.card_parts import Crop, HundredBar, Sizes, header
@@ -65,7 +66,7 @@ class AiCard(Card):
         if card.sizes:
             lay.addSpacing(8)
             lay.addWidget(Sizes(card.sizes[:4]))
-        words = (asymmetry_words, cluster_words, bleed_place_words, earlier_words)
+        words = (asymmetry_words, cluster_words, bleed_place_words, suspicion_words, earlier_words)
         for said_of_it in (of(card.finding) for of in words):
             if said_of_it.id:
                 lay.addSpacing(8)

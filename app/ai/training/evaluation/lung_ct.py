@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from app.ai.readers.lung.malignancy import malignancy_of
 from app.ai.readers.lung.outline import Outline, mask_of, outline
+from app.ai.readers.lung.window import sample_mask, to_array
 from app.ai.training.evaluation.common import Figures, Opened
 from app.ai.training.lidc import Nodule, load_nodules
 from app.domain.scoring import Interval, auc, bootstrap, dice, paired_bootstrap, roc
@@ -36,13 +40,13 @@ def outlines_of(nodules: list[Nodule], opened: Opened) -> list[Outline]:
     return [outline(n.hu, [seed_of(n)], n.spacing_mm, opened.nets, mirrors)[0] for n in nodules]
 
 
-def malignancy_of(found: Outline, parameters: object) -> float:
-    """The shipped estimate: weights of ``pipeline.json`` on the traits and the measured diameter."""
-    weights = parameters["malignancy"] if isinstance(parameters, dict) else {}
-    terms = [float(w) * float(t) for w, t in zip(weights["traits"], found.traits, strict=True)]
-    return float(
-        sum(terms) + float(weights["log_diameter"]) * math.log(max(found.diameter_mm, 1.0)) + float(weights["bias"])
-    )
+def malignancies_of(nodules: list[Nodule], found: list[Outline], parameters: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """The package's estimate of each nodule on its found outline, log odds."""
+    threshold, told = float(parameters.get("mask_threshold", 0.5)), []
+    for n, one in zip(nodules, found, strict=True):
+        mask = mask_of(one, (n.hu.shape[0], n.hu.shape[1], n.hu.shape[2]), threshold)
+        told.append(malignancy_of(n.hu, mask, n.spacing_mm, one.traits, parameters["malignancy"]))
+    return np.asarray(told, np.float64)
 
 
 def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
@@ -63,6 +67,7 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
         "dice_free_ends": round(float(overlap[free].mean()), 4) if free.any() else None,
         "n_free_ends": int(free.sum()),
         "ellipsoid_dice": round(float(np.mean([_ellipsoid_dice(n) for n in nodules])), 4),
+        **_limits(nodules, found),
     }
     for name, low, high in (("below_6_mm", 0, 6), ("6_to_10_mm", 6, 10), ("10_mm_and_more", 10, 999)):
         here = np.asarray([low <= n.equivalent_diameter_mm < high for n in nodules])
@@ -73,7 +78,7 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
     known = [i for i, n in enumerate(nodules) if n.malignant is not None]
     if known:
         y = np.asarray([nodules[i].malignant for i in known])
-        score = np.asarray([malignancy_of(found[i], opened.parameters) for i in known])
+        score = malignancies_of([nodules[i] for i in known], [found[i] for i in known], opened.parameters)
         size = np.asarray([nodules[i].diameter_mm for i in known])
         size = np.where(np.isnan(size), [nodules[i].equivalent_diameter_mm for i in known], size)
         group = [patients[i] for i in known]
@@ -81,6 +86,11 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
         values["diameter_auc"] = bootstrap(lambda i: auc(y[i], size[i]), group)
         values["malignancy_gain"] = paired_bootstrap(lambda i: auc(y[i], score[i]), lambda i: auc(y[i], size[i]), group)
         more["n_malignancy"] = len(known)
+        told = 1 / (1 + np.exp(-score))
+        more["malignant_by_estimate"] = {  # [nodules, of them malignant]
+            f"{a:g} to {b:g}": [int(((told >= a) & (told < b)).sum()), int(y[(told >= a) & (told < b)].sum())]
+            for a, b in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.7), (0.7, 0.9), (0.9, 1.0))
+        }
         measured = np.asarray([found[i].diameter_mm for i in known])
         more["measured_diameter_auc"] = round(auc(y, measured), 4)
         curves["roc"] = {
@@ -100,6 +110,17 @@ def _outlines(
         overlap.append(dice(mask, nodule.mask))
         error.append(abs(float(mask.sum()) - float(nodule.mask.sum())) / float(nodule.mask.sum()))
     return np.asarray(overlap), np.asarray(error)
+
+
+def _limits(nodules: list[Nodule], found: list[Outline]) -> dict[str, object]:
+    """What could be reached at most: the truth itself through the window, and the best threshold for each nodule apart."""
+    grid, best = [], []
+    for nodule, one in zip(nodules, found, strict=True):
+        shape = (nodule.mask.shape[0], nodule.mask.shape[1], nodule.mask.shape[2])
+        there = to_array(sample_mask(nodule.mask, one.window)[0], one.window, shape) >= 0.5
+        grid.append(dice(there, nodule.mask))
+        best.append(max(dice(mask_of(one, shape, t), nodule.mask) for t in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)))
+    return {"dice_of_the_grid": round(float(np.mean(grid)), 4), "dice_best_thresholds": round(float(np.mean(best)), 4)}
 
 
 def _ellipsoid_dice(nodule: Nodule) -> float:
