@@ -19,8 +19,9 @@ from app.ai.reader_api import Networks, ReaderJob, ReaderOutput
 from app.ai.readers.lung.candidates import LungField, prepare
 from app.ai.readers.lung.canonical import Turned, turn
 from app.ai.readers.lung.detect import Detections, detect
+from app.ai.readers.lung.lobes import region_told
 from app.ai.readers.lung.malignancy import malignancy_of
-from app.ai.readers.lung.nodule import Measured, measure, region_of
+from app.ai.readers.lung.nodule import Measured, measure
 from app.ai.readers.lung.outline import Outline, Within, connected, outline
 from app.ai.readers.lung.scope import mask_refusals, refusals, remarks
 from app.ai.readers.lung.trim import without_tail
@@ -337,7 +338,7 @@ def _place(field: LungField, nodule: _Nodule, geometry: VolumeGeometry) -> tuple
     low, high = mine.min(0), mine.max(0)
     up = (k - low[0]) / max(1, high[0] - low[0])
     back = (j - low[1]) / max(1, high[1] - low[1])
-    return laterality, region_of(laterality, float(np.clip(up, 0, 1)), float(np.clip(back, 0, 1)))
+    return laterality, region_told(laterality, float(np.clip(up, 0, 1)), float(np.clip(back, 0, 1)))
 
 
 def _heatmap(
