@@ -72,7 +72,7 @@ class ThenVerbs:
             )
         proposed = found.proposed.get(finding.finding_id)
         if found.state is ThenState.FOUND:
-            out += place_trace(proposed, found.places.get(finding.finding_id), found.similarity)
+            out += place_trace(then, found.places.get(finding.finding_id), found.similarity)
         elif found.similarity is not None:
             poor = Words("then.trace.alike", {"value": f"{found.similarity:.2f}"})
             out.append((Words("then.trace.registration"), poor))

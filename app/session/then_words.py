@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from app.domain.finding import Finding
 from app.domain.messages import translate
 from app.domain.prior_match import Change, PriorMatch
+from app.imaging.matching import LUNG
 from app.report import words as spoken
 from app.session.cards import region_of, title_of
 from app.session.clock import dicom_date
 from app.session.growth import Growth, Trend, Withheld, method_of
-from app.session.then_proposals import Place, Proposed
+from app.session.then_proposals import Place
 from app.session.tracking import size_mm
 from app.session.tracking_words import signed
 from app.session.views import NOTHING, Words
@@ -23,7 +24,7 @@ CHANGES: Mapping[Trend, Change] = {
     Trend.STEADY: Change.STEADY,
     Trend.UNKNOWN: Change.UNKNOWN,
 }
-_GATE_MM = 20
+_GATE_MM = round(LUNG.reach)
 _SURE = 0.01
 
 
@@ -64,21 +65,23 @@ def growth_lines(found: Growth, date: str) -> tuple[Words, ...]:
     return tuple(out)
 
 
-def place_trace(proposed: Proposed | None, place: Place | None, similarity: float | None) -> list[tuple[Words, Words]]:
-    """How the place in the earlier study was found."""
+def place_trace(then: Finding | None, place: Place | None, similarity: float | None) -> list[tuple[Words, Words]]:
+    """How the place in the earlier study was found, and how far from it the earlier nodule lies."""
     out = []
     if similarity is None:
         out.append((Words("then.trace.registration"), Words("then.trace.same_frame")))
     else:
         out.append((Words("then.trace.registration"), Words("then.trace.alike", {"value": f"{similarity:.2f}"})))
-    if place is not None:
-        held = place.alike > _SURE
-        params: dict[str, str | int | float | Words] = {"mm": f"{place.shift_mm:.0f}", "value": f"{place.alike:.2f}"}
-        out.append((Words("then.trace.around"), Words("then.trace.shift", params) if held else Words("then.trace.not_held")))
-    if proposed is not None and proposed.apart_mm is not None:
-        apart = Words("then.trace.mm_of", {"mm": f"{proposed.apart_mm:.1f}", "reach": _GATE_MM})
-        out.append((Words("then.trace.apart"), apart))
-    elif proposed is not None:
+    if place is None:
+        return out
+    held = place.alike > _SURE
+    params: dict[str, str | int | float | Words] = {"mm": f"{place.shift_mm:.0f}", "value": f"{place.alike:.2f}"}
+    out.append((Words("then.trace.around"), Words("then.trace.shift", params) if held else Words("then.trace.not_held")))
+    there = then.location.centre_lps_mm if then is not None else None
+    if there is not None:
+        apart: dict[str, str | int | float | Words] = {"mm": f"{math.dist(place.place_mm, there):.1f}", "reach": _GATE_MM}
+        out.append((Words("then.trace.apart"), Words("then.trace.mm_of", apart)))
+    else:
         out.append((Words("then.trace.apart"), Words("then.trace.nothing_near", {"reach": _GATE_MM})))
     return out
 

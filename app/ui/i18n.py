@@ -11,7 +11,7 @@ from app.session.views import Words
 
 _language = "en"
 _MESSAGE_ID = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z0-9_]*)+")
-_DECIMAL = re.compile(r"-?\d+\.\d+")
+_DECIMAL = re.compile(r"[-+\u2212]?\d+\.\d+")
 
 NATIVE_NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
 """Each language in its own words; never translated."""

@@ -121,9 +121,9 @@ class LostLine(Card):
         lay = row(self, (12, 8, 8, 8), 8)
         words = column(gap=1)
         size = f"{figure(shown.value)} {unit_words(shown.unit)}".strip() if shown.value else ""
-        words.addWidget(Text(" · ".join(t for t in (tr(shown.title), size) if t), "body"))
+        words.addWidget(Text(" · ".join(t for t in (tr(shown.title), size) if t), "body", wrap=True))
         where = Words("ui.then.lost_line", {"date": shown.date, "where": shown.region}) if shown.region.id else shown.date
-        words.addWidget(Text(where, "small", "regular", "third"))
+        words.addWidget(Text(where, "small", "regular", "third", wrap=True))
         lay.addLayout(words, 1)
         go = Button(NOTHING, TOOL, "gps-fix", tip=Words("ui.earlier.go"), height=28)
         go.clicked.connect(lambda: verbs.go_to(shown.finding_id))
