@@ -161,6 +161,7 @@ def _moved(volume: Volume, motion: Motion, rng: np.random.Generator) -> Volume:
     for k in range(g.shape[0]):
         plane = np.stack([np.full(j.size, k), j.ravel(), i.ravel()], 1).astype(float)
         at = g.to_index_many(motion.apply(g.to_patient_many(plane)))
+        at[:, 0] = np.clip(at[:, 0], 0.0, g.shape[0] - 1.0)  # beyond the scan the body goes on: no air below the lungs
         out[k] = ndimage.map_coordinates(volume.voxels, at.T, np.float32, order=1, cval=-1000.0).reshape(j.shape)
     return replace(volume, voxels=out, geometry=replace(g, frame_of_reference_uid="1.2.3.9"))
 
