@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from app.ai.readers.mammogram.cluster_findings import CLUSTER
 from app.ai.readers.mammogram.clusters import NAMES, NETWORK, groups_of
 from app.ai.readers.mammogram.specks import specks_of
 from app.ai.readers.mammogram.view import prepare
-from app.ai.training import breast_clusters, breast_specks
+from app.ai.training import breast_clusters, breast_specks, evaluate
 from app.ai.training.breast_clusters import (
     MOST_MARKS,
     ClusterCase,
@@ -25,7 +26,7 @@ from app.ai.training.breast_clusters import (
     shown,
     threshold_at,
 )
-from app.ai.training.breast_specks import DrawnCluster, speck_view
+from app.ai.training.breast_specks import CONTRASTS, DrawnCluster, speck_view
 from app.domain.finding import CALCIFICATIONS, Band, ReaderIdentity, ReadState
 from app.domain.ports import SilentProgress
 from app.session.cluster_words import cluster_words
@@ -214,3 +215,19 @@ def test_the_operating_point_keeps_to_its_rate_and_the_chances_rise(monkeypatch)
     assert found["cluster_false_per_view"].value == 0.0
     assert (more["n_clusters"], more["n_views_without"], hit.all()) == (20, 20, True)
     assert more["cluster_size_mm_0.25_to_0.4"] == {"n": 20, "found": 20}
+
+
+def test_the_shipped_package_is_judged_on_generated_views(monkeypatch):
+    monkeypatch.setattr(breast_specks, "PIXELS_MM", (0.2,))
+    monkeypatch.setattr(breast_clusters, "HELD_OUT_SEEDS", range(200_000, 200_003))
+    result = evaluate.run("breast", Path("generated"), "test", threads=1, engine="torch")
+    assert result["n"] == 3
+    assert result["n_views_without"] >= 1
+    for key in (
+        "cluster_sensitivity",
+        "cluster_false_per_view",
+        "baseline_count_cluster_sensitivity",
+        "cluster_gain_over_count",
+    ):
+        assert len(result[f"{key}_ci"]) == 2
+    assert sum(result[f"cluster_contrast_{low:g}_to_{high:g}"]["n"] for low, high in CONTRASTS) == result["n_clusters"]
