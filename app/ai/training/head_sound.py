@@ -1,4 +1,4 @@
-"""False marks of the head reader on sound generated heads: ``python -m app.ai.training.head_sound [--heads 12]``."""
+"""False marks on sound generated heads: ``python -m app.ai.training.head_sound [--first SEED] [--heads 12]``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from app.ai.training.evaluation.common import Opened, open_reader
 from app.domain.finding import ReaderIdentity, ReadState
 from app.domain.ports import SilentProgress
 
-FIRST_SEED = 20
 ROWS = 256
 
 
@@ -45,12 +44,13 @@ def figures(marks: Sequence[Sequence[float]]) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m app.ai.training.head_sound")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first head")
     parser.add_argument("--heads", type=int, default=12)
     parser.add_argument("--package", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args(arguments)
     opened = open_reader("head_ct", given.package, given.threads)
-    print(json.dumps(figures(marks_on(range(FIRST_SEED, FIRST_SEED + given.heads), opened))))
+    print(json.dumps(figures(marks_on(range(given.first, given.first + given.heads), opened))))
     return 0
 
 
