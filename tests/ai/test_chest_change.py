@@ -71,14 +71,23 @@ def test_another_part_of_the_body_is_not_compared():
     assert laid(prepare(film(22.0, 0)), prepare(noise)) is None
 
 
-def read(earlier: EarlierFilms | None):
-    one = open_reader("chest_xray", None, 1, "torch")
-    mm = 350.0 / 700
+@cache
+def present() -> FilmImage:
     from app.samples.chest_film import FilmNodule, generate_chest_film
 
-    made = generate_chest_film(4, nodules=(FilmNodule(-70, 150, 22),), columns=700)
-    now = FilmImage(made.pixels.astype(np.float32), "2.25.1", None, "", "PA", ("L", "F"), None, (mm, mm))
-    job = ReaderJob("2.25.5", ReaderIdentity("chest_xray", "0", "ab" * 32), None, (now,), earlier=earlier)
+    mm = 350.0 / 700
+    made = generate_chest_film(4, nodules=(FilmNodule(*NODULE, 22),), columns=700)
+    return FilmImage(made.pixels.astype(np.float32), "2.25.1", None, "", "PA", ("L", "F"), None, (mm, mm))
+
+
+@cache
+def shipped():
+    return open_reader("chest_xray", None, 1, "torch")
+
+
+def read(earlier: EarlierFilms | None):
+    one = shipped()
+    job = ReaderJob("2.25.5", ReaderIdentity("chest_xray", "0", "ab" * 32), None, (present(),), earlier=earlier)
     return READER.run(job, one.nets, one.parameters, SilentProgress())
 
 

@@ -12,7 +12,7 @@ from app.ai import messages
 from app.ai.catalogue import Accepted, Catalogue
 from app.ai.client import JobHandle, _message
 from app.ai.reader_api import EarlierFilms, FilmImage
-from app.ai.shared_array import OwnedArray
+from app.ai.shared_array import ArrayHandle
 from app.ai.worker import _reader_job
 from app.dicom.byte_source import FileByteSource
 from app.dicom.display_sets import display_sets
@@ -85,7 +85,22 @@ def test_nobody_gets_films_that_the_card_does_not_ask_for_or_of_a_patient_withou
     assert earlier.earlier_films(catalogue, accepted, nameless[0], nameless[1:], FileByteSource()) is None
 
 
-def test_they_reach_the_reader_as_they_were_given(tmp_path):
+class Sent:
+    """Shared memory within one process: what the client put there is what the worker finds."""
+
+    blocks: dict[ArrayHandle, np.ndarray] = {}
+
+    def __init__(self, values: np.ndarray | ArrayHandle) -> None:
+        if isinstance(values, ArrayHandle):
+            self.values = self.blocks[values]
+            return
+        self.handle = ArrayHandle(f"b{len(self.blocks)}", values.dtype.name, tuple(values.shape))
+        self.blocks[self.handle] = values
+
+
+def test_they_reach_the_reader_as_they_were_given(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.ai.client.OwnedArray", Sent)
+    monkeypatch.setattr("app.ai.worker.AttachedArray", Sent)
     installed = tiny_package.install(tmp_path)
     old = FilmImage(
         np.arange(12, dtype=np.float32).reshape(3, 4), "1.1", None, "L", "PA", ("L", "F"), np.eye(3, 4) > 0, (0.2, 0.2)
@@ -94,17 +109,13 @@ def test_they_reach_the_reader_as_they_were_given(tmp_path):
     job = replace(
         tiny_package.job(installed, b"k" * 32), volume=None, films=(now,), earlier=EarlierFilms("20250101", (old,))
     )
-    blocks: list[OwnedArray] = []
-    sent = _message(JobHandle("1", 0, job, installed.path, installed.digest), blocks)
+    sent = _message(JobHandle("1", 0, job, installed.path, installed.digest), [])
     came = messages.decode(messages.encode(sent))
     assert isinstance(came, messages.Job)
-    attached: list = []
-    got = _reader_job(came, ReaderIdentity("tiny", "1", "ab"), attached).earlier
+    got = _reader_job(came, ReaderIdentity("tiny", "1", "ab"), []).earlier
     assert got is not None
     assert got.study_date == "20250101"
     (film,) = got.films
     assert np.array_equal(film.values, old.values)
     assert np.array_equal(film.valid, old.valid)
     assert (film.sop_instance_uid, film.patient_orientation, film.detector_spacing_mm) == ("1.1", ("L", "F"), (0.2, 0.2))
-    for block in (*attached, *blocks):
-        block.close()

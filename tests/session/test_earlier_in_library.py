@@ -24,7 +24,7 @@ OTHER = Patient("C-8", name=PersonName("Sample^Other"), birth_date="19600101", s
 
 def write(folder: Path, uid: str, day: str, size_mm: float, exam: int, patient: Patient = ANNA) -> str:
     nodules = (FilmNodule(-70.0, 150.0, size_mm),) if size_mm else ()
-    film = generate_chest_film(4, nodules=nodules, columns=700, exam=exam)
+    film = generate_chest_film(4, nodules=nodules, columns=500, exam=exam)
     folder.mkdir(parents=True, exist_ok=True)
     write_projection(
         film.pixels,
