@@ -1,7 +1,8 @@
 """The part of the lung that a nodule lies in, told only as far as it is known: the lobe, else the lung.
 
-No fissure is looked for: ``region_of`` assumes where they run. On generated chests with fissures of their own that is right for
-99.8 % of the places more than 40 mm from one, 95 % at 20 to 30 mm and 59 % within 10 mm; near one only the lung is told.
+No fissure is looked for: ``region_of`` assumes where they run. On generated chests with fissures of their own that is
+right for 99.8 % of the places more than 40 mm from one, 95 % at 20 to 30 mm and 59 % within 10 mm; near one only the lung
+is told.
 """
 
 from __future__ import annotations
