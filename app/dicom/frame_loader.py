@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.dicom.behind import behind_the_window
 from app.dicom.frame_decoder import stored_frame
 from app.dicom.native_pixels import clean_bits
 from app.dicom.padding import Bits, PaddedVoxels
@@ -78,7 +79,7 @@ def fill_frames(
         if parts == 1:
             work(0)
         else:
-            with ThreadPoolExecutor(parts, thread_name_prefix="frames") as pool:
+            with ThreadPoolExecutor(parts, thread_name_prefix="frames", initializer=behind_the_window) as pool:
                 for future in [pool.submit(work, n) for n in range(parts)]:
                     future.result()
     except _OutOfRange:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from app.dicom.behind import behind_the_window
 from app.dicom.frame_pixels import frame_pixels
 from app.dicom.pixel_cache import PixelCache
 from app.domain.pixels import FramePixels
@@ -136,6 +137,7 @@ class FramePool:
         heapq.heappush(self._heap, (job.priority * (1 << 62) + order, self._ticket, job))
 
     def _work(self) -> None:
+        behind_the_window()
         while True:
             job = self._next()
             if job is None:

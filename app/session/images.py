@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from app.dicom.behind import behind_the_window
 from app.dicom.frame_decoder import release_videos
 from app.dicom.frame_pixels import frame_pixels
 from app.dicom.memory_budget import MemoryBudget, shared_budget
@@ -50,8 +51,8 @@ class Images:
         budget = budget or shared_budget
         self._feed = FrameFeed(source, self._post, arrived, self.instance, budget, threads, cache_bytes)
         self._volume_feed = VolumeFeed(source, self._post, arrived, budget)
-        self._side_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-beside")
-        self._slow_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-slow")
+        self._side_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-beside", initializer=behind_the_window)
+        self._slow_pool = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-slow", initializer=behind_the_window)
         self._studies: dict[str, _Opened] = {}
         self._by_uid: dict[str, Instance] = {}
         self._sets: dict[str, DisplaySet] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from app.dicom.behind import behind_the_window
 from app.dicom.byte_source import FileByteSource
 from app.dicom.one_value import has_one_value, remark
 from app.dicom.scanner import ScanResult, scan
@@ -275,7 +276,7 @@ class _Study:
                 repairs=(*instance.repairs, *told),
             )
 
-        with ThreadPoolExecutor(_COPYING_AT_ONCE, "ekinshi-import") as pool:
+        with ThreadPoolExecutor(_COPYING_AT_ONCE, "ekinshi-import", behind_the_window) as pool:
             try:
                 # Asked for in pieces, so that a cancel does not wait for a whole series.
                 for start in range(0, len(instances), 16 * _COPYING_AT_ONCE):

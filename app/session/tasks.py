@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from app.dicom.behind import behind_the_window
 from app.domain.ports import Cancelled, MainLoop, Progress
 from app.domain.problem import Problem, ProblemError
 from app.session.views import TaskState, TaskView, Words
@@ -50,7 +51,7 @@ class TaskRunner:
     def __init__(self, loop: MainLoop, announce: Callable[[], None], threads: int = 2) -> None:
         self._loop = loop
         self._announce = announce
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ekinshi-task")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ekinshi-task", initializer=behind_the_window)
         self._tasks: dict[str, _Task] = {}
         self._numbers = itertools.count(1)
         self._closed = False

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from app.dicom.behind import behind_the_window
 from app.dicom.memory_budget import MemoryBudget
 from app.dicom.volume_builder import build_volume, volume_bytes
 from app.domain.ports import ByteSource, Cancelled
@@ -49,7 +50,7 @@ class VolumeFeed:
         self._post = post
         self._arrived = arrived
         self._budget = budget
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-volume")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-volume", initializer=behind_the_window)
         self._lock = threading.Lock()
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
         """Least recently asked for first; the building thread makes room, hence the lock."""
