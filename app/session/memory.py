@@ -49,6 +49,10 @@ def follow(library: Library) -> None:
     shared_budget.set_ceiling(ceiling_of(library.home, library.settings.get(CEILING)))
 
 
+def _still_wanted() -> bool:
+    return not study_opened.is_set() and threading.main_thread().is_alive()
+
+
 def warm_a_volume() -> bool:
     """Pre-faults one buffer for the first CT, within the share of free buffers; False when a study was opened meanwhile.
 
@@ -56,4 +60,4 @@ def warm_a_volume() -> bool:
     little warms less, or nothing.
     """
     size = min(CT_BYTES, shared_budget.share_bytes("free_buffers"))
-    return size < _LEAST_WARM or shared_pool.warm(size, lambda: not study_opened.is_set())
+    return size < _LEAST_WARM or shared_pool.warm(size, _still_wanted)

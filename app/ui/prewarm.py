@@ -43,7 +43,8 @@ def begin(then: Callable[[], None] | None = None) -> threading.Thread:
     if then is not None:
         _herald = _Herald()
         _herald.ready.connect(then, Qt.ConnectionType.QueuedConnection)
-    thread = threading.Thread(target=_work, args=(_herald if then is not None else None,), name="prewarm", daemon=True)
+    # No daemon: Python would stop it at the end inside Qt's own code, which ends the whole process with an error.
+    thread = threading.Thread(target=_work, args=(_herald if then is not None else None,), name="prewarm")
     thread.start()
     return thread
 
@@ -75,7 +76,7 @@ class VolumeWarmth(QObject):
             self._timer.stop()  # too late to help: the first volume has paid for its pages itself
         elif not self._workstation.busy():
             self._timer.stop()
-            self.thread_ = threading.Thread(target=self._warm, name="prewarm-volume", daemon=True)
+            self.thread_ = threading.Thread(target=self._warm, name="prewarm-volume")
             self.thread_.start()
 
     @staticmethod
@@ -101,6 +102,8 @@ def _load() -> None:
     gc.freeze()  # the window stands: a full collection halfway through would hold it for 60 ms
     try:
         for name in _MODULES:
+            if not threading.main_thread().is_alive():
+                return  # the window is closed, and the process waits for this thread
             importlib.import_module(name)
         from app.domain.teeth import PERMANENT
         from app.report.templates import templates

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -73,3 +74,26 @@ def test_after_a_study_was_opened_nothing_is_warmed_any_more(qapp: QApplication,
     warmth = prewarm.VolumeWarmth(workstation, idle_ms=1)
     assert settled(lambda: not warmth.waits)
     assert warmth.thread_ is None
+
+
+def test_a_window_that_is_closed_at_once_ends_cleanly() -> None:
+    code = (
+        "import sys, time\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "app = QApplication([])\n"
+        "from app.ui import prewarm\n"
+        "thread = prewarm.begin()\n"
+        "assert not thread.daemon\n"
+        "time.sleep(float(sys.argv[1]))\n"
+    )
+    for delay_s in ("0.0", "0.15", "0.3"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, delay_s],
+            cwd=ROOT,
+            env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
