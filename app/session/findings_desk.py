@@ -24,7 +24,7 @@ from app.session.clock import local_hms
 from app.session.finding_words import side_of_region
 from app.session.open_study import OpenStudy
 from app.session.own_drawing import shown_marks
-from app.session.reads_said import said
+from app.session.reads_said import read_first, said
 from app.session.room_sides import MarksBeside, Overlay
 from app.session.second_read import SecondReads
 from app.session.views import AiState, Changes, FindingCard, Notice, SecondReadView, Words
@@ -441,7 +441,7 @@ class FindingsDesk:
         return {p.name: p.card for p in self._catalogue.installed()}
 
     def view(self) -> SecondReadView:
-        rows = self._reads.results(self._study)
+        rows = read_first(self._reads.results(self._study), self.results)
         row = _told_first(rows)
         state = _STATES[row.state] if row is not None else AiState.NO_READER
         if state is AiState.SEALED and self.committed:

@@ -34,6 +34,13 @@ def said(
     return tuple(sorted(found, key=lambda s: s.has_read))
 
 
+def read_first(rows: Sequence[SealedResult], results: Sequence[ReadResult]) -> tuple[SealedResult, ...]:
+    """Of opened runs those that looked at the study before those that found it out of their scope: a film of the jaws is
+    headed by the dental reader, not by that of the chest."""
+    aside = {r.reader.name for r in results if r.state is not ReadState.COMPLETED}
+    return tuple(sorted(rows, key=lambda row: row.reader in aside))
+
+
 def _each_once(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     kept: list[Problem] = []
     for problem in problems:
