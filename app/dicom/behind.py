@@ -8,6 +8,8 @@ import sys
 import threading
 
 _NICE = 5
+FIRST_PICTURES_S = 0.15
+"""A study that opens shows its pictures in this time: what is prepared for later begins behind it."""
 
 
 def behind_the_window() -> None:

@@ -6,6 +6,7 @@ import heapq
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -50,7 +51,10 @@ class FramePool:
         cache: PixelCache,
         threads: int | None = None,
         load: Callable[[Instance, int, ByteSource], FramePixels] = frame_pixels,
+        calm_s: float = 0.0,
     ) -> None:
+        """``calm_s``: so long only what is visible is decoded; the rest would keep a window that opens from its turn."""
+        self._calm_until_s = time.monotonic() + calm_s
         self._source = source
         self._cache = cache
         self._load = load
@@ -168,6 +172,10 @@ class FramePool:
         with self._ready:
             while True:
                 while self._heap:
+                    early_s = self._calm_until_s - time.monotonic()
+                    if early_s > 0 and self._heap[0][0] > Priority.VISIBLE and not self._closed:
+                        self._ready.wait(early_s)
+                        continue
                     _, _, job = heapq.heappop(self._heap)
                     if not job.cancelled and not job.running:
                         job.running = True

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from app.dicom.behind import FIRST_PICTURES_S
 from app.dicom.frame_pixels import frame_pixels
 from app.dicom.frame_pool import FramePool, Priority
 from app.dicom.memory_budget import MemoryBudget
@@ -71,7 +72,7 @@ class FrameFeed:
             self._cache.limit(cache_bytes)
         else:
             self._release = budget.hold("frames", self._cache.limit)
-        self._pool = FramePool(source, self._cache, threads, _load)
+        self._pool = FramePool(source, self._cache, threads, _load, FIRST_PICTURES_S)
         self._wanted: set[FrameRef] = set()
         self._problems: dict[FrameRef, Problem] = {}
         self._scrolls: dict[str, _Scroll] = {}

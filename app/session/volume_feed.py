@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from app.dicom.behind import behind_the_window
+from app.dicom.behind import FIRST_PICTURES_S, behind_the_window
 from app.dicom.memory_budget import MemoryBudget
 from app.dicom.volume_builder import build_volume, volume_bytes
 from app.domain.ports import ByteSource, Cancelled
@@ -52,6 +53,7 @@ class VolumeFeed:
         self._budget = budget
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ekinshi-volume", initializer=behind_the_window)
         self._lock = threading.Lock()
+        self._calm_until_s = time.monotonic() + FIRST_PICTURES_S
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
         """Least recently asked for first; the building thread makes room, hence the lock."""
         self._problems: dict[str, Problem] = {}
@@ -107,6 +109,7 @@ class VolumeFeed:
         progress = self._building[key] = _Stop()
 
         def build() -> None:
+            time.sleep(max(0.0, self._calm_until_s - time.monotonic()))
             try:
                 volume = self._built(study, chosen, progress)
             except Cancelled:

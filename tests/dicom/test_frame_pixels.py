@@ -209,3 +209,22 @@ def test_pool_runs_what_is_visible_first_and_cancels() -> None:
     assert FrameRef("seen", 0) in cache
     with pytest.raises(RuntimeError):
         pool.request(_instance("late"), 0, Priority.VISIBLE, done)
+
+
+def test_while_a_window_opens_only_what_is_visible_is_decoded() -> None:
+    order: list[str] = []
+    ended = threading.Semaphore(0)
+
+    def load(instance: Instance, frame: int, source: object) -> FramePixels:
+        order.append(instance.sop_instance_uid)
+        return _frame(10)
+
+    pool = FramePool(SOURCE, PixelCache(1000), 1, load, calm_s=0.3)
+    try:
+        for name, priority in (("ahead", Priority.PREFETCH), ("near", Priority.NEIGHBOUR), ("seen", Priority.VISIBLE)):
+            pool.request(_instance(name), 0, priority, lambda *given: ended.release())
+        for _ in range(3):
+            assert ended.acquire(timeout=10)
+    finally:
+        pool.close()
+    assert order == ["seen", "near", "ahead"]
