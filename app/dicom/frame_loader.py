@@ -61,16 +61,14 @@ def fill_frames(
         for job in share[part]:
             if progress.cancelled():
                 raise Cancelled
-            plain = shrink == 1 and not check_range and job.instance.padding_value is None
-            mask: Bits | None = None
-            if plain and straight.take(out[job.k], job.instance, job.frame, job.transform):
-                pass
-            elif shrink == 1:
-                mask = _one(out[job.k], job, source, check_range, padded)
-            else:
-                mask = _one_shrunk(out[job.k], job, source, check_range, shrink, padded)
+            target, mask = out[job.k], None
+            plain = not check_range and job.instance.padding_value is None
+            if shrink > 1:
+                mask = _one_shrunk(target, job, source, check_range, shrink, padded)
+            elif not (plain and straight.take(target, job.instance, job.frame, job.transform)):
+                mask = _one(target, job, source, check_range, padded)
             if padded is not None and mask is not None:
-                padded.put(job.k, out[job.k], mask)
+                padded.put(job.k, target, mask)
             done[part] += 1
             if part == 0 and done[0] % 8 == 0:
                 progress.report(sum(done) / len(jobs), "load")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.ai.readers.head.frame import head_outline
+from app.ai.readers.head.midline import within_bone
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -22,16 +23,8 @@ def intracranial(plane: Bytes) -> Bools:
     outline = head_outline(plane)
     if outline is None or outline.sum() < 7000:
         return none
-    bone = cv2.morphologyEx((plane >= 245).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    inside = cv2.erode(outline, np.ones((3, 3), np.uint8)) & (1 - bone)
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8), connectivity=4)
-    if count < 2:
-        return none
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    inner = parts == largest
-    if inner.sum() < 0.6 * outline.sum():
-        return none
-    return np.asarray(inner & (cv2.blur(plane, (5, 5)) > 20), bool)
+    inner = within_bone(outline, plane >= 245)
+    return none if inner is None else np.asarray(inner & (cv2.blur(plane, (5, 5)) > 20), bool)
 
 
 def fluid_filled(plane: Bytes, inner: Bools, rng: np.random.Generator) -> Bools:

@@ -125,16 +125,19 @@ def inside_of(hu: Floats, plane: npt.NDArray[np.uint8]) -> Bools:
     outline = head_outline(plane)
     if outline is None:
         return none
-    bone = cv2.morphologyEx((hu > BONE_HU).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    free = cv2.erode(outline, np.ones((3, 3), np.uint8)) & (1 - bone)
+    inner = within_bone(outline, hu > BONE_HU)
+    return none if inner is None else np.asarray(ndimage.binary_fill_holes(inner), bool)
+
+
+def within_bone(outline: npt.NDArray[np.uint8], bone: Bools) -> Bools | None:
+    """The largest part of a head's outline that bone does not cut off; None where the ring is open or small."""
+    closed = cv2.morphologyEx(bone.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    free = cv2.erode(outline, np.ones((3, 3), np.uint8)) & (1 - closed)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(free.astype(np.uint8), connectivity=4)
     if count < 2:
-        return none
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    inner = parts == largest
-    if inner.sum() < 0.6 * outline.sum():
-        return none
-    return np.asarray(ndimage.binary_fill_holes(inner), bool)
+        return None
+    inner = parts == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return np.asarray(inner) if inner.sum() >= 0.6 * outline.sum() else None
 
 
 def _mirror_plane(inside: Bools, closed: npt.NDArray[np.int64], step: tuple[float, float, float], turn_deg: float) -> _Plane:
