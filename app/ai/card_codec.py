@@ -18,6 +18,7 @@ EXTRA_RULES = frozenset(
         "max_age_years",
         "max_gantry_tilt_deg",
         "max_slice_thickness_mm",
+        "max_width_over_height",
         "min_coverage_mm",
         "views",
         "min_films",

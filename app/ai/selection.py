@@ -16,7 +16,7 @@ _BODY_WORDS = {
     "CHEST": ("CHEST", "THORAX", "LUNG", "ГРУД", "ОГК", "ЛЁГК", "ЛЕГК", "КЕУДЕ", "ӨКПЕ"),
     "HEAD": ("HEAD", "BRAIN", "SKULL", "ГОЛОВ", "МОЗГ"),
     "BREAST": ("BREAST", "MAMMA", "МОЛОЧН", "СҮТ БЕЗ"),
-    "JAW": ("JAW", "TEETH", "TOOTH", "DENTAL", "MANDIBLE", "MAXILLA", "ЧЕЛЮСТ", "ЗУБ", "ЖАҚ", "ТІС"),
+    "JAW": ("JAW", "TEETH", "TOOTH", "DENTAL", "MANDIBLE", "MAXILLA", "PANORAM", "ЧЕЛЮСТ", "ЗУБ", "ПАНОРАМ", "ЖАҚ", "ТІС"),
 }
 """What stands in headers for a body part of the rules; a part that is not listed stands for itself."""
 
@@ -46,7 +46,7 @@ def set_reason(rules: SelectionRules, study: Study, display_set: DisplaySet) -> 
         _contrast(rules, instances),
         _image_type(instances),
         _intent(rules, instances),
-        _slices(rules, study, display_set, instances) if volume else None,
+        _slices(rules, study, display_set, instances) if volume else _proportions(rules, instances, remarks),
     ):
         if reason is not None:
             return reason, remarks
@@ -175,6 +175,26 @@ def _intent(rules: SelectionRules, instances: list[Instance]) -> Problem | None:
     wanted = rules.extra.get("intent") == "presentation"
     raw = any("PROCESSING" in i.presentation_intent_type.upper() for i in instances)
     return _no("for_processing") if wanted and raw else None
+
+
+def _proportions(rules: SelectionRules, instances: list[Instance], remarks: list[Problem]) -> Problem | None:
+    """A wide film is no chest film where nothing says that it is; where a body part is stated the reader itself answers."""
+    limit = rules.extra.get("max_width_over_height")
+    if limit is None or not any(r.code == "ai.scope.body_part_unknown" for r in remarks):
+        return None
+    known = [ratio for ratio in map(_width_over_height, instances) if ratio is not None]
+    if not known or min(known) <= float(limit):
+        return None
+    return _no("proportions", ratio=round(min(known), 2), wanted=limit)
+
+
+def _width_over_height(instance: Instance) -> float | None:
+    if instance.pixel_format is None:
+        return None
+    row_mm, column_mm = (
+        instance.imager_pixel_spacing_mm or instance.pixel_spacing_mm or instance.pixel_aspect_ratio or (1.0, 1.0)
+    )
+    return instance.pixel_format.columns * column_mm / (instance.pixel_format.rows * row_mm)
 
 
 def _slices(rules: SelectionRules, study: Study, display_set: DisplaySet, instances: list[Instance]) -> Problem | None:

@@ -24,6 +24,7 @@ _NOT_ITS_KIND = frozenset(
         "not_a_film",
         "no_images",
         "body_part",
+        "proportions",
         "localizer",
         "derived",
         "other_series_chosen",

@@ -14,7 +14,7 @@ from app.ai.package import build_package
 from app.ai.selection import age_years, slice_spacing_mm
 from app.domain.geometry import PlaneGeometry
 from app.domain.model_card import SelectionRules
-from app.domain.pixels import FramePixels
+from app.domain.pixels import FramePixels, PixelFormat
 from app.domain.study import (
     DisplaySet,
     DisplaySetKind,
@@ -190,6 +190,28 @@ def test_a_film_reader_gets_all_films_that_fit(tmp_path: Path) -> None:
     job = films_job(accepted, study, [(s.frames[0], pixels) for s in accepted.display_sets])
     assert [(f.laterality, f.view_position) for f in job.films] == [("L", "CC"), ("L", "MLO"), ("R", "CC")]
     assert job.package_sha256 == accepted.package.digest
+
+
+@pytest.mark.parametrize(
+    ("columns", "changes", "fits"),
+    [
+        (900, {}, True),
+        (2000, {}, False),
+        (2000, {"body_part_examined": "CHEST"}, True),  # then the reader itself says what is wrong with it
+        (2000, {"imager_pixel_spacing_mm": (0.2, 0.1)}, True),
+    ],
+)
+def test_a_wide_film_is_no_chest_film_where_nothing_says_so(
+    tmp_path: Path, columns: int, changes: dict[str, object], fits: bool
+) -> None:
+    film = _film("1.1", "PA", pixel_format=PixelFormat(1000, columns), **changes)
+    study = Study("1.2", Patient(), (Series("9.1", "DX", (film,)),))
+    films = DisplaySet("9.1", "9.1", "1.2", "DX", DisplaySetKind.IMAGES, (FrameRef("1.1"),))
+    rules = SelectionRules(("DX",), ("CHEST",), extra={"kind": "films", "max_width_over_height": "1.5"})
+    found = _catalogue(tmp_path, rules).accepting(study, [films])
+    assert bool(found.accepted) is fits
+    if not fits:
+        assert _reason(found) == "ai.scope.proportions"
 
 
 def test_a_volume_job_carries_facts_and_no_identity() -> None:

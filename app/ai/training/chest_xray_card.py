@@ -85,7 +85,7 @@ ATTRIBUTIONS = (
 RULES = SelectionRules(
     modality=("DX", "CR"),
     body_parts=("CHEST",),
-    extra={"kind": "films", "views": "PA,AP", "earlier": "1"},
+    extra={"kind": "films", "views": "PA,AP", "earlier": "1", "max_width_over_height": "1.5"},
 )
 OPERATING_POINT = "a mark on about one of five films without a nodule or mass; at most one mark a film"
 CARD = ReaderCard("chest_xray", VERSION, TITLES, INTENDED_USE, LIMITS, RULES, TRAINING_DATA, ATTRIBUTIONS)
