@@ -15,13 +15,13 @@ from app.ai.networks.registry import build
 from app.ai.reader_api import ReaderJob
 from app.ai.readers.head.frame import COLUMNS, ROWS, Frame, frame_of
 from app.ai.readers.head.planes import CHANNELS, channels, neighbours, off_grid, on_grid, windowed
-from app.ai.readers.head.segment import NETWORK, bleed_map, outlines
+from app.ai.readers.head.segment import NETWORK, BleedMap, outlines
 from app.ai.readers.head.stack import stack_of, to_source
 from app.ai.readers.head_ct import READER, calibrated, marks_of
 from app.ai.readers.lung.canonical import turn
 from app.ai.training.card_figures import table_of
 from app.ai.training.head_bleeds import bleed_shape, intracranial, painted
-from app.ai.training.head_set import load_scans
+from app.ai.training.head_set import HeadScan, load_scans
 from app.domain.finding import ReaderIdentity, ReadState
 from app.domain.geometry import VolumeGeometry
 from app.domain.ports import SilentProgress
@@ -312,12 +312,59 @@ def test_evaluation_on_a_folder_of_the_same_form(tmp_path: Path, with_columns: b
     assert figures.more["scans_without_bleed_with_a_shown_mark"] == 0
 
 
-def test_slices_of_low_score_are_cleared() -> None:
-    planes = windowed(head().voxels)
-    frame, around = frame_of(planes), neighbours(list(range(18)), 1.0)
-    found = bleed_map(planes, frame, around, BrightIsBlood(), 1)
-    assert outlines(found, around, {"slice_threshold": 0.5})[8].any()
-    assert not outlines(found, around, {"slice_threshold": 1.1}).any()
+def test_a_body_that_is_nowhere_sure_is_left_out_whole() -> None:
+    maps = np.zeros((6, ROWS, COLUMNS), np.float32)
+    maps[0:3, 20:40, 20:40] = 0.3  # pale, with a sure core one slice on
+    maps[1, 28:32, 28:32] = 0.9
+    maps[0:3, 100:120, 20:40] = 0.4  # pale everywhere
+    maps[4, 20:40, 20:40] = 0.3  # over the sure body, but behind a gap in the stack
+    around = neighbours([0.0, 1.0, 2.0, 9.0, 10.0, 11.0], 1.0)
+    found = BleedMap(maps, np.zeros(6, np.float32))
+    one = {"mask_threshold": 0.2, "speck_pixels": 10}
+    assert [int(p.sum()) for p in outlines(found, around, one)] == [800, 800, 800, 0, 400, 0]
+    assert [int(p.sum()) for p in outlines(found, around, {**one, "mask_peak": 0.8})] == [400, 400, 400, 0, 0, 0]
+    assert not outlines(found, around, {**one, "mask_peak": 0.8, "speck_pixels": 1201}).any()
+
+
+def test_what_is_tuned_counts_like_the_outlines() -> None:
+    from app.ai.training.head_figures import PEAKS, SPECK_PIXELS, overlap
+
+    rng = np.random.default_rng(1)
+    maps = np.stack([cv2.GaussianBlur(rng.random((ROWS, COLUMNS)).astype(np.float32), (0, 0), 2.0) for _ in range(4)])
+    maps = np.clip((maps - 0.5) * 6 + 0.3, 0, 1).astype(np.float32)
+    truth = np.zeros(maps.shape, bool)
+    truth[1:3, 60:90, 60:120] = True
+    planes = np.zeros(maps.shape, np.uint8)
+    scan = HeadScan("s", ("a",) * 4, planes, truth, truth.any((1, 2)), (0.0, 1.0, 2.0, 3.0), ((),) * 4, frame_of(planes))
+    found = BleedMap(maps, np.zeros(4, np.float32))
+    for peak, told in zip(PEAKS, overlap([(scan, found)], [truth], 0.3, 0.3), strict=True):
+        parameters = {"mask_threshold": 0.3, "mask_smoothing": 0.3, "mask_peak": peak, "speck_pixels": SPECK_PIXELS}
+        masks = outlines(found, scan.around(), parameters)
+        assert told.pooled == pytest.approx(2 * (masks & truth).sum() / (masks.sum() + truth.sum()))
+
+
+def test_a_lent_bleed_stays_inside_the_other_skull() -> None:
+    from app.ai.training.head_net import Drawer, Settings
+
+    volume = head()
+    planes = windowed(volume.voxels)
+    masks = np.zeros(planes.shape, bool)
+    masks[tuple(slice(a, b) for a, b in zip(BLOOD_LOW, BLOOD_HIGH, strict=True))] = True
+    order = tuple(float(n) for n in range(len(planes)))
+
+    def scan(name: str, shown: np.ndarray, mask: np.ndarray) -> HeadScan:
+        return HeadScan(
+            name, (name,) * len(shown), shown, mask, mask.any((1, 2)), order, ((),) * len(shown), frame_of(shown)
+        )
+
+    sound = planes.copy()
+    sound[masks] = np.median(planes[~masks & (planes > 50) & (planes < 200)])
+    drawer = Drawer([scan("a", planes, masks), scan("b", sound, np.zeros_like(masks))], Settings(0, 2, 0, 4, 2))
+    x, aim = drawer.batch(np.random.default_rng(0))
+    lent = aim[2:6].numpy() > 0.5
+    assert lent.any((1, 2)).sum() >= 2
+    bright = x[2:6, 0].numpy()
+    assert all(bright[n][lent[n]].mean() > np.median(bright[n][bright[n] > -1]) for n in range(4) if lent[n].any())
 
 
 @pytest.mark.skipif(not PACKAGE.exists(), reason="the package is not built")

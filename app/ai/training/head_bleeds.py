@@ -1,7 +1,7 @@
-"""Bleeding drawn into real slices without any: lenses and crescents at the bone, clots in the tissue, blood in place of the
-fluid of sulci, cisterns and ventricles, streaks.
+"""Bleeding put into real slices without any: drawn lenses and crescents at the bone, clots in the tissue, streaks; or the
+bleeding of another head, at about the same place.
 
-Shapes and densities are spread wide on purpose (domain randomisation); the noise of the slice stays on top.
+Shapes and densities of what is drawn are spread wide on purpose (domain randomisation); the noise of the slice stays on top.
 """
 
 from __future__ import annotations
@@ -27,23 +27,8 @@ def intracranial(plane: Bytes) -> Bools:
     return none if inner is None else np.asarray(inner & (cv2.blur(plane, (5, 5)) > 20), bool)
 
 
-def fluid_filled(plane: Bytes, inner: Bools, rng: np.random.Generator) -> Bools:
-    """Blood where the fluid was (subarachnoid and ventricular bleeding replace it): the dark spaces near one place."""
-    soft = cv2.GaussianBlur(plane, (0, 0), 0.8)
-    dark = inner & (soft < rng.uniform(0.6, 0.85) * float(np.median(plane[inner])))
-    places = np.argwhere(dark)
-    if len(places) < 12:
-        return np.zeros_like(inner)
-    r, c = places[rng.integers(len(places))]
-    y, x = np.mgrid[: inner.shape[0], : inner.shape[1]].astype(np.float32)
-    near = np.hypot(x - c, y - r) < rng.uniform(10, 50)
-    return np.asarray(dark & near, bool)
-
-
-def bleed_shape(inner: Bools, rng: np.random.Generator, plane: Bytes | None = None) -> Bools:
-    """A mask inside ``inner``; may be empty. With the slice itself, some take the place of its fluid."""
-    if plane is not None and rng.random() < 0.22:
-        return fluid_filled(plane, inner, rng)
+def bleed_shape(inner: Bools, rng: np.random.Generator) -> Bools:
+    """A mask inside ``inner``; may be empty."""
     rows, columns = np.nonzero(inner)
     middle = np.array([columns.mean(), rows.mean()])
     y, x = np.mgrid[: inner.shape[0], : inner.shape[1]].astype(np.float32)
@@ -109,3 +94,34 @@ def thinner(mask: Bools, share: float) -> Bools:
         return np.zeros_like(mask)
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     return np.asarray(depth > (1 - share) * depth.max(), bool)
+
+
+BONE = 235
+"""Grey values from here on are bone that an outline took along."""
+
+
+def transplanted(
+    plane: Bytes, inner: Bools, donor: Bytes, mask: Bools, matrix: npt.NDArray[np.float64], change: float
+) -> tuple[Bytes, Bools]:
+    """(slice with the bleeding of ``donor``, its mask); ``matrix`` leads from the donor's pixels to those of ``plane``.
+
+    What lies outside ``inner`` is left away. ``change`` multiplies how far the blood stands out from the donor's tissue.
+    """
+    nothing = np.zeros(plane.shape, bool)
+    tissue = intracranial(donor) & ~mask
+    if not mask.any() or not tissue.any() or not inner.any():
+        return plane, nothing
+    size = (plane.shape[1], plane.shape[0])
+    values = donor.astype(np.float32)
+    blood = mask & (donor < BONE)
+    if not blood.any():
+        return plane, nothing
+    values[mask & ~blood] = float(np.median(values[blood]))
+    base = float(np.median(values[tissue]))
+    values = float(np.median(plane[inner])) + np.clip(values - base, -40, None) * np.where(values > base, change, 1.0)
+    moved = cv2.warpAffine(values, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    share = cv2.warpAffine(mask.astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR)
+    share[~inner] = 0
+    soft = cv2.GaussianBlur(share, (0, 0), 0.6)
+    soft[~inner] = 0
+    return np.asarray(np.clip(plane * (1 - soft) + moved * soft, 0, 255), np.uint8), np.asarray(share > 0.5)

@@ -1,17 +1,19 @@
-"""What is chosen on the validation scans: thresholds of the outline, the table from a mark's score to its probability."""
+"""What is chosen on scans that a network has not seen: thresholds of the outline, the table from score to probability."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from app.ai.reader_api import Networks
 from app.ai.readers.head.frame import GRID_MM
-from app.ai.readers.head.segment import BleedMap, along, bleed_map, outlines, slice_scores
+from app.ai.readers.head.segment import BleedMap, along, bleed_map, bodies, outlines, slice_scores
 from app.ai.readers.head.stack import Stack
 from app.ai.readers.head_ct import Mark, marks_of
 from app.ai.training.card_figures import bands_of, table_of
@@ -35,8 +37,53 @@ def truth_on_grid(scan: HeadScan) -> np.ndarray:
     return np.stack([on_grid(m.astype(np.uint8) * 255, scan.frame) > 127 for m in scan.masks])
 
 
+THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+PEAKS = (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
+SPECK_PIXELS = 20
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How well outlines meet the masks of some scans."""
+
+    pooled: float
+    by_slice: float
+    touched: float
+    """Share of the scans with a mask that some outline meets."""
+
+    @property
+    def total(self) -> float:
+        return self.pooled + self.by_slice + self.touched
+
+
+def overlap(found: Found, truths: Sequence[npt.NDArray[np.bool_]], threshold: float, smoothing: float) -> list[Overlap]:
+    """For each of ``PEAKS``; the same as ``outlines`` with these parameters."""
+    both, size = np.zeros(len(PEAKS)), np.zeros(len(PEAKS))
+    single: list[list[float]] = [[] for _ in PEAKS]
+    touched: list[list[bool]] = [[] for _ in PEAKS]
+    for (scan, m), truth in zip(found, truths, strict=True):
+        smooth = along(m.probability, scan.around(), smoothing)
+        parts, count = bodies(smooth > threshold, scan.around())
+        sure = np.concatenate([[0.0], ndimage.maximum(smooth, parts, np.arange(1, count + 1))]) if count else np.zeros(1)
+        rows = np.stack([np.bincount(p.ravel(), minlength=count + 1) for p in parts])
+        shared = np.stack([np.bincount(p[t], minlength=count + 1) for p, t in zip(parts, truth, strict=True)])
+        positive = truth.any((1, 2))
+        for n, peak in enumerate(PEAKS):
+            kept = (sure >= peak) & (rows.sum(0) >= SPECK_PIXELS)
+            kept[0] = False
+            met, each = shared[:, kept].sum(1), rows[:, kept].sum(1) + truth.sum((1, 2))
+            both[n], size[n] = both[n] + met.sum(), size[n] + each.sum()
+            single[n] += (2 * met[positive] / each[positive]).tolist()
+            if positive.any():
+                touched[n].append(bool(met.any()))
+    return [
+        Overlap(2 * b / max(s, 1.0), float(np.mean(d)), float(np.mean(t)))
+        for b, s, d, t in zip(both, size, single, touched, strict=True)
+    ]
+
+
 def tuned(found: Found) -> dict[str, Any]:
-    """Parameters with the best sum of pooled and per-slice Dice, then the best slice score, on these scans."""
+    """The best slice score on these scans, and the outlines with the best sum of what ``Overlap`` counts."""
     truths = [truth_on_grid(s) for s, _ in found]
     bleed = np.concatenate([s.bleed for s, _ in found])
     best_auc, score_parts = -1.0, {}
@@ -46,26 +93,17 @@ def tuned(found: Found) -> dict[str, Any]:
         if value > best_auc + 1e-4:
             best_auc, score_parts = value, part
     best, chosen = -1.0, {}
-    for threshold, smoothing, lowest in itertools.product((0.2, 0.3, 0.4, 0.5, 0.6, 0.7), (0.0, 0.3), (0.0, 0.2, 0.4)):
-        part = {
-            **score_parts,
-            "mask_threshold": threshold,
-            "mask_smoothing": smoothing,
-            "speck_pixels": 20,
-            "slice_threshold": lowest,
-        }
-        both = size = 0.0
-        single: list[float] = []
-        for (scan, m), truth in zip(found, truths, strict=True):
-            masks = outlines(m, scan.around(), part)
-            overlap, each = (masks & truth).sum((1, 2)), masks.sum((1, 2)) + truth.sum((1, 2))
-            both, size = both + float(overlap.sum()), size + float(each.sum())
-            positive = truth.any((1, 2))
-            single += (2 * overlap[positive] / each[positive]).tolist()
-        value = 2 * both / max(size, 1) + float(np.mean(single))
-        if value > best + 1e-4:
-            best, chosen = value, part
-    return {**chosen, "flips": 4}
+    for threshold, smoothing in itertools.product(THRESHOLDS, (0.0, 0.3)):
+        for peak, reached in zip(PEAKS, overlap(found, truths, threshold, smoothing), strict=True):
+            if reached.total > best + 1e-4:
+                best = reached.total
+                chosen = {
+                    "mask_threshold": threshold,
+                    "mask_peak": peak,
+                    "mask_smoothing": smoothing,
+                    "speck_pixels": SPECK_PIXELS,
+                }
+    return {**score_parts, **chosen, "flips": 4}
 
 
 Shared = npt.NDArray[np.bool_]
@@ -102,12 +140,11 @@ def marks_with_truth(found: Found, parameters: Mapping[str, Any]) -> tuple[list[
     return [s for s, _ in seen], [t for _, t in seen]
 
 
-def figures_of(scans: Sequence[HeadScan], nets: Networks, data: str) -> dict[str, Any]:
-    """Everything of the package that is chosen on ``scans`` (the validation scans)."""
-    found = maps_of(scans, nets)
+def figures_of(found: Found, data: str) -> dict[str, Any]:
+    """Everything of the package that is chosen on maps that are new to the network."""
     parameters = tuned(found)
-    # Marks are counted at a low threshold too, so that the table knows false ones.
-    scores, true = marks_with_truth(found, {**parameters, "slice_threshold": 0.0})
+    # Marks that are nowhere sure are counted too, so that the table knows false ones.
+    scores, true = marks_with_truth(found, {**parameters, "mask_peak": 0.0})
     table = table_of(scores, true)
     probability = np.interp(scores, table["score"], table["probability"])
     bands = bands_of(probability.tolist(), true, (0.0, 0.4, 0.75, 1.0), data, shown_from=SHOWN_FROM)

@@ -15,30 +15,26 @@ from torch.nn import functional
 
 from app.ai.networks.plane_unet import PlaneUnet
 from app.ai.readers.head.frame import COLUMNS, ROWS
-from app.ai.readers.head.planes import CHANNELS, channels, on_grid
+from app.ai.readers.head.planes import CHANNELS, channels
 from app.ai.training.averaging import follow
-from app.ai.training.head_bleeds import bleed_shape, intracranial, painted, thinner
+from app.ai.training.head_bleeds import bleed_shape, intracranial, painted, thinner, transplanted
 from app.ai.training.head_set import HeadScan
 
 PIXELS = ROWS * COLUMNS
-PEAK = 24
-"""How suspicious a slice looks: the mean probability of so many of its pixels."""
 
 
 @dataclass(frozen=True)
 class Settings:
     steps: int = 2400
-    real: int = 6
-    drawn: int = 3
-    empty: int = 5
+    real: int = 5
+    drawn: int = 2
+    lent: int = 3
+    """Empty slices that get the bleeding of another head."""
+    empty: int = 4
     """Slices of each kind in a batch."""
     rate: float = 2e-3
     seed: int = 5
     threads: int = 1
-    fluid: bool = False
-    """Some drawn bleeds take the place of fluid."""
-    mistakes: bool = False
-    """Empty slices come by how suspicious they look to the network, from a first look over all of them on."""
     mean_keeps: float = 0.996
 
 
@@ -54,39 +50,91 @@ def _warp(plane: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64]) -> npt.
     return np.asarray(cv2.warpAffine(plane, matrix, (COLUMNS, ROWS), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _turned(scan: HeadScan, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    base = np.vstack([scan.frame.matrix(), [0, 0, 1]])
-    turn = rng.uniform(-np.pi, np.pi) if rng.random() < 0.15 else np.deg2rad(rng.normal(0, 6.0))
-    sx, sy = np.exp(rng.normal(0, 0.05, 2)) * np.exp(rng.normal(0, 0.06)) * rng.choice([-1, 1], 2)
+Matrix = npt.NDArray[np.float64]
+
+
+def _jitter(rng: np.random.Generator, turn_deg: float, size: float, shift: float, about: Matrix, scale: Matrix) -> Matrix:
+    """3 x 3 on the grid: turned and sized about a place, mirrored at will along either axis, shifted."""
+    turn = np.deg2rad(rng.normal(0, turn_deg))
+    sx, sy = scale * np.exp(rng.normal(0, 0.05, 2)) * np.exp(rng.normal(0, size)) * rng.choice([-1, 1], 2)
     m = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) @ np.diag([sx, sy])
+    moved = about - m @ about + rng.normal(0, shift, 2)
+    return np.vstack([np.concatenate([m, moved[:, None]], 1), [0, 0, 1]])
+
+
+def _turned(scan: HeadScan, rng: np.random.Generator) -> Matrix:
+    any_turn = 60.0 if rng.random() < 0.15 else 6.0
     middle = np.array([(COLUMNS - 1) / 2, (ROWS - 1) / 2])
-    shift = middle - m @ middle + rng.normal(0, 3.0, 2)
-    return np.vstack([np.concatenate([m, shift[:, None]], 1), [0, 0, 1]]) @ base
+    return _jitter(rng, any_turn, 0.06, 3.0, middle, np.ones(2)) @ np.vstack([scan.frame.matrix(), [0, 0, 1]])
 
 
-def augmented(
-    scan: HeadScan, n: int, drawn: bool, rng: np.random.Generator, fluid: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """(network input, mask 0..1) of slice ``n``; ``drawn`` puts a bleed in where the slice allows it."""
-    matrix = _turned(scan, rng)[:2]
-    before, after = scan.around()[n]
+def _shaken(around: tuple[int, int], n: int, rng: np.random.Generator) -> tuple[int, int]:
+    before, after = around
     if rng.random() < 0.15:
         before, after = (n, after) if rng.random() < 0.5 else (before, n)
-    if rng.random() < 0.5:
-        before, after = after, before
+    return (after, before) if rng.random() < 0.5 else (before, after)
+
+
+Three = list[npt.NDArray[np.uint8]]
+Put = Callable[[Three], tuple[Three, npt.NDArray[np.bool_]]] | None
+
+
+def _with_drawn(planes: Three, rng: np.random.Generator) -> tuple[Three, npt.NDArray[np.bool_]]:
+    inner = intracranial(planes[0])
+    shape = bleed_shape(inner, rng) if inner.any() else inner
+    if shape.sum() <= 12:
+        return planes, np.zeros_like(inner)
+    level = float(rng.uniform(22, 115))
+    shapes = [shape, *(thinner(shape, float(v)) for v in rng.uniform(-0.2, 1.0, 2))]
+    return [painted(p, s, inner, level, rng) if s.any() else p for p, s in zip(planes, shapes, strict=True)], shape
+
+
+def _reach(inner: npt.NDArray[np.bool_], onto: Matrix) -> tuple[Matrix, Matrix]:
+    """Middle and spread along the grid's axes of the inside of a head."""
+    rows, columns = np.nonzero(inner)
+    places = onto[:2] @ np.stack([columns, rows, np.ones(len(rows))])
+    return places.mean(1), places.std(1)
+
+
+def _with_lent(
+    planes: Three, scan: HeadScan, donor: HeadScan, slices: Sequence[int], rng: np.random.Generator
+) -> tuple[Three, npt.NDArray[np.bool_]]:
+    """The bleeding on ``slices`` of ``donor`` at about the same place of the other head, mirrored at will."""
+    inner = [intracranial(p) for p in planes]
+    other, mask = intracranial(donor.planes[slices[0]]), donor.masks[slices[0]]
+    none = np.zeros_like(inner[0])
+    if not inner[0].any() or not other.any():
+        return planes, none
+    here, there = (np.vstack([s.frame.matrix(), [0, 0, 1]]) for s in (scan, donor))
+    (middle, spread), (middle_there, spread_there) = _reach(inner[0], here), _reach(other, there)
+    to_middle = np.eye(3)
+    to_middle[:2, 2] = middle - middle_there
+    size = (none.shape[1], none.shape[0])
+    for _ in range(4):  # blood at the bone must stay inside the other bone
+        jitter = _jitter(rng, 8.0, 0.05, 3.0, middle, np.clip(spread / spread_there, 0.6, 1.6))
+        matrix = (np.linalg.inv(here) @ jitter @ to_middle @ there)[:2]
+        moved = cv2.warpAffine(mask.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
+        if (moved & inner[0]).sum() > max(12, 0.75 * moved.sum()):
+            break
+    else:
+        return planes, none
+    change = float(np.exp(rng.normal(0, 0.25)))
+    made = [
+        transplanted(p, i, donor.planes[n], donor.masks[n], matrix, change)
+        for p, i, n in zip(planes, inner, slices, strict=True)
+    ]
+    return [p for p, _ in made], made[0][1]
+
+
+def augmented(scan: HeadScan, n: int, put: Put, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(network input, mask 0..1) of slice ``n``; ``put`` adds a bleed where the slice allows it."""
+    matrix = _turned(scan, rng)[:2]
+    before, after = _shaken(scan.around()[n], n, rng)
     planes = [scan.planes[n], scan.planes[before], scan.planes[after]]
     mask = scan.masks[n]
-    if drawn:
-        inner = intracranial(planes[0])
-        shape = bleed_shape(inner, rng, planes[0] if fluid else None) if inner.any() else inner
-        if shape.sum() > 12:
-            level = float(rng.uniform(22, 115))
-            shares = [1.0, *(rng.uniform(-0.2, 1.0, 2))]
-            planes = [
-                painted(p, s, inner, level, rng) if s.any() else p
-                for p, s in zip(planes, [shape, *(thinner(shape, float(v)) for v in shares[1:])], strict=True)
-            ]
-            mask = mask | shape
+    if put is not None:
+        planes, shape = put(planes)
+        mask = mask | shape
     elif mask.any() and rng.random() < 0.5:  # the same bleed, denser or fainter
         soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)
         change = float(rng.uniform(-25, 30))
@@ -107,21 +155,8 @@ def augmented(
     return channels(looks[0], looks[1], looks[2]), aim
 
 
-def _plain(scan: HeadScan, n: int) -> npt.NDArray[np.float32]:
-    before, after = scan.around()[n]
-    return channels(*(on_grid(scan.planes[m], scan.frame) for m in (n, before, after)))
-
-
-def _peak(out: torch.Tensor) -> npt.NDArray[np.float32]:
-    best = out[:, :PIXELS].detach().float().topk(PEAK, dim=1).values
-    return np.asarray(torch.sigmoid(best).mean(1).numpy(), np.float32)
-
-
 class Drawer:
-    """Draws batches: real bleeds (every scan about alike), slices for drawn ones, empty ones (half of bleeding scans).
-
-    With ``Settings.mistakes`` an empty slice on which the network is wrong comes sooner.
-    """
+    """Draws batches: real bleeds (scans about alike), drawn ones, those of other heads, and empty slices."""
 
     def __init__(self, scans: Sequence[HeadScan], settings: Settings) -> None:
         self._scans, self._settings = scans, settings
@@ -140,34 +175,22 @@ class Drawer:
             self._room += [Look(s, int(n)) for n in rest if intracranial(scan.planes[n]).any()]
         self._chance = np.asarray(chance) / np.sum(chance)
         self._share = np.asarray(share) / np.sum(share)
-        self._wrong: npt.NDArray[np.float64] | None = None
-        self._last = np.zeros(0, np.int64)
 
-    def look_over(self, net: PlaneUnet) -> None:
-        """Finds the empty slices that the network takes for bleeding ones."""
-        wrong = []
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            for first in range(0, len(self._empty), 8):
-                looks = self._empty[first : first + 8]
-                wrong.append(_peak(net(torch.from_numpy(np.stack([_plain(self._scans[k.scan], k.slice) for k in looks])))))
-        self._wrong = np.concatenate(wrong).astype(np.float64)
-
-    def learn(self, out: torch.Tensor) -> None:
-        """Takes the network's answer to the last batch, whose last slices are the empty ones."""
-        if self._wrong is not None:
-            self._wrong[self._last] = 0.5 * self._wrong[self._last] + 0.5 * _peak(out[-len(self._last) :])
+    def _lent(self, to: Look, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        scan, look = self._scans[to.scan], self._real[rng.choice(len(self._real), p=self._chance)]
+        donor = self._scans[look.scan]
+        slices = (look.slice, *_shaken(donor.around()[look.slice], look.slice, rng))
+        return augmented(scan, to.slice, lambda planes: _with_lent(planes, scan, donor, slices, rng), rng)
 
     def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         s = self._settings
-        picks = [(self._real[n], False) for n in rng.choice(len(self._real), s.real, p=self._chance)]
-        picks += [(self._room[n], True) for n in rng.choice(len(self._room), s.drawn)]
-        share = self._share
-        if self._wrong is not None:
-            share = share * (0.1 + self._wrong)
-            share = share / share.sum()
-        self._last = rng.choice(len(self._empty), s.empty, p=share)
-        picks += [(self._empty[n], False) for n in self._last]
-        made = [augmented(self._scans[look.scan], look.slice, drawn, rng, s.fluid) for look, drawn in picks]
+        real = [self._real[n] for n in rng.choice(len(self._real), s.real, p=self._chance)]
+        room = [self._room[n] for n in rng.choice(len(self._room), s.drawn + s.lent)]
+        empty = [self._empty[n] for n in rng.choice(len(self._empty), s.empty, p=self._share)]
+        made = [augmented(self._scans[k.scan], k.slice, None, rng) for k in real]
+        made += [augmented(self._scans[k.scan], k.slice, lambda p: _with_drawn(p, rng), rng) for k in room[: s.drawn]]
+        made += [self._lent(k, rng) for k in room[s.drawn :]]
+        made += [augmented(self._scans[k.scan], k.slice, None, rng) for k in empty]
         x, aim = (torch.from_numpy(np.stack(a).astype(np.float32)) for a in zip(*made, strict=True))
         return x, aim
 
@@ -191,9 +214,8 @@ def train(
     scans: Sequence[HeadScan],
     settings: Settings,
     keep_to: Callable[[PlaneUnet], None] = lambda net: None,
-    start: PlaneUnet | None = None,
 ) -> PlaneUnet:
-    """The network after ``settings`` more steps from ``start``, its weights averaged over the last ones.
+    """The network, its weights averaged over the last steps.
 
     ``keep_to`` gets it every hundred steps.
     """
@@ -202,12 +224,10 @@ def train(
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
     drawer = Drawer(scans, settings)
-    net = (copy.deepcopy(start) if start is not None else PlaneUnet(inputs=CHANNELS)).to(memory_format=torch.channels_last)
+    net = PlaneUnet(inputs=CHANNELS).to(memory_format=torch.channels_last)
     mean = copy.deepcopy(net).eval()
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=0.03)
     started, sums = time.monotonic(), []
-    if settings.mistakes:
-        drawer.look_over(net.eval())
     net.train().requires_grad_(True)
     for step in range(settings.steps):
         done = step / settings.steps
@@ -215,7 +235,6 @@ def train(
         with torch.autocast("cpu", torch.bfloat16):
             out = net(x.contiguous(memory_format=torch.channels_last))
         loss = loss_of(out, aim)
-        drawer.learn(out)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

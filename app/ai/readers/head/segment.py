@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from app.ai.reader_api import Networks
 from app.ai.readers.head.frame import COLUMNS, ROWS, Frame
@@ -78,19 +79,30 @@ def slice_scores(found: BleedMap, around: Sequence[tuple[int, int]], parameters:
     return along(np.asarray(mixed, np.float32), around, float(parameters.get("score_smoothing", 0.3)))
 
 
+def bodies(over: npt.NDArray[np.bool_], around: Sequence[tuple[int, int]]) -> tuple[npt.NDArray[np.int32], int]:
+    """Connected parts of ``over`` (k, rows, columns) across neighbouring slices: their numbers from 1, and how many."""
+    planes: list[int] = []
+    for n in [n for n, (before, _) in enumerate(around) if before == n]:
+        planes += [-1, n]  # an empty plane holds apart what a gap in the stack separates
+        while around[planes[-1]][1] != planes[-1]:
+            planes.append(around[planes[-1]][1])
+    at = np.asarray(planes)
+    parts, count = ndimage.label(np.where((at >= 0)[:, None, None], over[at], False), np.ones((3, 3, 3)))
+    placed = np.zeros(over.shape, np.int32)
+    placed[at[at >= 0]] = parts[at >= 0]
+    return placed, int(count)
+
+
 def outlines(found: BleedMap, around: Sequence[tuple[int, int]], parameters: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Masks on the grid: probability over the threshold, specks and slices of low score left out."""
-    threshold = float(parameters.get("mask_threshold", 0.5))
-    speck = int(parameters.get("speck_pixels", 15))
-    lowest = float(parameters.get("slice_threshold", 0.0))
+    """Masks on the grid: bodies of probability over ``mask_threshold`` that somewhere reach ``mask_peak``, without specks.
+
+    Two thresholds (hysteresis): a bleed is sure in its middle and pale at its rim and its last slices, where one
+    threshold either cuts it short or lets through what is pale everywhere.
+    """
     smooth = along(found.probability, around, float(parameters.get("mask_smoothing", 0.0)))
-    score = slice_scores(found, around, parameters)
-    masks = np.zeros(smooth.shape, bool)
-    for n, plane in enumerate(smooth):
-        if score[n] < lowest:
-            continue
-        count, parts, stats, _ = cv2.connectedComponentsWithStats((plane > threshold).astype(np.uint8))
-        for part in range(1, count):
-            if stats[part, cv2.CC_STAT_AREA] >= speck:
-                masks[n] |= parts == part
-    return masks
+    parts, count = bodies(smooth > float(parameters.get("mask_threshold", 0.5)), around)
+    names = np.arange(1, count + 1)
+    size = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    sure = np.asarray(ndimage.maximum(smooth, parts, names)) if count else np.zeros(0)
+    kept = (size >= int(parameters.get("speck_pixels", 15))) & (sure >= float(parameters.get("mask_peak", 0.0)))
+    return np.concatenate([[False], kept])[parts]
