@@ -63,7 +63,8 @@ def marks_on(
     A mark hits when the middle of its outline lies within the nodule's radius of the nodule's middle.
     """
     field = prepare(scan.voxels, scan.spacing_mm)
-    found = detect(scan.voxels, scan.spacing_mm, field, nets)
+    candidates = find_candidates(field)
+    found = detect(scan.voxels, scan.spacing_mm, field, nets, candidates=candidates)
     turned = turn(scan.voxels, VolumeGeometry.axial(scan.voxels.shape, scan.spacing_mm))  # type: ignore[arg-type]
     open_to_all = {"threshold": 0.0, "most_findings": most, "mirrors": 1}
     nodules = READER.nodules(turned, field, found, nets, open_to_all, lambda _: None)
@@ -78,7 +79,7 @@ def marks_on(
         for n in range(len(score))
         if lesion[n] >= 0 or ignored[n] < 0
     ]
-    seen = set(hits(find_candidates(field), scan.truth, scan.spacing_mm).tolist()) - {-1}
+    seen = set(hits(candidates, scan.truth, scan.spacing_mm).tolist()) - {-1}
     return marks, len(scan.truth), len(seen)
 
 

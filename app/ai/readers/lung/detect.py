@@ -37,9 +37,13 @@ def detect(
     field: LungField,
     nets: Networks,
     step: Callable[[float], None] = lambda _: None,
+    candidates: Candidates | None = None,
 ) -> Detections:
-    """Every candidate once, the nearest of a neighbourhood kept. ``step(share)`` is called between batches and may raise."""
-    found = find_candidates(field)
+    """Every candidate once, the nearest of a neighbourhood kept. ``step(share)`` is called between batches and may raise.
+
+    ``candidates``: those of ``field``, where they are at hand already.
+    """
+    found = find_candidates(field) if candidates is None else candidates
     step(0.2)
     if not len(found):
         return Detections(np.zeros((0, 3)), np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
