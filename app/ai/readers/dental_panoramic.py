@@ -94,8 +94,10 @@ class DentalPanoramicReader:
                 problems.append(Problem("ai.dental.nothing_seen", {}, Severity.WARNING))
                 continue
             read += 1
-            boxes = told_boxes(decode(maps, content), parameters)
-            numbered = numbers_on(film, nets, parameters)
+            every = decode(maps, content)
+            boxes = told_boxes(every, parameters)
+            # For the numbers every likely box counts, shown or not.
+            numbered = numbers_on(film, nets, parameters, likely_boxes(every, parameters))
             found = [_told(job, film, box, likely, parameters) for box, likely in boxes]
             found = [with_tooth(f, numbered) for f in found]
             teeth += numbered
@@ -106,6 +108,11 @@ class DentalPanoramicReader:
         findings.sort(key=lambda f: -(f.probability or 0.0))
         said = tuple(p for n, p in enumerate(problems) if p not in problems[:n])
         return ReaderOutput(state, tuple(findings), tuple(heatmaps), (), said, teeth=tuple(teeth))
+
+
+def likely_boxes(boxes: list[ToothBox], parameters: Mapping[str, Any]) -> list[ToothBox]:
+    """The boxes with their calibrated probability as score."""
+    return [ToothBox(b.kind, b.box, calibrated(b.kind, b.score, parameters)) for b in boxes]
 
 
 def told_boxes(boxes: list[ToothBox], parameters: Mapping[str, Any]) -> list[tuple[ToothBox, float]]:

@@ -1,4 +1,4 @@
-"""Which tooth is where on a panoramic film: a network's guess for each of 32 numbers, held to one arch per jaw.
+"""Which tooth is where on a panoramic film: a network's guess for each of 32 numbers, held to one arch over both jaws.
 
 Numbers are two-digit FDI (ISO 3950). The patient's right is taken to lie on the left of the film, as films are hung.
 """
@@ -15,7 +15,11 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from app.ai.reader_api import Networks
+from app.ai.readers.dental.arch import NUMBERS, Places, Weights, decided
+from app.ai.readers.dental.arch import Sequence as Decided
+from app.ai.readers.dental.boxes import ToothBox
 from app.ai.readers.dental.film import Content, blank_area, content_of, evened
+from app.ai.readers.dental.tooth_places import places_of
 from app.domain.teeth import PERMANENT
 
 TEETH = PERMANENT
@@ -24,10 +28,13 @@ NETWORK = "dental_teeth"
 ROWS, COLUMNS = 192, 320
 STRIDE = 4
 CELLS = (ROWS // STRIDE, COLUMNS // STRIDE)
-LOWEST = 0.12
-"""A place below this is no tooth."""
 SURE = 0.5
-NEAR_CELLS = 1.6
+FEWEST = 6
+WIDE = 0.7
+"""An arch that takes less of the film's width is looked at once more, closer."""
+WEIGHTS = Weights()
+OTHER_SIDE = [*range(NUMBERS - 1, -1, -1), *range(2 * NUMBERS - 1, NUMBERS - 1, -1)]
+"""Of each number in ``TEETH``, the place of the same tooth of the other side."""
 Floats = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]
 
@@ -48,11 +55,13 @@ class ToothPlace:
         return (x0 + x1) / 2, (y0 + y1) / 2
 
 
-def as_input(values: Floats, valid: npt.NDArray[np.bool_] | None = None) -> tuple[Floats, Content]:
-    """The exposed part of a film, ``(ROWS, COLUMNS)``, its contrast made even from place to place."""
+def as_input(
+    values: Floats, valid: npt.NDArray[np.bool_] | None = None, window: Content | None = None
+) -> tuple[Floats, Content]:
+    """The exposed part of a film, or ``window`` of it, ``(ROWS, COLUMNS)``, its contrast made even from place to place."""
     values = np.asarray(values, np.float32)
     blank = blank_area(values, valid)
-    content = content_of(blank)
+    content = window or content_of(blank)
     part = (slice(int(content.y0), int(content.y1)), slice(int(content.x0), int(content.x1)))
     shown = evened(values[part], blank[part])
     shrinks = shown.shape[0] > ROWS
@@ -73,41 +82,22 @@ def local_contrast(shown: Floats, kept: Floats) -> Floats:
 
 
 def guess(picture: Floats, nets: Networks) -> Floats:
-    """(32 + 4, cells): probability of each number, then offset and log size, see ``boxes.decode``."""
-    out = np.array(nets.run(NETWORK, np.ascontiguousarray(picture)[None, None])[0], np.float32)
+    """(32 + 4, cells): probability of each number, then offset and log size, see ``boxes.decode``.
+
+    The mean of the picture and its mirror image, whose numbers are those of the other side.
+    """
     n = len(TEETH)
-    out[:n] = 1.0 / (1.0 + np.exp(-np.clip(out[:n], -30, 30)))
-    return out
-
-
-@dataclass(frozen=True, eq=False)
-class _Candidates:
-    where: npt.NDArray[np.float64]
-    """(n, 2) x, y in cells."""
-    size: npt.NDArray[np.float64]
-    likely: npt.NDArray[np.float64]
-    """(n, 16) by number of the jaw."""
-
-
-def _candidates(maps: Floats, jaw: slice) -> _Candidates:
-    heat = maps[jaw]
-    best = heat.max(axis=0)
-    peak = (best >= cv2.dilate(best, np.ones((3, 3), np.uint8))) & (best >= LOWEST)
-    rows, columns = np.nonzero(peak)
-    order = np.argsort(-best[rows, columns], kind="stable")
-    n = len(TEETH)
-    kept: list[tuple[float, float, float, float, npt.NDArray[np.float64]]] = []
-    for k in order:
-        r, c = int(rows[k]), int(columns[k])
-        x, y = c + float(maps[n, r, c]), r + float(maps[n + 1, r, c])
-        if any(np.hypot(x - a[0], y - a[1]) < NEAR_CELLS for a in kept):
-            continue
-        w, h = (float(np.exp(np.clip(maps[n + m, r, c], -1.0, 3.5))) for m in (2, 3))
-        around = heat[:, max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2].reshape(heat.shape[0], -1).max(axis=1)
-        kept.append((x, y, w, h, around.astype(np.float64)))
-    if not kept:
-        return _Candidates(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, heat.shape[0])))
-    return _Candidates(np.array([k[:2] for k in kept]), np.array([k[2:4] for k in kept]), np.stack([k[4] for k in kept]))
+    looks = []
+    for mirrored in (False, True):
+        look = np.ascontiguousarray(picture[:, ::-1] if mirrored else picture)
+        out = np.array(nets.run(NETWORK, look[None, None])[0], np.float32)
+        out[:n] = 1.0 / (1.0 + np.exp(-np.clip(out[:n], -30, 30)))
+        if mirrored:
+            out = out[:, :, ::-1].copy()
+            out[n] = 1.0 - out[n]
+            out[:n] = out[OTHER_SIDE]
+        looks.append(out)
+    return np.asarray((looks[0] + looks[1]) / 2, np.float32)
 
 
 def _terms(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -125,68 +115,125 @@ def _fitted(
     return np.asarray(np.linalg.solve(a.T @ a + hold, a.T @ b), np.float64)
 
 
-def _assigned(found: _Candidates, prior: npt.NDArray[np.float64]) -> list[tuple[int, int, float]]:
-    """(candidate, number's index, strength), one to one, the likeliest together."""
-    if not len(found.where):
+def _first_picks(jaw: Places, prior: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    """(place, number's index) by the network's word alone, one to one, in no order: a first arch to start from."""
+    if not len(jaw):
         return []
-    strength = found.likely * prior
+    strength = jaw.likely * prior
     gain = np.log(np.maximum(strength, 1e-6) / 0.02)
     picks = linear_sum_assignment(-np.maximum(gain, 0.0))
-    return [(int(i), int(j), float(strength[i, j])) for i, j in zip(*picks, strict=True) if gain[i, j] > 0]
+    return [(int(i), int(j)) for i, j in zip(*picks, strict=True) if gain[i, j] > 0]
 
 
-def number_teeth(maps: Floats, content: Content, template: Sequence[Sequence[float]]) -> tuple[ToothPlace, ...]:
+def _arch(
+    shape: npt.NDArray[np.float64], jaws: Sequence[Places], picks: Sequence[Sequence[tuple[int, int]]]
+) -> npt.NDArray[np.float64] | None:
+    """(32, 2) where one arch over both jaws has every number; None when fewer than ``FEWEST`` teeth tell."""
+    known = [
+        (NUMBERS * k + n, jaws[k].where[i], max(float(jaws[k].likely[i].max()), 0.5 * float(jaws[k].boxed[i])))
+        for k in range(2)
+        for i, n in picks[k]
+    ]
+    if len(known) < FEWEST:
+        return None
+    index, where = np.array([n for n, _, _ in known]), np.stack([w for _, w, _ in known])
+    strength = np.array([s for _, _, s in known])
+    weight, expected = strength, np.zeros((2 * NUMBERS, 2))
+    for _ in range(3):  # those far off the common arch say little about it
+        expected = _terms(shape) @ _fitted(shape[index], where, weight)
+        off = np.hypot(*(where - expected[index]).T)
+        weight = strength / (1 + (off / 3.0) ** 2)
+    return np.asarray(expected, np.float64)
+
+
+def _pitch(expected: npt.NDArray[np.float64]) -> float:
+    return max(1.5, float(np.abs(np.diff(expected[:, 0])).mean()))
+
+
+def _start(shape: npt.NDArray[np.float64], jaws: Sequence[Places]) -> npt.NDArray[np.float64] | None:
+    expected = _arch(shape, jaws, [_first_picks(j, np.ones_like(j.likely)) for j in jaws])
+    if expected is None:
+        return None
+    pitch = _pitch(expected[:NUMBERS])
+    picks = []
+    for k, jaw in enumerate(jaws):
+        off = (jaw.where[:, None] - expected[None, NUMBERS * k : NUMBERS * (k + 1)]) / (1.3 * pitch, 1.6 * pitch)
+        picks.append(_first_picks(jaw, np.exp(-0.5 * (off**2).sum(axis=2))))
+    return _arch(shape, jaws, picks)
+
+
+def number_teeth(
+    maps: Floats, content: Content, template: Sequence[Sequence[float]], boxes: Sequence[ToothBox] = ()
+) -> tuple[ToothPlace, ...]:
     """Every number of both jaws with its place; those not seen where the arch of the others would have them.
 
-    ``template``: x, y of the 32 numbers in a plane of about -1..1 (mean of generated films). Empty when fewer than six
-    teeth are seen: an arch that hangs on less is a guess.
+    ``template``: x, y of the 32 numbers in a plane of about -1..1 (mean of generated films). ``boxes``: what the detector
+    found on the film, score its calibrated probability; it takes part as evidence (``arch``). Empty when fewer than
+    ``FEWEST`` teeth are seen: an arch that hangs on less is a guess.
     """
     shape = np.asarray(template, np.float64)
-    jaws = [_candidates(maps, jaw) for jaw in (slice(0, 16), slice(16, 32))]
-    priors = [np.ones_like(j.likely) for j in jaws]
-    pairs: list[list[tuple[int, int, float]]] = []
-    expected = np.zeros((32, 2))
-    for _ in range(3):
-        pairs = [_assigned(j, p) for j, p in zip(jaws, priors, strict=True)]
-        known = [(16 * k + n, jaws[k].where[i], s) for k in range(2) for i, n, s in pairs[k]]
-        if len(known) < 6:
-            return ()
-        index = np.array([n for n, _, _ in known])
-        where = np.stack([w for _, w, _ in known])
-        weight = np.array([s for _, _, s in known]) ** 2
-        for _ in range(3):  # those far off the common arch say little about it
-            fit = _fitted(shape[index], where, weight)
-            expected = _terms(shape) @ fit
-            off = np.hypot(*(where - expected[index]).T)
-            weight = np.array([s for _, _, s in known]) ** 2 / (1 + (off / 3.0) ** 2)
-        pitch = max(1.5, float(np.abs(np.diff(expected[:16, 0])).mean()))
-        priors = []
-        for k in range(2):
-            dx = jaws[k].where[:, None, 0] - expected[None, 16 * k : 16 * k + 16, 0]
-            dy = jaws[k].where[:, None, 1] - expected[None, 16 * k : 16 * k + 16, 1]
-            priors.append(np.exp(-0.5 * (dx / (1.3 * pitch)) ** 2 - 0.5 * (dy / (1.6 * pitch)) ** 2))
-    sizes = np.concatenate([j.size for j in jaws])
-    usual = np.median(sizes, axis=0)
+    jaws = places_of(maps, [_in_cells(b, content) for b in boxes])
+    expected = _start(shape, jaws)
+    if expected is None:
+        return ()
     told: list[ToothPlace] = []
-    for k in range(2):
-        by = {n: (i, s) for i, n, s in pairs[k]}
-        for n in range(16):
+    sequences: list[Decided] = []
+    for last in (False, False, False, True):
+        sequences = []
+        for k, jaw in enumerate(jaws):
+            along = np.maximum.accumulate(expected[NUMBERS * k : NUMBERS * (k + 1), 0])
+            sequences.append(decided(jaw, along, _pitch(along[:, None]), WEIGHTS, last))
+        if not last:
+            expected = _arch(shape, jaws, [s.picks for s in sequences])
+            if expected is None:
+                return ()
+    usual = np.median(np.concatenate([j.size for j in jaws]), axis=0)
+    for k, sequence in enumerate(sequences):
+        by = {n: i for i, n in sequence.picks}
+        for n in range(NUMBERS):
+            fdi = TEETH[NUMBERS * k + n]
             if n in by:
-                i, s = by[n]
-                raw = float(jaws[k].likely[i, n])
-                told.append(
-                    _place(TEETH[16 * k + n], jaws[k].where[i], jaws[k].size[i], min(1.0, max(raw, s)), True, content)
-                )
+                i = by[n]
+                chance = float(sequence.chance[i, n])
+                told.append(_place(fdi, jaws[k].where[i], jaws[k].size[i], chance, True, content))
             else:
-                told.append(_place(TEETH[16 * k + n], expected[16 * k + n], usual, 0.0, False, content))
+                told.append(_place(fdi, expected[NUMBERS * k + n], usual, 0.0, False, content))
     return tuple(told)
+
+
+def _cell(content: Content) -> tuple[float, float]:
+    """Film pixels of one cell (x, y)."""
+    return (content.x1 - content.x0) / COLUMNS * STRIDE, (content.y1 - content.y0) / ROWS * STRIDE
+
+
+def _in_cells(box: ToothBox, content: Content) -> ToothBox:
+    sx, sy = _cell(content)
+    x0, y0, x1, y1 = box.box
+    where = ((x0 - content.x0) / sx, (y0 - content.y0) / sy, (x1 - content.x0) / sx, (y1 - content.y0) / sy)
+    return ToothBox(box.kind, where, box.score)
+
+
+def closer(teeth: Sequence[ToothPlace], content: Content) -> Content | None:
+    """The part of the film around the arch, for a second look; None where the arch fills the film well already."""
+    seen = [t.box_px for t in teeth if t.seen]
+    if not seen:
+        return None
+    w, h = (float(np.median([b[k + 2] - b[k] for b in seen])) for k in (0, 1))
+    x, y = np.array([t.centre_px for t in teeth]).T
+    top, bottom = np.percentile(y, [3, 97])
+    around = Content(
+        max(content.x0, float(x.min()) - 2.0 * w),
+        max(content.y0, float(top) - 1.6 * h),
+        min(content.x1, float(x.max()) + 2.0 * w),
+        min(content.y1, float(bottom) + 1.6 * h),
+    )
+    return around if around.x1 - around.x0 < WIDE * (content.x1 - content.x0) else None
 
 
 def _place(
     fdi: int, where: npt.NDArray[np.float64], size: npt.NDArray[np.float64], sure: float, seen: bool, content: Content
 ) -> ToothPlace:
-    sx = (content.x1 - content.x0) / COLUMNS * STRIDE
-    sy = (content.y1 - content.y0) / ROWS * STRIDE
+    sx, sy = _cell(content)
     x0, x1 = (content.x0 + float(where[0] + s * size[0] / 2) * sx for s in (-1, 1))
     y0, y1 = (content.y0 + float(where[1] + s * size[1] / 2) * sy for s in (-1, 1))
     return ToothPlace(fdi, (round(x0, 1), round(y0, 1), round(x1, 1), round(y1, 1)), round(sure, 3), seen)

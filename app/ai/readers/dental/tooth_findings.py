@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from app.ai.reader_api import FilmImage, Networks, ReaderJob
-from app.ai.readers.dental.film import Content
+from app.ai.readers.dental.boxes import ToothBox
 from app.ai.readers.dental.numbering import (
     SURE,
     ToothPlace,
     as_input,
+    closer,
     guess,
     number_teeth,
     template_of,
@@ -24,6 +26,7 @@ from app.domain.identity import uid_for
 from app.domain.measurement import Code
 from app.domain.teeth import LOWER, UPPER, NumberedTooth, side_of
 
+Floats = npt.NDArray[np.float32]
 MISSING = Code("AIK-023", "99EKINSHI", "Tooth not on the film")
 CONFIDENCE = "tooth_confidence"
 """Attribute of a finding: confidence of its number, 0..1 with two decimals."""
@@ -31,22 +34,42 @@ _MOST_SURE = 0.6
 """Share of the seen teeth whose number is sure: below it nothing is said about teeth that are not there."""
 
 
-def numbers_on(film: FilmImage, nets: Networks, parameters: Mapping[str, Any]) -> list[NumberedTooth]:
-    """Every number with its place; empty when the package cannot number, or too few teeth are seen."""
+def numbers_on(
+    film: FilmImage, nets: Networks, parameters: Mapping[str, Any], boxes: Sequence[ToothBox] = ()
+) -> list[NumberedTooth]:
+    """Every number with its place; empty when the package cannot number, or too few teeth are seen.
+
+    ``boxes``: the detector's, with their calibrated probability as score.
+    """
     template = template_of(parameters)
     if template is None:
         return []
     # A film whose header says that its rows run to the patient's right lies mirrored.
     mirrored = film.patient_orientation[:1] == ("R",)
-    values = film.values[:, ::-1] if mirrored else film.values
-    valid = None if film.valid is None else (film.valid[:, ::-1] if mirrored else film.valid)
-    picture, content = as_input(np.ascontiguousarray(values), valid)
     width = float(film.values.shape[1])
-    return [_turned(t, width, mirrored, film.sop_instance_uid) for t in places(picture, content, nets, template)]
+    values, valid = film.values, film.valid
+    if mirrored:
+        values, valid = values[:, ::-1], None if valid is None else valid[:, ::-1]
+        boxes = [ToothBox(b.kind, (width - b.box[2], b.box[1], width - b.box[0], b.box[3]), b.score) for b in boxes]
+    found = places(np.ascontiguousarray(values), valid, nets, template, boxes)
+    return [_turned(t, width, mirrored, film.sop_instance_uid) for t in found]
 
 
-def places(picture: Any, content: Content, nets: Networks, template: Sequence[Sequence[float]]) -> tuple[ToothPlace, ...]:
-    return number_teeth(guess(picture, nets), content, template)
+def places(
+    values: Floats,
+    valid: npt.NDArray[np.bool_] | None,
+    nets: Networks,
+    template: Sequence[Sequence[float]],
+    boxes: Sequence[ToothBox] = (),
+) -> tuple[ToothPlace, ...]:
+    """Numbers on a film that hangs as films are hung; a small arch on a wide film is looked at twice."""
+    picture, content = as_input(values, valid)
+    found = number_teeth(guess(picture, nets), content, template, boxes)
+    around = closer(found, content)
+    if around is None:
+        return found
+    picture, content = as_input(values, valid, around)
+    return number_teeth(guess(picture, nets), content, template, boxes) or found
 
 
 def _turned(tooth: ToothPlace, width: float, mirrored: bool, uid: str) -> NumberedTooth:
