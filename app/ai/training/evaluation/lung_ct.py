@@ -94,7 +94,7 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
         measured = np.asarray([found[i].diameter_mm for i in known])
         more["measured_diameter_auc"] = round(auc(y, measured), 4)
         curves["roc"] = {
-            "network": [a.tolist() for a in roc(y, score)[:2]],
+            "estimate (network and measures)": [a.tolist() for a in roc(y, score)[:2]],
             "diameter": [a.tolist() for a in roc(y, size)[:2]],
         }
     return Figures(values, len(nodules), more, curves)
