@@ -18,3 +18,5 @@ class EarlierState(StrEnum):
     """There was less of it, or nothing: grown or new."""
     THERE = "there"
     """About as now."""
+    UNLIKE = "unlike"
+    """The two images do not lie on each other there: not compared."""

@@ -18,6 +18,8 @@ from app.store.library import Library
 
 RULE = "earlier"
 """Of a card's rules: the reader wants the films of an earlier study."""
+COMPARING = frozenset({"breast"})
+"""Readers that compare whatever the card of their package says: packages made before they could do not say it."""
 
 
 def shown_frames(study: Study, sets: Iterable[DisplaySet], source: ByteSource) -> list[tuple[FrameRef, FramePixels]]:
@@ -30,7 +32,8 @@ def earlier_films(
     catalogue: Catalogue, accepted: Accepted, study: Study, others: Iterable[Study], source: ByteSource
 ) -> EarlierFilms | None:
     """None where the reader asks for none, or none of the same patient is older, is read by it and can be decoded."""
-    if RULE not in accepted.card.rules.extra or not study.study_datetime or not study.patient.patient_id:
+    wants = RULE in accepted.card.rules.extra or accepted.package.name in COMPARING
+    if not wants or not study.study_datetime or not study.patient.patient_id:
         return None
     same_person = [s for s in others if s.patient.key == study.patient.key]
     older = [s for s in same_person if s.study_datetime and s.study_datetime < study.study_datetime]

@@ -9,10 +9,13 @@ from app.session.views import NOTHING, Words
 
 
 def earlier_words(finding: Finding) -> Words:
-    """A sentence with the date and the chance then, in per cent; nothing for a mark that was not compared."""
+    """A sentence with the date and, where the reader tells it, the chance then; nothing for a mark that was not compared."""
     told = dict(finding.attributes)
     state = told.get(earlier_mark.STATE, "")
     if not state:
         return NOTHING
-    then = round(100 * float(told.get(earlier_mark.CHANCE, "0")))
-    return Words(f"finding.earlier.{state}", {"date": dicom_date(told.get(earlier_mark.DATE, "")) or "–", "n": then})
+    date = dicom_date(told.get(earlier_mark.DATE, "")) or "–"
+    chance = told.get(earlier_mark.CHANCE)
+    if chance is None:
+        return Words(f"finding.earlier_place.{state}", {"date": date})
+    return Words(f"finding.earlier.{state}", {"date": date, "n": round(100 * float(chance))})

@@ -1,7 +1,8 @@
 """Second reader for mammograms: places that stand out in a view or against the other breast, clusters, dense area.
 
 Presentation images only. A mark is a place to look at again, with the measured chance that such a mark is right; the reader
-never names an assessment category. Marks lie in ``image_px`` of their view.
+never names an assessment category. Where an earlier study of the patient is at hand, a mark says what stood at its place
+then. Marks lie in ``image_px`` of their view.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from app.ai.readers.mammogram.asymmetry import asymmetry_z
 from app.ai.readers.mammogram.cluster_findings import COARSEST_MM as CLUSTER_MM
 from app.ai.readers.mammogram.cluster_findings import cluster_findings, resolves
 from app.ai.readers.mammogram.density import band_of, dense_share
+from app.ai.readers.mammogram.earlier import then_of, views_then, with_earlier
 from app.ai.readers.mammogram.study import Scored, image_traits, measured_views, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM, BreastView, prepare
 from app.domain.finding import ASYMMETRY, Band, Finding, Heatmap, Location, ReadState, Source
@@ -71,6 +73,19 @@ def view_refusal(view: BreastView) -> Problem | None:
     return None
 
 
+def outlined(film: FilmImage) -> tuple[BreastView | None, Problem | None]:
+    """(the view with its breast found, None) or (None, why it is not read)."""
+    why = film_refusal(film)
+    spacing = film.detector_spacing_mm or film.spacing_mm
+    if why is not None or spacing is None:
+        return None, why
+    name = film.view_position.upper()
+    oblique = True if name in UPRIGHT else False if name in MUSCLE_FREE else None
+    view = prepare(film.values, spacing, oblique, film.valid)
+    why = view_refusal(view)
+    return (None, why) if why is not None else (view, None)
+
+
 def partners(films: Sequence[FilmImage]) -> list[int | None]:
     """For each view the only one of the same projection of the other breast."""
     found: list[int | None] = []
@@ -103,18 +118,12 @@ class BreastReader:
         views: list[BreastView] = []
         for n, film in enumerate(job.films):
             step(0.3 * n / len(job.films), "breast.outline")
-            why = film_refusal(film)
-            if why is None:
-                spacing = film.detector_spacing_mm or film.spacing_mm
-                assert spacing is not None
-                name = film.view_position.upper()
-                oblique = True if name in UPRIGHT else False if name in MUSCLE_FREE else None
-                view = prepare(film.values, spacing, oblique, film.valid)
-                why = view_refusal(view)
-            if why is not None:
-                problems.append(why)
+            view, why = outlined(film)
+            if view is None or why is not None:
+                problems += [why] if why is not None else []
                 continue
-            if max(spacing) > COARSE_MM:
+            spacing = film.detector_spacing_mm or film.spacing_mm
+            if spacing is not None and max(spacing) > COARSE_MM:
                 problems.append(Problem("ai.breast.coarse", {"mm": round(max(spacing), 2)}, Severity.WARNING))
             films.append(film)
             views.append(view)
@@ -128,12 +137,15 @@ class BreastReader:
         clusters: list[Finding] = []
         heatmaps: list[Heatmap] = []
         highest = -np.inf
+        before = views_then(job.earlier, films, lambda film: outlined(film)[0])
         for n, (film, result) in enumerate(zip(films, results, strict=True)):
             p = partner[n]
             traits = image_traits(result, None if p is None else results[p])
             if "image" in parameters:
                 highest = max(highest, linear(traits, parameters["image"]))
-            findings += told(job, film, result, parameters)
+            marks = told(job, film, result, parameters)
+            then = then_of(film, result.measured.view, job.earlier, before) if marks else None
+            findings += [with_earlier(f, result.measured.view, then) for f in marks]
             heatmaps.append(heatmap(film, result, parameters))
             step(0.7 + 0.3 * n / len(films), "breast.specks")
             clusters += cluster_findings(job, film, result.measured.view, nets, parameters)

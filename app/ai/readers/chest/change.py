@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.ai.readers.chest.field import ChestField
+from app.ai.readers.film.subtract import Settings, rest_of
 from app.domain.earlier_mark import EarlierState
 
 Floats = npt.NDArray[np.float32]
@@ -21,9 +22,7 @@ Matrix = npt.NDArray[np.float64]
 
 LEAST_ALIKE = 0.7
 """Correlation of the two films over the chest, below which they are not compared."""
-SIGMAS = (2.2, 3.2, 4.7, 7.0, 10.0)
-_PATCH = 26
-_REACH = 7
+PATCHES = Settings()
 NEW_FROM = 0.95
 THERE_TO = 0.38
 """Shares of the shadow's contrast that is left in the difference."""
@@ -90,71 +89,6 @@ def laid(now: ChestField, then: ChestField) -> Laid | None:
 
 def compared(now: ChestField, then: ChestField, place: Laid, x: float, y: float) -> Compared:
     """A mark at (x, y) of the present grid against the earlier film."""
-    size = 2 * _PATCH + 1
-    shift = place.to_then @ np.asarray([x, y, 1.0])
-    linear = place.to_then[:, :2]
-    wide = size + 2 * _REACH
-    mine = _sample(now.values, np.eye(2), (x, y), size)
-    theirs = _sample(then.values, linear, (float(shift[0]), float(shift[1])), wide)
-    # The shadow itself must not pull the two patches together or apart: its place counts for nothing.
-    yy, xx = np.mgrid[-_PATCH : _PATCH + 1, -_PATCH : _PATCH + 1].astype(np.float32)
-    best = (-2.0, 0, 0)
-    sigma, own = _strongest(mine)
-    weight = (np.hypot(xx, yy) > 1.8 * sigma).astype(np.float32) * np.exp(-(xx * xx + yy * yy) / (2 * 15.0**2))
-    flat, flats = _flat(mine), _flat(theirs)
-    for dy in range(2 * _REACH + 1):
-        for dx in range(2 * _REACH + 1):
-            far = float(np.hypot(dx - _REACH, dy - _REACH))
-            likeness = _correlation(flat, flats[dy : dy + size, dx : dx + size], weight) - 0.004 * far
-            if likeness > best[0]:
-                best = (likeness, dx, dy)
-    _, dx, dy = best
-    part = theirs[dy : dy + size, dx : dx + size]
-    rest = mine - _like(part, mine, weight)
-    near = slice(_PATCH - 3, _PATCH + 4)
-    left = max(float(_blob(rest, s)[near, near].max()) for s in SIGMAS if 0.7 * sigma <= s <= 1.5 * sigma)
-    share = left / max(own, 1e-3)
-    state = EarlierState.NEW if share >= NEW_FROM else EarlierState.THERE if share <= THERE_TO else EarlierState.MORE
-    moved = shift + linear @ np.asarray([dx - _REACH, dy - _REACH], np.float64)
-    return Compared(state, share, (float(moved[0]), float(moved[1])))
-
-
-def _sample(values: Floats, linear: Matrix, centre: tuple[float, float], size: int) -> Floats:
-    half = (size - 1) / 2
-    matrix = np.zeros((2, 3))
-    matrix[:, :2] = linear
-    matrix[:, 2] = np.asarray(centre) - linear @ (half, half)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(values, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
-
-
-def _blob(values: Floats, sigma: float) -> Floats:
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma) - cv2.GaussianBlur(values, (0, 0), 1.6 * sigma), np.float32)
-
-
-def _strongest(patch: Floats) -> tuple[float, float]:
-    """(scale, contrast) of the shadow in the middle."""
-    near = slice(_PATCH - 3, _PATCH + 4)
-    found = [(float(_blob(patch, s)[near, near].max()), s) for s in SIGMAS]
-    value, sigma = max(found)
-    return sigma, value
-
-
-def _flat(patch: Floats) -> Floats:
-    return np.asarray(cv2.GaussianBlur(patch, (0, 0), 1.0) - cv2.GaussianBlur(patch, (0, 0), 9.0), np.float32)
-
-
-def _correlation(a: Floats, b: Floats, weight: Floats) -> float:
-    total = float(weight.sum())
-    p, q = a - (a * weight).sum() / total, b - (b * weight).sum() / total
-    norm = float((p * p * weight).sum() * (q * q * weight).sum())
-    return float((p * q * weight).sum()) / max(norm**0.5, 1e-9)
-
-
-def _like(part: Floats, mine: Floats, weight: Floats) -> Floats:
-    """``part`` with the contrast and level that ``mine`` has around the shadow: exposures differ."""
-    total = float(weight.sum())
-    a, b = (part * weight).sum() / total, (mine * weight).sum() / total
-    p, q = _flat(part), _flat(mine)
-    gain = float((p * q * weight).sum()) / max(float((p * p * weight).sum()), 1e-6)
-    return np.asarray(b + np.clip(gain, 0.5, 2.0) * (part - a), np.float32)
+    rest = rest_of(now.values, then.values, place.to_then, (x, y), PATCHES)
+    state = EarlierState.NEW if rest.left >= NEW_FROM else EarlierState.THERE if rest.left <= THERE_TO else EarlierState.MORE
+    return Compared(state, rest.left, rest.place)
