@@ -28,12 +28,15 @@ def shown_frames(study: Study, sets: Iterable[DisplaySet], source: ByteSource) -
     return [(ref, frame_pixels(by_uid[ref.sop_instance_uid], ref.frame, source)) for ref in refs]
 
 
+def wants_earlier(accepted: Accepted) -> bool:
+    return RULE in accepted.card.rules.extra or accepted.package.name in COMPARING
+
+
 def earlier_films(
     catalogue: Catalogue, accepted: Accepted, study: Study, others: Iterable[Study], source: ByteSource
 ) -> EarlierFilms | None:
     """None where the reader asks for none, or none of the same patient is older, is read by it and can be decoded."""
-    wants = RULE in accepted.card.rules.extra or accepted.package.name in COMPARING
-    if not wants or not study.study_datetime or not study.patient.patient_id:
+    if not wants_earlier(accepted) or not study.study_datetime or not study.patient.patient_id:
         return None
     same_person = [s for s in others if s.patient.key == study.patient.key]
     older = [s for s in same_person if s.study_datetime and s.study_datetime < study.study_datetime]

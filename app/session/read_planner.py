@@ -12,7 +12,7 @@ from app.dicom.display_sets import display_sets
 from app.dicom.volume_builder import build_volume
 from app.domain.ports import ByteSource, SilentProgress
 from app.domain.study import DisplaySet, Study
-from app.session.earlier_films import RULE, earlier_films, of_library, shown_frames
+from app.session.earlier_films import earlier_films, of_library, shown_frames, wants_earlier
 from app.session.second_read import Plan, Refused
 from app.store.library import Library
 
@@ -72,6 +72,6 @@ class LibraryPlanner:
     def job(self, study_instance_uid: str, accepted: Accepted, seal_public_key: bytes) -> ReadJob:
         study = self._library.studies.load(study_instance_uid)
         source = self._library.objects
-        others = of_library(self._library, study) if RULE in accepted.card.rules.extra else ()
+        others = of_library(self._library, study) if wants_earlier(accepted) else ()
         earlier = earlier_films(self._catalogue, accepted, study, others, source)
         return job_of(study, accepted, source, seal_public_key, earlier)

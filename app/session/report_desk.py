@@ -28,6 +28,7 @@ from app.session.agreement import agreements
 from app.session.cards import region_of
 from app.session.clock import local_hms
 from app.session.doubts import remarks, report_words, with_doubt
+from app.session.earlier_words import report_sentences
 from app.session.findings_desk import FindingsDesk
 from app.session.images import Images
 from app.session.kept_looks import KeptLooks
@@ -135,6 +136,13 @@ class ReportDesk:
         out += [ReportFinding(f, Origin.AI_ACCEPTED) for f in accepted if f.finding_id not in matched]
         return tuple(sorted(out, key=lambda item: -_size(item.finding)))
 
+    def _then(self) -> dict[str, str]:
+        """Finding to what it was in an earlier study: told by its second reader, or matched from scan to scan."""
+        accepted = self._desk.accepted_findings()
+        agreed = agreements(self._desk.own_findings(), accepted)
+        told = report_sentences(self._language, self._desk.ai_findings(), accepted, agreed)
+        return told | {m.finding_id: self.then_sentence(self._language, m) for m in self.matches()}
+
     def _measurements(self) -> tuple[Annotation, ...]:
         drawn = (own.annotation_of(m) for m in measured_marks(self._desk.marks, self._current.study))
         return tuple(a for a in drawn if a is not None)
@@ -174,7 +182,7 @@ class ReportDesk:
             opinion=self._desk.opinion,
             measurements=self._measurements(),
             doubted={mark: report_words(doubt) for mark, doubt in self._doubts_told.items()},
-            then={m.finding_id: self.then_sentence(self._language, m) for m in self.matches()},
+            then=self._then(),
             key_images=self._pictures(found, wait),
             previous=self._report,
             template=self._template,

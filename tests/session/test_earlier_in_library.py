@@ -61,3 +61,32 @@ def test_a_grown_nodule_is_told_as_grown_with_the_day_of_the_newest_earlier_film
     told = dict(mark.attributes)
     assert told["earlier_state"] == EarlierState.MORE
     assert told["earlier_date"] == "20250302"
+
+
+def test_a_mammogram_gets_the_views_of_the_earlier_study(tmp_path: Path) -> None:
+    from app.samples.mammogram import generate_mammogram
+
+    folder = tmp_path / "views"
+    folder.mkdir()
+    for uid, day in (("2.25.4011", "20260601"), ("2.25.4012", "20240301")):
+        for number, name in enumerate(("RCC", "RMLO"), 1):
+            (view,) = generate_mammogram(31, shape=(256, 192), views=(name,), threads=1)
+            write_projection(
+                view.pixels,
+                folder / f"{uid}.{number}.dcm",
+                StudyHeader(ANNA, uid, day, description="Mammography"),
+                SeriesHeader(f"{uid}.{number}", "MG", description=name, body_part_examined="BREAST"),
+                pixel_spacing_mm=(view.pixel_mm, view.pixel_mm),
+                laterality="R",
+                view_position=name[1:],
+                patient_orientation=view.patient_orientation,
+            )
+    models = resource_path("models")
+    with stage(tmp_path / "home", None) as session:
+        session.bring(folder)
+        planner = LibraryPlanner(session.ws.library, Catalogue([models], [models / "trust.json"]))
+        (breast,) = [a for a in planner.plan("2.25.4011").accepted if a.package.name == "breast"]
+        earlier = planner.job("2.25.4011", breast, b"k" * 32).earlier
+    assert earlier is not None
+    assert earlier.study_date == "20240301"
+    assert [(f.laterality, f.view_position) for f in earlier.films] == [("R", "CC"), ("R", "MLO")]
