@@ -44,6 +44,8 @@ LIMITS = {
         "Trained on oblique views only; marks on CC views rest on what carries over.",
         "Implants, breasts after surgery, spot and magnification views, men and pregnancy were not tried.",
         "Dense area is measured on the picture and was not compared with a reader's density.",
+        "What it says of an earlier view was measured on generated pairs and on real pictures changed by calculation, with "
+        "drawn masses: 0.83 right on 41 test views, 5 of 13 new masses wrongly told as there before.",
     ),
     "ru": (
         "Обучен на 242 оцифрованных плёнках одного британского набора 1990-х годов при 0,4 мм; как он работает на цифровых "
@@ -59,6 +61,8 @@ LIMITS = {
         "Обучен только на косых проекциях; отметки на CC-проекциях держатся на переносе.",
         "Не испытано: импланты, железа после операции, прицельные снимки и снимки с увеличением, мужчины, беременность.",
         "Плотная площадь измерена по снимку и не сравнивалась с оценкой врача.",
+        "Сравнение с прежней проекцией проверено на сгенерированных парах и на реальных снимках, изменённых расчётом, с "
+        "нарисованными образованиями: верно 0,83 на 41 тестовой проекции; 5 из 13 новых ошибочно названы прежними.",
     ),
     "kk": (
         "1990-жылдардағы бір британдық жинақтың 0,4 мм-лік 242 цифрланған пленкасында үйретілген; сіздің клиниканың цифрлық "
@@ -74,6 +78,8 @@ LIMITS = {
         "Тек қиғаш проекцияларда үйретілген; CC проекциясындағы белгілер көшірілген білімге сүйенеді.",
         "Тексерілмеген: имплант, операциядан кейінгі без, нысаналы және үлкейтілген түсірілім, ерлер, жүктілік.",
         "Тығыз аудан суреттен өлшенген, дәрігер бағасымен салыстырылмаған.",
+        "Бұрынғы проекциямен салыстыру генерацияланған жұптарда және есеппен өзгертілген нақты түсірілімдерде, салынған "
+        "түзілімдермен тексерілді: 41 тест проекциясында 0,83-і дұрыс; 13 жаңа түзілімнің 5-еуі бұрынғы деп қате айтылды.",
     ),
 }
 TRAINING_DATA = (
@@ -89,7 +95,7 @@ ATTRIBUTIONS = (
 RULES = SelectionRules(
     modality=("MG",),
     body_parts=("BREAST",),
-    extra={"kind": "films", "intent": "presentation"},
+    extra={"kind": "films", "intent": "presentation", "earlier": "1"},
 )
 OPERATING_POINT = (
     "about one false mark on a normal view (mammo-mias, five folds), at most two marks a view; clusters: one false mark on "
