@@ -3,16 +3,17 @@
     python -m app.ai.training.breast --data DIR --out resources/models/breast.ekmodel [--work build/breast]
 
 DIR holds ``labelled/mammo-mias``. Stages: ``measure`` (the places of every picture), ``cross`` (five folds by patient over
-all pictures, three seeds: the figures), ``clusters`` (points of the generated views: about seven minutes of processor time),
-``package`` (trained on train and validation; their own five folds give the weights
-of the image score and the calibration; the test split's figures are counted with the result).
+all pictures, three seeds: the figures; three further seeds judge what the ranking adds), ``clusters`` (points of the
+generated views: about seven minutes of processor time), ``package`` (trained on train and validation; their own five
+folds give the weights of the image score and the calibration; the test split's figures are counted with the result).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.ai.engines.torch_engine import golden_cases, module_arrays
+from app.ai.networks.place_score import PlaceScoreNet
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.film.places import NOTHING
 from app.ai.readers.mammogram.clusters import NAMES as CLUSTER_NAMES
@@ -30,17 +32,23 @@ from app.ai.readers.mammogram.study import NETWORK, Measured, Scored, image_trai
 from app.ai.training import breast_clusters as specks
 from app.ai.training.breast_card import CARD, OPERATING_POINT
 from app.ai.training.card_figures import bands_of
-from app.ai.training.evaluation.breast import figures_of, hits, image_scores
-from app.ai.training.mias import Mammogram, load_set, measured_set, partner_of
-from app.ai.training.place_net import Places, PlaceSettings, balanced, logistic, scores, train_places
+from app.ai.training.evaluation.breast import figures_of, hits, image_scores, rows_of
+from app.ai.training.mias import MASSES, Mammogram, load_set, measured_set, partner_of
+from app.ai.training.place_net import PlaceSettings, logistic, scores, train_places
+from app.ai.training.place_ranking import PicturePlaces, flat, joined, train_ranked
 from app.domain.model_card import CalibrationBand, Metric
-from app.domain.scoring import Interval, isotonic
+from app.domain.scoring import Interval, auc, isotonic, paired_bootstrap
+
+Floats = npt.NDArray[np.float64]
 
 PACKAGE_ID = "kz.ekinshi.breast"
 LABELLED = "labelled/mammo-mias"
 SETTINGS = PlaceSettings(hidden=24, members=3, dropout=0.5, decay=0.5, epochs=14)
+RANKED = replace(SETTINGS, members=8, epochs=20)
 FOLDS = 5
 SEEDS = (0, 1, 2)
+FRESH_SEEDS = (3, 4, 5)
+"""Other folds, on which nothing was chosen: they judge what the ranking members add."""
 RIDGE = 3.0
 CALIBRATED_MARKS = 5
 TOGETHER = 30
@@ -51,12 +59,13 @@ BANDS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 STAGES = ("measure", "cross", "clusters", "package")
 
 
-def places_of(images: Sequence[Mammogram], found: Sequence[Measured], rng: np.random.Generator) -> Places:
-    """Places inside circles against places far from any; each lesion weighs alike, and so does each picture."""
-    x, truth, weight = [], [], []
+def pictures_of(images: Sequence[Mammogram], found: Sequence[Measured], rng: np.random.Generator) -> list[PicturePlaces]:
+    """Places inside circles and places far from any, picture by picture."""
+    out = []
     for image, one in zip(images, found, strict=True):
         row, column = one.places[:, 0], one.places[:, 1]
         free = np.ones(len(one.places), bool)
+        chosen: list[npt.NDArray[np.int64]] = []
         for lesion in image.lesions:
             if lesion.circle is None:
                 free[:] = False  # the lesion is somewhere: no place of this picture is surely normal
@@ -67,16 +76,19 @@ def places_of(images: Sequence[Mammogram], found: Sequence[Measured], rng: np.ra
             free &= far > 1.5 * radius
             inside = rng.permutation(np.nonzero(far <= 0.75 * radius)[0])[:60]
             if len(inside):
-                x.append(one.features[inside])
-                truth.append(np.ones(len(inside)))
-                weight.append(np.full(len(inside), 1.0 / len(inside) / len(image.lesions)))
+                chosen.append(inside)
         outside = rng.permutation(np.nonzero(free)[0])[:250]
-        if len(outside):
-            x.append(one.features[outside])
-            truth.append(np.zeros(len(outside)))
-            weight.append(np.full(len(outside), 1.0 / len(outside)))
-    y = np.concatenate(truth).astype(np.float32)
-    return Places(np.concatenate(x), y, balanced(y, np.concatenate(weight).astype(np.float32)))
+        kinds = np.repeat(np.arange(len(chosen) + 1), [len(outside), *(len(c) for c in chosen)])
+        if len(kinds):
+            out.append(PicturePlaces(one.features[np.concatenate([outside, *chosen])], kinds, int(free.sum())))
+    return out
+
+
+def trained(pictures: Sequence[PicturePlaces], seed: int) -> tuple[PlaceScoreNet, PlaceScoreNet]:
+    """(what ships, its part): the mean of a network that tells places apart and one that sets lesions before the rest of
+    their picture; the former alone."""
+    apart = train_places(flat(pictures), replace(SETTINGS, seed=seed), HIDEABLE)
+    return joined(apart, train_ranked(pictures, replace(RANKED, seed=seed), HIDEABLE)), apart
 
 
 def folds_of(images: Sequence[Mammogram], seed: int) -> npt.NDArray[np.int64]:
@@ -86,17 +98,19 @@ def folds_of(images: Sequence[Mammogram], seed: int) -> npt.NDArray[np.int64]:
     return np.asarray([fold[i.patient] for i in images])
 
 
-def out_of_fold(images: Sequence[Mammogram], found: Sequence[Measured], seed: int) -> list[Scored]:
-    """Every picture scored by the network that has not seen its patient."""
+def out_of_fold(images: Sequence[Mammogram], found: Sequence[Measured], seed: int) -> tuple[list[Scored], list[Scored]]:
+    """Every picture scored by the networks (``trained``) that have not seen its patient."""
     fold = folds_of(images, seed)
-    out: dict[int, Scored] = {}
+    out: dict[int, tuple[Scored, Scored]] = {}
     for f in range(FOLDS):
         seen = np.nonzero(fold != f)[0]
         rng = np.random.default_rng([seed, f])
-        data = places_of([images[n] for n in seen], [found[n] for n in seen], rng)
-        net = train_places(data, replace(SETTINGS, seed=100 * seed + f), HIDEABLE)
-        out |= {int(n): scored(found[n], scores(net, found[n].features)) for n in np.nonzero(fold == f)[0]}
-    return [out[n] for n in range(len(images))]
+        data = pictures_of([images[n] for n in seen], [found[n] for n in seen], rng)
+        nets = trained(data, 100 * seed + f)
+        for n in np.nonzero(fold == f)[0]:
+            both, apart = (scored(found[n], scores(net, found[n].features)) for net in nets)
+            out[int(n)] = both, apart
+    return [out[n][0] for n in range(len(images))], [out[n][1] for n in range(len(images))]
 
 
 def traits_of_images(images: Sequence[Mammogram], results: Sequence[Scored]) -> npt.NDArray[np.float64]:
@@ -107,17 +121,16 @@ def traits_of_images(images: Sequence[Mammogram], results: Sequence[Scored]) -> 
 
 def cross_figures(images: Sequence[Mammogram], found: Sequence[Measured]) -> dict[str, Any]:
     """Five folds by patient over all pictures. The image score's few weights are fitted on the other four folds."""
-    truth = np.asarray([i.abnormal for i in images])
     each: list[dict[str, Interval]] = []
     more: dict[str, object] = {}
-    for seed in SEEDS:
-        results = out_of_fold(images, found, seed)
-        fold = folds_of(images, seed)
-        traits = traits_of_images(images, results)
-        score = np.zeros(len(images))
-        for f in range(FOLDS):
-            score[fold == f] = logistic(traits[fold != f], truth[fold != f], RIDGE)(traits[fold == f])
-        values, told, _ = figures_of(images, results, score)
+    outcomes: dict[int, tuple[Outcome, Outcome]] = {}
+    for seed in (*SEEDS, *FRESH_SEEDS):
+        results, apart = out_of_fold(images, found, seed)
+        mine, part = outcome(images, results, seed), outcome(images, apart, seed)
+        outcomes[seed] = mine, part
+        if seed not in SEEDS:
+            continue
+        values, told, _ = figures_of(images, results, mine.score)
         print(f"seed {seed}:", {k: round(v.value, 3) for k, v in values.items()}, flush=True)
         each.append(values)
         more = more or told
@@ -125,7 +138,51 @@ def cross_figures(images: Sequence[Mammogram], found: Sequence[Measured]) -> dic
         k: {"value": float(np.mean([v[k].value for v in each])), "low": each[0][k].low, "high": each[0][k].high}
         for k in each[0]
     }
-    return {"mean_of_seeds": mean, "seed_0": more, "by_seed": [{k: v.value for k, v in e.items()} for e in each]}
+    groups = {"seeds": SEEDS, "fresh_seeds": FRESH_SEEDS}
+    gain = {name: ranking_gain(images, [outcomes[s] for s in seeds]) for name, seeds in groups.items()}
+    print("gain of the ranking members:", gain, flush=True)
+    by_seed = [{k: v.value for k, v in e.items()} for e in each]
+    return {"mean_of_seeds": mean, "seed_0": more, "by_seed": by_seed, "ranking_gain": gain}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One way of scoring on all pictures: the image score, and 1 for each located lesion hit by its picture's first two
+    marks."""
+
+    score: Floats
+    reached: Floats
+
+
+def outcome(images: Sequence[Mammogram], results: Sequence[Scored], seed: int) -> Outcome:
+    truth = np.asarray([i.abnormal for i in images])
+    fold, traits = folds_of(images, seed), traits_of_images(images, results)
+    score = np.zeros(len(images))
+    for f in range(FOLDS):
+        score[fold == f] = logistic(traits[fold != f], truth[fold != f], RIDGE)(traits[fold == f])
+    return Outcome(score, np.asarray([0 < row.hit_at <= 2 for row in rows_of(images, results)], np.float64))
+
+
+def ranking_gain(images: Sequence[Mammogram], pairs: Sequence[tuple[Outcome, Outcome]]) -> dict[str, list[float]]:
+    """What ships less its part alone, means of the seeds, paired by patient: [value, low, high]."""
+    sick, mass = np.asarray([i.abnormal for i in images]), np.asarray([i.mass for i in images])
+    located = [(n, lesion.kind in MASSES) for n, i in enumerate(images) for lesion in i.lesions if lesion.circle]
+    found = {}
+    for name, truth, own in (("image_auc", sick, np.arange(len(images))), ("mass_auc", mass, np.nonzero(mass | ~sick)[0])):
+        scores_of = [np.asarray([pair[n].score for pair in pairs])[:, own] for n in (0, 1)]
+        found[name] = _gain(lambda i, s, t=truth[own]: float(np.mean([auc(t[i], one[i]) for one in s])), scores_of,
+                            [images[n].patient for n in own])  # fmt: skip
+    for name, kinds in (("sensitivity_at_2", (True, False)), ("mass_sensitivity_at_2", (True,))):
+        rows = [k for k, (_, kind) in enumerate(located) if kind in kinds]
+        hit_of = [np.asarray([pair[n].reached for pair in pairs])[:, rows] for n in (0, 1)]
+        patients = [images[located[k][0]].patient for k in rows]
+        found[name] = _gain(lambda i, s: float(s[:, i].mean()), hit_of, patients)
+    return found
+
+
+def _gain(figure: Callable[..., float], values: Sequence[Floats], patients: Sequence[str]) -> list[float]:
+    told = paired_bootstrap(lambda i: figure(i, values[0]), lambda i: figure(i, values[1]), patients, 1000)
+    return [round(v, 4) for v in (told.value, told.low, told.high)]
 
 
 def calibration_of(
@@ -147,8 +204,9 @@ def calibration_of(
     views = sum(not i.abnormal for i in images)
     highest = np.sort(s[at_normal])[::-1]
     cut = highest[min(len(highest) - 1, round(FALSE_PER_NORMAL * views))] if len(highest) else NOTHING
-    likely = np.interp(s, knots, chance)
-    threshold = round(float(np.interp(cut, knots, chance)), 4)
+    # By the rounded table, as the reader does it: a mark at the cut is shown and counted.
+    likely = np.interp(s, table["score"], table["probability"])
+    threshold = math.floor(float(np.interp(cut, table["score"], table["probability"])) * 1e4) / 1e4
     bands = bands_of(likely.tolist(), y.tolist(), BANDS, "mammo-mias, five folds", shown_from=threshold)
     return table, threshold, bands
 
@@ -199,12 +257,12 @@ def package(
 
     known = [n for n, i in enumerate(images) if i.split != "test"]
     mine, own = [images[n] for n in known], [found[n] for n in known]
-    results = out_of_fold(mine, own, 0)
+    results, _ = out_of_fold(mine, own, 0)
     traits = traits_of_images(mine, results)
     image = logistic(traits, np.asarray([i.abnormal for i in mine]), RIDGE).plain()
     table, threshold, bands = calibration_of(mine, results)
-    net = train_places(places_of(mine, own, np.random.default_rng(7)), replace(SETTINGS, seed=7), HIDEABLE)
-    params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": SETTINGS.members}
+    net, _ = trained(pictures_of(mine, own, np.random.default_rng(7)), 7)
+    params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": net.members}
     s = specks.SETTINGS
     of_clusters = {"inputs": len(CLUSTER_NAMES), "hidden": s.hidden, "members": s.members}
     networks = {
