@@ -236,9 +236,9 @@ def finding_on_pane(finding: Finding, layer: ImageLayer, resolved: ResolvedView)
     In a volume the finding shows on every plane that cuts its box (or passes within 5 mm of its centre without one).
     """
     location = finding.location
-    if location.centre_px is not None and (
-        not location.sop_instance_uid or location.sop_instance_uid == layer.sop_instance_uid
-    ):
+    # Pixels without an image are those of a resampled volume: on an original slice they mark another place.
+    of_no_image = not location.sop_instance_uid and location.centre_lps_mm is None
+    if location.centre_px is not None and (of_no_image or location.sop_instance_uid == layer.sop_instance_uid != ""):
         if location.frame != layer.frame_number:
             return None
         box = location.box_px or (location.centre_px[0], location.centre_px[1], location.centre_px[0], location.centre_px[1])
@@ -284,7 +284,8 @@ def finding_primitives(
     placed = finding.placement
     whole = finding.shape is MarkShape.MASK
     points = points_on(placed, layer, resolved) if placed is not None and not whole else None
-    if points is None and finding.location.contour_px and finding.location.sop_instance_uid == layer.sop_instance_uid:
+    shown = finding.location.sop_instance_uid == layer.sop_instance_uid != ""
+    if points is None and finding.location.contour_px and shown:
         points, shape = finding.location.contour_px, MarkShape.POLYGON
     else:
         shape = finding.shape

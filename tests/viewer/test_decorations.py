@@ -179,6 +179,18 @@ def test_findings_show_on_every_plane_that_cuts_them(plane: Plane) -> None:
     assert finding_on_pane(AI, layer, resolve(beside, (300, 300), geometry_of(layer, beside))) is None
 
 
+@pytest.mark.parametrize("plane", [Plane.AXIAL, Plane.CORONAL])
+def test_pixels_of_no_image_never_place_a_finding_that_has_a_place_in_the_patient(plane: Plane) -> None:
+    """A reader of resampled slices can name no image: its pixel numbers must not be taken for those of a slice."""
+    layer = ImageLayer(volume=phantoms.index_volume())
+    view = ViewState(plane=plane, point_mm=AI.location.centre_lps_mm)
+    resolved = resolve(view, (300, 300), geometry_of(layer, view))
+    corners = ((1.0, 1.0), (4.0, 1.0), (4.0, 4.0))
+    odd = replace(AI, location=replace(AI.location, centre_px=(2.0, 2.0), box_px=(1.0, 1.0, 4.0, 4.0), contour_px=corners))
+    assert finding_on_pane(odd, layer, resolved) == finding_on_pane(AI, layer, resolved)
+    assert finding_primitives(odd, layer, resolved, EN) == finding_primitives(AI, layer, resolved, EN)
+
+
 def test_pending_findings_are_dashed_and_rejected_ones_struck() -> None:
     layer = ImageLayer(volume=phantoms.index_volume())
     view = ViewState(plane=Plane.AXIAL, point_mm=AI.location.centre_lps_mm)
