@@ -139,8 +139,12 @@ def _body_part(
         fits = any(word in stated.upper() for word in words)
         return None if fits else _no("body_part", body_part=stated[:40], wanted=", ".join(rules.body_parts))
     told = " ".join([study.description, *((series.description, series.protocol_name) if series else ())]).upper()
-    if not any(word in told for word in words):
-        remarks.append(_no("body_part_unknown"))
+    if any(word in told for word in words):
+        return None
+    other = next((part for part, known in _BODY_WORDS.items() if any(word in told for word in known)), "")
+    if other:
+        return _no("body_part", body_part=other, wanted=", ".join(rules.body_parts))
+    remarks.append(_no("body_part_unknown"))
     return None
 
 

@@ -214,6 +214,15 @@ def test_a_wide_film_is_no_chest_film_where_nothing_says_so(
         assert _reason(found) == "ai.scope.proportions"
 
 
+@pytest.mark.parametrize(("told", "fits"), [("OPG TEETH", False), ("ЗУБЫ, ГРУДНАЯ КЛЕТКА", True), ("ROUTINE", True)])
+def test_a_description_that_names_another_part_speaks_for_an_empty_body_part(tmp_path: Path, told: str, fits: bool) -> None:
+    study, display_set = _chest(body_part_examined="")
+    found = _catalogue(tmp_path, RULES).accepting(replace(study, description=told), [display_set])
+    assert bool(found.accepted) is fits
+    if not fits:
+        assert _reason(found) == "ai.scope.body_part"
+
+
 def test_a_volume_job_carries_facts_and_no_identity() -> None:
     study, stack = _chest(convolution_kernel="B30f", kvp=120.0, manufacturer="Maker")
     facts = header_facts(study, stack, study.series[0].instances[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.ai.training.reader_card import ReaderCard
 from app.domain.model_card import SelectionRules
 
-VERSION = "0.2.0"
+VERSION = "0.2.1"
 TITLES = {
     "en": "Nodules on chest films (demonstration)",
     "ru": "Очаги на рентгенограммах грудной клетки (демонстрация)",
