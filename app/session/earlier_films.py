@@ -18,8 +18,6 @@ from app.store.library import Library
 
 RULE = "earlier"
 """Of a card's rules: the reader wants the films of an earlier study."""
-COMPARING = frozenset({"breast"})
-"""Readers that compare whatever the card of their package says: packages made before they could do not say it."""
 
 
 def shown_frames(study: Study, sets: Iterable[DisplaySet], source: ByteSource) -> list[tuple[FrameRef, FramePixels]]:
@@ -29,7 +27,7 @@ def shown_frames(study: Study, sets: Iterable[DisplaySet], source: ByteSource) -
 
 
 def wants_earlier(accepted: Accepted) -> bool:
-    return RULE in accepted.card.rules.extra or accepted.package.name in COMPARING
+    return RULE in accepted.card.rules.extra
 
 
 def earlier_films(

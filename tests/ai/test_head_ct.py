@@ -232,6 +232,15 @@ def test_no_volume_and_a_lung_like_volume() -> None:
     assert out.problems[0].code == "ai.head.not_a_head"
 
 
+def test_slices_without_an_image_of_their_own_give_no_pixels() -> None:
+    resampled = replace(head(), source_sop_instance_uids=())
+    (found,) = read(resampled).findings
+    (with_images,) = read(head()).findings
+    assert found.location.centre_lps_mm == with_images.location.centre_lps_mm
+    assert (found.location.centre_px, found.location.box_px, found.location.contour_px) == (None, None, ())
+    assert with_images.location.centre_px is not None
+
+
 def test_contrast_is_remarked() -> None:
     assert "ai.head.contrast" in [p.code for p in read(head(), contrast_agent="IOHEXOL").problems]
     # No ventricles with a septum in this phantom: nothing but that is said.

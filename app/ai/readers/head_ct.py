@@ -168,11 +168,15 @@ def _told(
     finding_id = uid_for(job.study_instance_uid, job.display_set_id, job.identity.package_sha256, "bleed", repr(rounded))
     # Without a source image (resampled slices) pixels would be those of no image at all.
     on_image = (
-        uids[first[0] + best] if uids else "",
-        0,
-        (round(index[2] + 0.5, 2), round(index[1] + 0.5, 2)),
-        (float(first[2]), float(first[1]), float(first[2] + seen.shape[2]), float(first[1] + seen.shape[1])),
-        _contour(seen[best], first[1], first[2]),
+        ()
+        if not uids
+        else (
+            uids[first[0] + best],
+            0,
+            (round(index[2] + 0.5, 2), round(index[1] + 0.5, 2)),
+            (float(first[2]), float(first[1]), float(first[2] + seen.shape[2]), float(first[1] + seen.shape[1])),
+            _contour(seen[best], first[1], first[2]),
+        )
     )
     location = Location(
         (round(centre[0], 3), round(centre[1], 3), round(centre[2], 3)),
@@ -181,7 +185,7 @@ def _told(
             (round(float(high[0]), 3), round(float(high[1]), 3), round(float(high[2]), 3)),
         ),
         source.frame_of_reference_uid,
-        *(on_image if uids else ()),
+        *on_image,
     )
     finding = Finding(
         finding_id,

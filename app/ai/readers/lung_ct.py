@@ -281,11 +281,15 @@ def _told(
     finding_id = uid_for(job.study_instance_uid, job.display_set_id, job.identity.package_sha256, "nodule", repr(rounded))
     # Without a source image (resampled slices) pixels would be those of no image at all.
     on_image = (
-        uids[start[0] + best] if uids else "",
-        0,
-        (round(centre_index[2] + 0.5, 2), round(centre_index[1] + 0.5, 2)),
-        (float(start[2]), float(start[1]), float(start[2] + block.shape[2]), float(start[1] + block.shape[1])),
-        contour,
+        ()
+        if not uids
+        else (
+            uids[start[0] + best],
+            0,
+            (round(centre_index[2] + 0.5, 2), round(centre_index[1] + 0.5, 2)),
+            (float(start[2]), float(start[1]), float(start[2] + block.shape[2]), float(start[1] + block.shape[1])),
+            contour,
+        )
     )
     location = Location(
         (round(centre[0], 3), round(centre[1], 3), round(centre[2], 3)),
@@ -294,7 +298,7 @@ def _told(
             (round(float(high[0]), 3), round(float(high[1]), 3), round(float(high[2]), 3)),
         ),
         source.frame_of_reference_uid,
-        *(on_image if uids else ()),
+        *on_image,
     )
     finding = Finding(
         finding_id,
