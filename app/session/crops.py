@@ -37,38 +37,50 @@ def _rgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[:, :, 2::-1])
 
 
-def _pane_with(room: ReadingRoom, finding: Finding) -> PaneState | None:
-    """A pane of the current study that can show the finding's place."""
-    for pane in room.panes():
-        if pane.prior or not pane.display_set_id:
-            continue
-        if (
-            finding.location.centre_lps_mm is not None
-            or room.frame_nearest(pane.pane_id, finding.location.sop_instance_uid) is not None
-        ):
+def _own_frame(chosen: DisplaySet, finding: Finding) -> int | None:
+    """Number of the finding's own picture among the frames of a display set; None where it is not one of them."""
+    own = (finding.location.sop_instance_uid, finding.location.frame)
+    return next((n for n, ref in enumerate(chosen.frames) if (ref.sop_instance_uid, ref.frame) == own), None)
+
+
+def _pane_with(room: ReadingRoom, images: Images, finding: Finding) -> PaneState | None:
+    """A pane of the current study that holds the finding's own picture, else a volume of its frame of reference.
+
+    Where none hangs: how its picture would hang, so that a view that gave way to another keeps its place on the card.
+    """
+    panes = [(pane, chosen) for pane in room.panes() if not pane.prior and (chosen := room.display_set(pane)) is not None]
+    for pane, chosen in panes:
+        if _own_frame(chosen, finding) is not None:
             return pane
-    return None
+    place = finding.location
+    for pane, chosen in panes:
+        planes = [p for p in room.content.planes(chosen)[:1] if p is not None]
+        here = any(place.frame_of_reference_uid in ("", p.frame_of_reference_uid) for p in planes)
+        if place.centre_lps_mm is not None and here and images.can_be_volume(chosen):
+            return pane
+    hidden = (d for d in room.studies()[0].display_sets if _own_frame(d, finding) is not None)
+    return next((room.as_hung_by_hand(d) for d in hidden if place.centre_px is not None), None)
 
 
 def finding_crop(
     room: ReadingRoom, images: Images, finding: Finding, plane: Plane, size: Size = (96, 96)
 ) -> npt.NDArray[np.uint8] | None:
     """(h, w, 3) RGB around a finding: out of the volume where there is one, else of its film. None while loading."""
-    pane = _pane_with(room, finding)
+    pane = _pane_with(room, images, finding)
     if pane is None:
         return None
     chosen = room.display_set(pane)
     if chosen is None:
         return None
     point = finding.location.centre_lps_mm
-    if point is not None and images.can_be_volume(chosen):
+    if point is not None and pane.pane_id and images.can_be_volume(chosen):
         volume = images.volume(chosen.display_set_id)
         if volume is None:
             return None
         layer = ImageLayer(pane.appearance, volume=volume)
         view = ViewState(chosen.display_set_id, Plane.AXIAL if plane is Plane.STACK else plane, point_mm=point)
         return _centred(layer, view, size, point_mm=point)
-    at = room.frame_nearest(pane.pane_id, finding.location.sop_instance_uid)
+    at = _own_frame(chosen, finding)
     if at is None or finding.location.centre_px is None or plane not in (Plane.STACK, Plane.AXIAL):
         return None
     found = room.image_layer(replace(pane, view=replace(pane.view, plane=Plane.STACK, frame_index=at)))

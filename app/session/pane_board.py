@@ -220,7 +220,7 @@ class PaneBoard:
             for d in once(self._current.display_sets)
             if d.display_set_id not in {p.display_set_id for p in shown} and d.kind is not DisplaySetKind.DERIVED
         ]
-        states = list(shown) + [self._fresh(d) for d in rest]
+        states = list(shown) + [self.as_hung_by_hand(d) for d in rest]
         self._panes = {
             box.pane_id: replace(states[n], pane_id=box.pane_id) if n < len(states) else PaneState(box.pane_id)
             for n, box in enumerate(places)
@@ -231,7 +231,8 @@ class PaneBoard:
         self._caches.clear()
         self._announce(Changes(layout=True, view=True))
 
-    def _fresh(self, display_set: DisplaySet) -> PaneState:
+    def as_hung_by_hand(self, display_set: DisplaySet) -> PaneState:
+        """The state of a pane, without a name, into which ``display_set`` is put."""
         is_prior = display_set.study_instance_uid != self._current.study.study_instance_uid
         start = middle_frame(display_set) if display_set.kind is DisplaySetKind.STACK else 0
         view = ViewState(display_set_id=display_set.display_set_id, frame_index=start)
@@ -241,7 +242,7 @@ class PaneBoard:
 
     def put_in_pane(self, pane_id: str, display_set_id: str) -> None:
         self._remember()
-        self._panes[pane_id] = replace(self._fresh(self.content.set_by_id(display_set_id)), pane_id=pane_id)
+        self._panes[pane_id] = replace(self.as_hung_by_hand(self.content.set_by_id(display_set_id)), pane_id=pane_id)
         self._caches.pop(pane_id, None)
         self.activate(pane_id)
         self._announce(Changes(layout=True, view=True))
