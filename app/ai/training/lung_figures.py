@@ -112,7 +112,7 @@ def figures_of(data: Path, work: Path, scans: int = 10) -> dict[str, Any]:
     table = calibrate(marks)
     false = np.sort([s for s, hit in marks if not hit])[::-1]
     cut = float(false[min(len(false) - 1, round(FALSE_PER_SCAN * scans_in_all))])
-    above = [p for s, p in zip(table["score"], table["probability"], strict=True) if s > cut]
+    above = [p for s, p in zip(table["score"], table["probability"], strict=True) if s > round(cut, 4)]
     threshold = round(min(max(min(above) if above else 1.0, 0.05), 0.9), 3)
     likely = np.interp([s for s, _ in marks], table["score"], table["probability"])
     bands = bands_of(likely.tolist(), [hit for _, hit in marks], EDGES, CALIBRATED_ON, shown_from=threshold)
