@@ -20,6 +20,7 @@ from app.ai.readers.mammogram.cluster_findings import COARSEST_MM as CLUSTER_MM
 from app.ai.readers.mammogram.cluster_findings import cluster_findings, resolves
 from app.ai.readers.mammogram.density import band_of, dense_share
 from app.ai.readers.mammogram.earlier import then_of, views_then, with_earlier
+from app.ai.readers.mammogram.patches import looked_again
 from app.ai.readers.mammogram.study import Scored, image_traits, measured_views, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM, BreastView, prepare
 from app.domain.finding import ASYMMETRY, Band, Finding, Heatmap, Location, ReadState, Source
@@ -133,6 +134,8 @@ class BreastReader:
         measured = measured_views(views, partner, lambda s: step(0.3 + 0.4 * s, "breast.places"))
         step(0.7, "breast.marks")
         results = [scored(m, run_network(m, nets)) for m in measured]
+        if parameters.get("patches"):
+            results = looked_again(results, partner, nets)
         findings: list[Finding] = []
         clusters: list[Finding] = []
         heatmaps: list[Heatmap] = []

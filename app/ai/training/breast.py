@@ -3,9 +3,10 @@
     python -m app.ai.training.breast --data DIR --out resources/models/breast.ekmodel [--work build/breast]
 
 DIR holds ``labelled/mammo-mias``. Stages: ``measure`` (the places of every picture), ``cross`` (five folds by patient over
-all pictures, three seeds: the figures; three further seeds judge what the ranking adds), ``clusters`` (points of the
-generated views: about seven minutes of processor time), ``package`` (trained on train and validation; their own five
-folds give the weights of the image score and the calibration; the test split's figures are counted with the result).
+all pictures, three seeds: the figures; three further seeds judge what ranking and patches add; six minutes of processor
+time a seed, kept in the working folder as ``cross-SEED.json`` and not done again), ``clusters`` (points of the generated
+views: about seven minutes of processor time), ``package`` (trained on train and validation; their own five folds give the
+weights of the image score and the calibration; the test split's figures are counted with the result).
 """
 
 from __future__ import annotations
@@ -28,16 +29,20 @@ from app.ai.readers.film.places import NOTHING
 from app.ai.readers.mammogram.clusters import NAMES as CLUSTER_NAMES
 from app.ai.readers.mammogram.clusters import NETWORK as CLUSTERS
 from app.ai.readers.mammogram.maps import NAMES, PAIRED
+from app.ai.readers.mammogram.patches import NETWORK as PATCHES
+from app.ai.readers.mammogram.patches import SIDE, looked_again
 from app.ai.readers.mammogram.study import NETWORK, Measured, Scored, image_traits, scored
 from app.ai.training import breast_clusters as specks
 from app.ai.training.breast_card import CARD, OPERATING_POINT
+from app.ai.training.breast_patches import PatchSettings, films_of, train_patches
 from app.ai.training.card_figures import bands_of
 from app.ai.training.evaluation.breast import figures_of, hits, image_scores, rows_of
 from app.ai.training.mias import MASSES, Mammogram, load_set, measured_set, partner_of
 from app.ai.training.place_net import PlaceSettings, logistic, scores, train_places
 from app.ai.training.place_ranking import PicturePlaces, flat, joined, train_ranked
+from app.ai.training.stages import PlainNetworks
 from app.domain.model_card import CalibrationBand, Metric
-from app.domain.scoring import Interval, auc, isotonic, paired_bootstrap
+from app.domain.scoring import auc, isotonic, paired_bootstrap
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,10 +50,11 @@ PACKAGE_ID = "kz.ekinshi.breast"
 LABELLED = "labelled/mammo-mias"
 SETTINGS = PlaceSettings(hidden=24, members=3, dropout=0.5, decay=0.5, epochs=14)
 RANKED = replace(SETTINGS, members=8, epochs=20)
+LOOKED = PatchSettings()
 FOLDS = 5
 SEEDS = (0, 1, 2)
 FRESH_SEEDS = (3, 4, 5)
-"""Other folds, on which nothing was chosen: they judge what the ranking members add."""
+"""Other folds, on which nothing was chosen: they judge what the ranking members and the patches add."""
 RIDGE = 3.0
 CALIBRATED_MARKS = 5
 TOGETHER = 30
@@ -98,19 +104,39 @@ def folds_of(images: Sequence[Mammogram], seed: int) -> npt.NDArray[np.int64]:
     return np.asarray([fold[i.patient] for i in images])
 
 
-def out_of_fold(images: Sequence[Mammogram], found: Sequence[Measured], seed: int) -> tuple[list[Scored], list[Scored]]:
-    """Every picture scored by the networks (``trained``) that have not seen its patient."""
-    fold = folds_of(images, seed)
-    out: dict[int, tuple[Scored, Scored]] = {}
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """A picture scored three ways by networks that have not seen its patient."""
+
+    full: Scored
+    """As the package does it."""
+    places: Scored
+    """Without the patches."""
+    apart: Scored
+    """Without the ranking members too."""
+
+
+def place_scores(
+    images: Sequence[Mammogram], found: Sequence[Measured], seen: npt.NDArray[np.int64], seed: int, f: int
+) -> tuple[list[Scored], list[Scored]]:
+    """Every picture by the networks (``trained``) of fold ``f`` of ``seed``, which learned from the pictures ``seen``."""
+    rng = np.random.default_rng([seed, f])
+    nets = trained(pictures_of([images[n] for n in seen], [found[n] for n in seen], rng), 100 * seed + f)
+    both, apart = ([scored(m, scores(net, m.features)) for m in found] for net in nets)
+    return both, apart
+
+
+def out_of_fold(images: Sequence[Mammogram], found: Sequence[Measured], seed: int) -> list[Looks]:
+    fold, films = folds_of(images, seed), films_of(images, found)
+    out: dict[int, Looks] = {}
     for f in range(FOLDS):
-        seen = np.nonzero(fold != f)[0]
-        rng = np.random.default_rng([seed, f])
-        data = pictures_of([images[n] for n in seen], [found[n] for n in seen], rng)
-        nets = trained(data, 100 * seed + f)
-        for n in np.nonzero(fold == f)[0]:
-            both, apart = (scored(found[n], scores(net, found[n].features)) for net in nets)
-            out[int(n)] = both, apart
-    return [out[n][0] for n in range(len(images))], [out[n][1] for n in range(len(images))]
+        seen, own = np.nonzero(fold != f)[0], np.nonzero(fold == f)[0]
+        both, apart = place_scores(images, found, seen, seed, f)
+        settings = replace(LOOKED, seed=100 * seed + f)
+        net = train_patches([films[n] for n in seen], [both[n] for n in seen], settings)
+        full = looked_again([both[n] for n in own], partner_of([images[n] for n in own]), PlainNetworks({PATCHES: net}))
+        out |= {int(n): Looks(one, both[n], apart[n]) for n, one in zip(own, full, strict=True)}
+    return [out[n] for n in range(len(images))]
 
 
 def traits_of_images(images: Sequence[Mammogram], results: Sequence[Scored]) -> npt.NDArray[np.float64]:
@@ -119,30 +145,45 @@ def traits_of_images(images: Sequence[Mammogram], results: Sequence[Scored]) -> 
     return np.asarray([image_traits(r, None if p is None else results[p]) for r, p in pairs], np.float64)
 
 
-def cross_figures(images: Sequence[Mammogram], found: Sequence[Measured]) -> dict[str, Any]:
+def seed_figures(images: Sequence[Mammogram], found: Sequence[Measured], seed: int) -> dict[str, Any]:
+    """What one seed gives: figures of the full reader, and the outcome of each way of scoring."""
+    looks = out_of_fold(images, found, seed)
+    ways = {"full": [x.full for x in looks], "places": [x.places for x in looks], "apart": [x.apart for x in looks]}
+    outcomes = {name: outcome(images, results, seed) for name, results in ways.items()}
+    values, told, _ = figures_of(images, ways["full"], outcomes["full"].score)
+    print(f"seed {seed}:", {k: round(v.value, 3) for k, v in values.items()}, flush=True)
+    return {
+        "values": {k: {"value": v.value, "low": v.low, "high": v.high} for k, v in values.items()},
+        "more": told,
+        "outcomes": {k: {"score": o.score.tolist(), "reached": o.reached.tolist()} for k, o in outcomes.items()},
+    }
+
+
+def cross_figures(images: Sequence[Mammogram], found: Sequence[Measured], work: Path) -> dict[str, Any]:
     """Five folds by patient over all pictures. The image score's few weights are fitted on the other four folds."""
-    each: list[dict[str, Interval]] = []
-    more: dict[str, object] = {}
-    outcomes: dict[int, tuple[Outcome, Outcome]] = {}
+    known: dict[int, dict[str, Any]] = {}
     for seed in (*SEEDS, *FRESH_SEEDS):
-        results, apart = out_of_fold(images, found, seed)
-        mine, part = outcome(images, results, seed), outcome(images, apart, seed)
-        outcomes[seed] = mine, part
-        if seed not in SEEDS:
-            continue
-        values, told, _ = figures_of(images, results, mine.score)
-        print(f"seed {seed}:", {k: round(v.value, 3) for k, v in values.items()}, flush=True)
-        each.append(values)
-        more = more or told
+        kept = work / f"cross-{seed}.json"
+        if not kept.exists():
+            kept.write_text(json.dumps(seed_figures(images, found, seed)), encoding="utf-8")
+        known[seed] = json.loads(kept.read_text(encoding="utf-8"))
+    each = [known[s]["values"] for s in SEEDS]
     mean = {
-        k: {"value": float(np.mean([v[k].value for v in each])), "low": each[0][k].low, "high": each[0][k].high}
-        for k in each[0]
+        k: {"value": float(np.mean([v[k]["value"] for v in each])), "low": v["low"], "high": v["high"]}
+        for k, v in each[0].items()
+    }
+    ways = {
+        s: {k: Outcome(np.asarray(o["score"]), np.asarray(o["reached"])) for k, o in known[s]["outcomes"].items()}
+        for s in known
     }
     groups = {"seeds": SEEDS, "fresh_seeds": FRESH_SEEDS}
-    gain = {name: ranking_gain(images, [outcomes[s] for s in seeds]) for name, seeds in groups.items()}
-    print("gain of the ranking members:", gain, flush=True)
-    by_seed = [{k: v.value for k, v in e.items()} for e in each]
-    return {"mean_of_seeds": mean, "seed_0": more, "by_seed": by_seed, "ranking_gain": gain}
+    told: dict[str, Any] = {
+        name: {group: gains(images, [(ways[s][of], ways[s][over]) for s in own]) for group, own in groups.items()}
+        for name, of, over in (("ranking_gain", "places", "apart"), ("patch_gain", "full", "places"))
+    }
+    print(told, flush=True)
+    by_seed = [{k: v["value"] for k, v in e.items()} for e in each]
+    return {"mean_of_seeds": mean, "seed_0": known[SEEDS[0]]["more"], "by_seed": by_seed, **told}
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,8 +204,8 @@ def outcome(images: Sequence[Mammogram], results: Sequence[Scored], seed: int) -
     return Outcome(score, np.asarray([0 < row.hit_at <= 2 for row in rows_of(images, results)], np.float64))
 
 
-def ranking_gain(images: Sequence[Mammogram], pairs: Sequence[tuple[Outcome, Outcome]]) -> dict[str, list[float]]:
-    """What ships less its part alone, means of the seeds, paired by patient: [value, low, high]."""
+def gains(images: Sequence[Mammogram], pairs: Sequence[tuple[Outcome, Outcome]]) -> dict[str, list[float]]:
+    """The first way less the second, means of the seeds, paired by patient: [value, low, high]."""
     sick, mass = np.asarray([i.abnormal for i in images]), np.asarray([i.mass for i in images])
     located = [(n, lesion.kind in MASSES) for n, i in enumerate(images) for lesion in i.lesions if lesion.circle]
     found = {}
@@ -257,23 +298,28 @@ def package(
 
     known = [n for n, i in enumerate(images) if i.split != "test"]
     mine, own = [images[n] for n in known], [found[n] for n in known]
-    results, _ = out_of_fold(mine, own, 0)
+    results = [x.full for x in out_of_fold(mine, own, 0)]
     traits = traits_of_images(mine, results)
     image = logistic(traits, np.asarray([i.abnormal for i in mine]), RIDGE).plain()
     table, threshold, bands = calibration_of(mine, results)
     net, _ = trained(pictures_of(mine, own, np.random.default_rng(7)), 7)
+    by_places = [scored(m, scores(net, m.features)) for m in found]
+    patch = train_patches(films_of(mine, own), [by_places[n] for n in known], replace(LOOKED, seed=7))
     params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": net.members}
     s = specks.SETTINGS
     of_clusters = {"inputs": len(CLUSTER_NAMES), "hidden": s.hidden, "members": s.members}
     networks = {
         NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES))),
+        PATCHES: NetworkSpec("patch_score_v1", {}, (3, SIDE, SIDE)),
         CLUSTERS: NetworkSpec("place_score_v1", of_clusters, (1, len(CLUSTER_NAMES))),
     }
-    arrays = {NETWORK: module_arrays(net, half=False), CLUSTERS: module_arrays(clusters.net, half=False)}
+    modules = {NETWORK: net, PATCHES: patch, CLUSTERS: clusters.net}
+    arrays = {name: module_arrays(module, half=False) for name, module in modules.items()}
     pipeline = {"image": image, "most_marks": 2, "bands": [0.2, 0.35], "maps": list(NAMES), "clusters": clusters.told}
+    pipeline["patches"] = True
     last = [n for n, i in enumerate(images) if i.split == "test"]
-    tested = [scored(found[n], scores(net, found[n].features)) for n in last]
     pictures = [images[n] for n in last]
+    tested = looked_again([by_places[n] for n in last], partner_of(pictures), PlainNetworks({PATCHES: patch}))
     figures, told, _ = figures_of(pictures, tested, image_scores(pictures, tested, pipeline))
     print("test:", {k: round(v.value, 3) for k, v in figures.items()}, told, flush=True)
     command = "python -m app.ai.training.evaluate breast --data labelled/mammo-mias --split test"
@@ -314,7 +360,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = measured_set(images)
     kept = given.work / "cross.json"
     if "cross" in given.stages:
-        kept.write_text(json.dumps(cross_figures(images, found), indent=1), encoding="utf-8")
+        kept.write_text(json.dumps(cross_figures(images, found, given.work), indent=1), encoding="utf-8")
     if "clusters" in given.stages:
         keep_clusters(given.work)
     if "package" in given.stages:

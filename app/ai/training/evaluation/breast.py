@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from app.ai.readers.film.places import PlaceMark, linear
 from app.ai.readers.mammogram.maps import NAMES
+from app.ai.readers.mammogram.patches import looked_again
 from app.ai.readers.mammogram.study import Measured, Scored, image_traits, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM
 from app.ai.training.breast_clusters import on_labelled, package_figures
@@ -173,5 +174,7 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
     if not images:
         raise ValueError(f"no picture of the split {split}")
     results = [scored(m, run_network(m, opened.nets)) for m in measured_set(images)]
+    if opened.parameters.get("patches"):
+        results = looked_again(results, partner_of(images), opened.nets)
     values, more, curves = figures_of(images, results, image_scores(images, results, dict(opened.parameters)))
     return Figures(values, len(images), {**more, **(on_labelled(images, opened.nets, own) if own else {})}, curves)
