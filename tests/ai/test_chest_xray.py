@@ -187,10 +187,10 @@ def test_figures_of_a_folder_without_splits_and_boxes(tmp_path):
         cv2.imwrite(str(tmp_path / f"f{n}.png"), values)
         rows.append(f"f{n}.png,{n},{n % 2},{n // 2}")
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    result = evaluate.run("chest_xray", tmp_path, "test", engine="torch")
+    result = evaluate.run("chest_xray", tmp_path, "test", threads=1, engine="torch")
     assert result["n"] == 4
     assert result["localisation_hit_rate"] is None
     for key in ("nodule_auc", "mass_auc"):
         assert result[f"{key}_ci"][0] <= result[key] <= result[f"{key}_ci"][1]
     (tmp_path / "boxes.csv").write_text("image,finding,x,y,w,h\nf1.png,Nodule,100,150,110,110\n", encoding="utf-8")
-    assert evaluate.run("chest_xray", tmp_path, "all", engine="torch")["n_boxes"] == 1
+    assert evaluate.run("chest_xray", tmp_path, "all", threads=1, engine="torch")["n_boxes"] == 1

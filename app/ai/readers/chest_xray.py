@@ -15,6 +15,7 @@ import numpy as np
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
 from app.ai.readers.chest.earlier import beside, earlier_scored, with_earlier
 from app.ai.readers.chest.field import SIDE, ChestField, prepare
+from app.ai.readers.chest.mass import mass_log_odds
 from app.ai.readers.chest.measure import film_traits, place_maps, stacked
 from app.ai.readers.chest.scope import film_refusal, film_remarks, job_refusal
 from app.ai.readers.chest.sides import found_markers, middle_of, side_remarks, stated_right
@@ -121,13 +122,21 @@ class ChestXrayReader:
                 problems.append(Problem("ai.chest.abstains", {}, Severity.NOTE))
             for kind in KINDS:
                 if kind in parameters:
-                    chance = 1.0 / (1.0 + float(np.exp(-np.clip(linear(result.traits, parameters[kind]), -30, 30))))
+                    odds = film_log_odds(kind, result, nets, parameters)
+                    chance = 1.0 / (1.0 + float(np.exp(-np.clip(odds, -30, 30))))
                     values.append((f"chest.{kind}_score", round(chance, 3), "1"))
         progress.report(1.0, "chest.done")
         state = ReadState.COMPLETED if read else ReadState.OUT_OF_SCOPE
         problems.sort(key=lambda p: p.severity is Severity.NOTE)
         findings.sort(key=lambda f: -(f.probability or 0.0))
         return ReaderOutput(state, tuple(findings), tuple(heatmaps), (), each_once(problems), tuple(values))
+
+
+def film_log_odds(kind: str, result: FilmScored, nets: Networks, parameters: Mapping[str, Any]) -> float:
+    """Of one of ``KINDS`` for the whole film."""
+    if kind == "mass":
+        return mass_log_odds(result.traits, result.measured.field, nets, parameters)
+    return linear(result.traits, parameters[kind])
 
 
 def chances(measured: FilmMeasured, nets: Networks, parameters: Mapping[str, Any]) -> tuple[Places, Floats]:
@@ -206,6 +215,6 @@ def on_film(film: FilmImage, field: ChestField, part: Floats) -> Floats:
     return whole
 
 
-__all__ = ["READER", "SIDE", "ChestXrayReader", "measured_film", "run_network", "scored_film"]
+__all__ = ["READER", "SIDE", "ChestXrayReader", "film_log_odds", "measured_film", "run_network", "scored_film"]
 
 READER = ChestXrayReader()

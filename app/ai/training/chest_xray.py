@@ -3,8 +3,13 @@
     python -m app.ai.training.chest_xray --data DIR --out resources/models/chest_xray.ekmodel [--work build/chest_xray]
 
 DIR holds ``labelled/chest-xray-nih``. The place scorer learns calculated nodules in real films; the film's two scores are
-ridge regressions on the film's numbers. Figures: five folds by patient over all films, and the test split by a model that
-was trained on train and validation only, which is the one that ships.
+ridge regressions on the film's numbers; that of a mass is joined half and half with what a network sees that looks at the
+whole film. Figures: five folds by patient over all films, and the test split by a model that was trained on train and
+validation only, which is the one that ships. Networks lie in the working folder and are not trained twice.
+
+    python -m app.ai.training.chest_xray --data DIR --partition 1
+
+only divides the films into five parts otherwise and prints the folds' figures.
 """
 
 from __future__ import annotations
@@ -25,11 +30,16 @@ from app.ai.networks.place_score import PlaceScoreNet
 from app.ai.package import Limits, NetworkSpec, PackageParts, build_package
 from app.ai.readers.chest.marker import CROP, LETTERS
 from app.ai.readers.chest.marker import NETWORK as LETTER_NETWORK
+from app.ai.readers.chest.mass import JOINED
+from app.ai.readers.chest.mass import NETWORK as MASS_NETWORK
 from app.ai.readers.chest.measure import NAMES
 from app.ai.readers.chest_xray import KINDS, NETWORK, FilmMeasured, FilmScored, scored_film
 from app.ai.training.card_figures import bands_of
 from app.ai.training.chest_marker_net import WIDTH as LETTER_WIDTH
 from app.ai.training.chest_marker_net import trained_letters
+from app.ai.training.chest_mass_figures import joined_log_odds, joined_weights, mass_parts
+from app.ai.training.chest_mass_net import MEMBERS, levels_of, levels_out_of_fold, together
+from app.ai.training.chest_mass_net import SPEC as MASS_SPEC
 from app.ai.training.chest_xray_card import CARD, OPERATING_POINT
 from app.ai.training.evaluation.chest_xray import figures_of
 from app.ai.training.nih import Inserted, LabelledChest, inserted, load_set, measured_set
@@ -49,6 +59,8 @@ MARKER_ALARM_FROM = 0.85
 """Chances of a letter from which it is read, and from which it may doubt the sides of a film. Chosen on kept-out films."""
 MARKED_SHARE = 0.2
 """Share of films without nodule or mass on which a mark is allowed."""
+KNOWN_SEED = 51
+"""Of the mass networks that ship. What they read of the films that each has not seen sets the scale of the joining."""
 BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -70,9 +82,9 @@ def places_of(
     return Places(np.concatenate(x), y, balanced(y, np.concatenate(weight).astype(np.float32)))
 
 
-def folds_of(films: Sequence[LabelledChest], seed: int) -> npt.NDArray[np.int64]:
+def folds_of(films: Sequence[LabelledChest], seed: int, folds: int = FOLDS) -> npt.NDArray[np.int64]:
     patients = sorted({f.patient for f in films})
-    fold = dict(zip(patients, np.random.default_rng(seed).permutation(len(patients)) % FOLDS, strict=True))
+    fold = dict(zip(patients, np.random.default_rng(seed).permutation(len(patients)) % folds, strict=True))
     return np.asarray([fold[f.patient] for f in films])
 
 
@@ -118,18 +130,31 @@ def truth_of(films: Sequence[LabelledChest], kind: str) -> npt.NDArray[np.bool_]
     return np.asarray([getattr(f, kind) for f in films], bool)
 
 
+def heads_out_of_fold(
+    kind: str, traits: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_], fold: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Log odds of each film by a regression on the other folds."""
+    score = np.zeros(len(truth))
+    for f in sorted(set(fold.tolist())):
+        score[fold == f] = head_of(kind, traits[fold != f], truth[fold != f])(traits[fold == f])
+    return score
+
+
 def cross_figures(
-    films: Sequence[LabelledChest], found: Sequence[FilmMeasured], made: Sequence[Inserted]
+    films: Sequence[LabelledChest],
+    found: Sequence[FilmMeasured],
+    made: Sequence[Inserted],
+    work: Path,
+    seed: int = 0,
 ) -> tuple[dict[str, Interval], dict[str, object]]:
-    results, _ = out_of_fold(films, found, made, 0)
-    fold, traits = folds_of(films, 0), traits_of_films(results)
-    score = {kind: np.zeros(len(films)) for kind in KINDS}
-    for kind in KINDS:
-        truth = truth_of(films, kind)
-        for f in range(FOLDS):
-            score[kind][fold == f] = head_of(kind, traits[fold != f], truth[fold != f])(traits[fold == f])
+    results, _ = out_of_fold(films, found, made, seed)
+    fold, traits = folds_of(films, seed), traits_of_films(results)
+    score = {kind: heads_out_of_fold(kind, traits, truth_of(films, kind), fold) for kind in KINDS}
+    numbers, truth = score["mass"], truth_of(films, "mass")
+    level, _ = levels_out_of_fold(films, found, fold, seed, work)
+    score["mass"] = joined_log_odds(joined_weights(numbers, level, truth), numbers, level)
     values, more, _ = figures_of(films, results, score)
-    return values, more
+    return values, {**more, "mass_parts": mass_parts(films, numbers, level, score["mass"])}
 
 
 def calibration_of(
@@ -168,6 +193,7 @@ def package(
     cross: tuple[Mapping[str, Interval], Mapping[str, object]],
     seconds: float | None,
     letter_net: LetterNet,
+    work: Path,
 ) -> tuple[bytes, dict[str, object]]:
     from app.ai.training.signing_key import private_key
 
@@ -176,6 +202,10 @@ def package(
     plain, changed = out_of_fold(mine, own, own_made, 1)
     traits = traits_of_films(plain)
     heads = {kind: head_of(kind, traits, truth_of(mine, kind)) for kind in KINDS}
+    fold, has_mass = folds_of(mine, 1, MEMBERS), truth_of(mine, "mass")
+    level, members = levels_out_of_fold(mine, own, fold, KNOWN_SEED, work)
+    joined = joined_weights(heads_out_of_fold("mass", traits, has_mass, fold), level, has_mass)
+    mass_net = together(members)
     table, threshold, bands, hit_rate = calibration_of(mine, plain, changed, own_made)
     net = train_places(places_of(mine, own, own_made, np.random.default_rng(7)), replace(SETTINGS, seed=7))
     params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": SETTINGS.members}
@@ -183,8 +213,10 @@ def package(
     networks = {
         NETWORK: NetworkSpec("place_score_v1", params, (1, len(NAMES))),
         LETTER_NETWORK: NetworkSpec("letter_v1", letters, (2, CROP, CROP)),
+        MASS_NETWORK: MASS_SPEC,
     }
     arrays = {NETWORK: module_arrays(net, half=False), LETTER_NETWORK: module_arrays(letter_net, half=False)}
+    arrays[MASS_NETWORK] = module_arrays(mass_net)
     pipeline = {
         "most_marks": 1,
         "bands": [0.4, 0.7],
@@ -192,10 +224,13 @@ def package(
         "marker_from": MARKER_FROM,
         "marker_alarm_from": MARKER_ALARM_FROM,
         **{k: h.plain() for k, h in heads.items()},
+        JOINED: joined,
     }
     last = [n for n, f in enumerate(films) if f.split == "test"]
     tested = [scored_by(net, found[n]) for n in last]
     score = {kind: heads[kind](traits_of_films(tested)) for kind in KINDS}
+    numbers, level = score["mass"], levels_of(mass_net, [found[n] for n in last])
+    score["mass"] = joined_log_odds(joined, numbers, level)
     figures, told, _ = figures_of([films[n] for n in last], tested, score)
     evaluate = "python -m app.ai.training.evaluate chest_xray --data labelled/chest-xray-nih --split test"
     metrics = _metrics(figures, "chest-xray-nih, test split", evaluate)
@@ -211,7 +246,8 @@ def package(
         "Ekinshi developers",
     )  # fmt: skip
     report = {
-        "test": {k: [v.value, v.low, v.high] for k, v in figures.items()} | dict(told),
+        "test": {k: [v.value, v.low, v.high] for k, v in figures.items()}
+        | {**told, "mass_parts": mass_parts([films[n] for n in last], numbers, level, score["mass"])},
         "folds": {k: [v.value, v.low, v.high] for k, v in cross[0].items()} | dict(cross[1]),
         "inserted_hit_rate": hit_rate,
         "threshold": threshold,
@@ -234,13 +270,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("resources/models/chest_xray.ekmodel"))
     parser.add_argument("--work", type=Path, default=Path("build/chest_xray"))
     parser.add_argument("--seconds", type=float, help="measured seconds for one film, for the card")
+    parser.add_argument("--partition", type=int, help="only the folds' figures, the films divided otherwise")
     given = parser.parse_args(arguments)
     given.work.mkdir(parents=True, exist_ok=True)
     films = load_set(given.data / LABELLED)
     found = measured_set(films)
     made = [inserted(film) for film in films]
-    cross = cross_figures(films, found, made)
-    data, report = package(films, found, made, cross, given.seconds, trained_letters(films, given.work))
+    cross = cross_figures(films, found, made, given.work, given.partition or 0)
+    if given.partition is not None:
+        print(json.dumps({k: [v.value, v.low, v.high] for k, v in cross[0].items()} | dict(cross[1]), indent=1))
+        return 0
+    letters = trained_letters(films, given.work)
+    data, report = package(films, found, made, cross, given.seconds, letters, given.work)
     given.out.write_bytes(data)
     (given.work / "figures.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(json.dumps(report, indent=1))

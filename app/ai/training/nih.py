@@ -20,6 +20,11 @@ from app.ai.training.film_nodules import with_nodule
 
 Floats = npt.NDArray[np.float32]
 BOXED = frozenset({"Nodule", "Mass"})
+FINDINGS = (
+    "Nodule", "Mass", "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia",
+    "Infiltration", "Pleural_Thickening", "Pneumonia", "Pneumothorax", "No_Finding",
+)  # fmt: skip
+YES = ("1", "1.0")
 INSERTED_PLACES = 12
 
 
@@ -34,6 +39,8 @@ class LabelledChest:
     view: str
     boxes: tuple[tuple[float, float, float, float], ...]
     """(x, y, w, h) of nodules and masses in the picture's pixels."""
+    findings: frozenset[str] = frozenset()
+    """Those of ``FINDINGS`` that the report names."""
 
 
 def load_set(folder: Path, split: str = "all") -> list[LabelledChest]:
@@ -56,8 +63,9 @@ def load_set(folder: Path, split: str = "all") -> list[LabelledChest]:
         name = row["image"]
         path = folder / "images" / name if (folder / "images" / name).is_file() else folder / name
         own = tuple(boxes.get(name, ()))
-        nodule, mass = (row[key].strip() in ("1", "1.0") for key in ("Nodule", "Mass"))
-        found.append(LabelledChest(name, path, row.get("patient") or name, here, nodule, mass, row.get("view") or "", own))
+        told = frozenset(key for key in FINDINGS if (row.get(key) or "").strip() in YES)
+        patient, view = row.get("patient") or name, row.get("view") or ""
+        found.append(LabelledChest(name, path, patient, here, "Nodule" in told, "Mass" in told, view, own, told))
     return found
 
 

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.ai.readers.chest.measure import NAMES
-from app.ai.readers.chest_xray import FilmScored, run_network, scored_film
-from app.ai.readers.film.places import linear
+from app.ai.readers.chest_xray import KINDS, FilmScored, film_log_odds, run_network, scored_film
 from app.ai.training.evaluation.common import Figures, Opened
 from app.ai.training.nih import LabelledChest, load_set, measured_set
 from app.domain.scoring import Interval, auc, bootstrap, paired_bootstrap, roc
@@ -75,6 +74,6 @@ def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
     if not films:
         raise ValueError(f"no film of the split {split}")
     results = [scored_film(m, run_network(m, opened.nets)) for m in measured_set(films)]
-    score = {kind: np.asarray([linear(r.traits, opened.parameters[kind]) for r in results]) for kind in ("nodule", "mass")}
+    score = {kind: np.asarray([film_log_odds(kind, r, opened.nets, opened.parameters) for r in results]) for kind in KINDS}
     values, more, curves = figures_of(films, results, score)
     return Figures(values, len(films), more, curves)
