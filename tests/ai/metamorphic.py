@@ -247,7 +247,7 @@ def chest(places: Sequence[tuple[float, float, float]] = NODULES_LPS_MM, seed: i
 
 VOLUMES = {
     "head_ct": VolumeReader(head, 2.5, 0.05, 0.3, marks_by_drift=2),
-    "lung_ct": VolumeReader(chest, 3.0, 0.15, 0.12, marks_by_finer=3),
+    "lung_ct": VolumeReader(chest, 1.5, 0.15, 0.1, marks_by_finer=3),
 }
 
 

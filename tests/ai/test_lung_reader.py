@@ -18,7 +18,7 @@ from app.domain.volume import Volume
 from app.samples.chest_ct import NoduleSpec, ScanStyle, generate_chest_ct
 
 IDENTITY = ReaderIdentity("lung_ct", "0.0.1", "ab" * 32)
-JUDGED = {"log_width": 1.0, "densest": 0.0, "network": 0.0, "bias": -3.0, "shown": True}
+JUDGED = {"log_width": 1.0, "densest": 0.0, "rating": 0.0, "bias": -3.0, "shown": True}
 PARAMETERS = {"threshold": 0.5, "mirrors": 1, "malignancy": JUDGED}
 SPACING = (3.2, 1.5, 1.5)
 

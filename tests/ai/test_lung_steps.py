@@ -255,7 +255,7 @@ def test_an_outline_without_any_voxel_stays_empty():
     assert not without_tail(np.zeros((4, 4, 4), bool), (2.0, 2.0, 2.0), (1.0, 1.0, 1.0)).any()
 
 
-def test_a_nodule_is_judged_by_its_width_its_densest_place_and_what_the_network_says():
+def test_a_nodule_is_judged_by_its_width_its_densest_place_and_the_rating_the_network_expects():
     spacing = (1.0, 0.5, 0.5)
     inside = ball((40, 80, 80), spacing, (20.0, 40.0, 42.0), 5.0)
     soft = np.where(inside, 30, -850).astype(np.int16)
@@ -265,6 +265,6 @@ def test_a_nodule_is_judged_by_its_width_its_densest_place_and_what_the_network_
     hard = np.where(ball((40, 80, 80), spacing, (20.0, 40.0, 42.0), 2.5), 700, soft).astype(np.int16)
     assert measured_terms(hard, inside, spacing)[1] == pytest.approx(700 / 500, abs=0.1)
 
-    weights = {"log_width": 2.0, "densest": -3.0, "network": 4.0, "bias": 1.0}
-    told = malignancy_of(soft, inside, spacing, [0.5] + [9.0] * 8, weights)
+    weights = {"log_width": 2.0, "densest": -3.0, "rating": 4.0, "bias": 1.0}
+    told = malignancy_of(soft, inside, spacing, [9.0, 0.5] + [9.0] * 7, weights)
     assert told == pytest.approx(2.0 * width - 3.0 * densest + 4.0 * 0.5 + 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.ai.training.reader_card import ReaderCard
 from app.domain.model_card import SelectionRules
 
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 TITLES = {
     "en": "Lung nodules on chest CT",
     "ru": "Очаги в лёгких на КТ грудной клетки",

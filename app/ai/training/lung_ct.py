@@ -3,7 +3,8 @@
 DIR is the folder of the shared data (``labelled/lung-nodule-voi``, ``dicom/ct-chest-nlst``; without it no real scan is
 used). Seeds are fixed. Each stage keeps its result in ``--work``, so that a run that was cut off goes on:
 
-1. *nodule*: the outline network on the train nodules, then on train and validation nodules with the mirrored border;
+1. *nodule*: the outline network on the train nodules, then in turns on these and on train and validation nodules,
+   with the mirrored border;
 2. *earlier*: a first network for sorting candidates from few scans; it only tells which places are mistaken for nodules;
 3. *examples*: scans with known nodules and, two thirds of what is none, places that the earlier network mistakes;
 4. *candidate*: the network that sorts candidates, and two more that each never saw one lung of the real scan;
@@ -55,8 +56,14 @@ def train_nodule(data: Path, work: Path, threads: int) -> None:
 
     first, last = load_nodules(data / LABELLED, "train"), load_nodules(data / LABELLED, "val")
     net = lung_nodule.train(first, lung_nodule.Settings(epochs=34, threads=threads, seed=7, mirrored=False))
-    more = lung_nodule.Settings(epochs=8, rate=1e-3, threads=threads, seed=8, keep_stem=True)
-    save_network(work, lung_nodule.train(first + last, more, net), "nodule.safetensors")
+    courses = (  # the third leaves the validation nodules out: they told what it brings and how traits count
+        (first + last, lung_nodule.Settings(epochs=8, rate=1e-3, threads=threads, seed=8, keep_stem=True)),
+        (first, lung_nodule.Settings(epochs=46, rate=1.5e-3, threads=threads, seed=9)),
+        (first + last, lung_nodule.Settings(epochs=8, rate=1e-3, threads=threads, seed=10)),
+    )
+    for nodules, settings in courses:
+        net = lung_nodule.train(nodules, settings, net)
+    save_network(work, net, "nodule.safetensors")
 
 
 def _scans(data: Path) -> tuple[list[Nodule], Scan | None]:

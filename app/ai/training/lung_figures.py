@@ -25,7 +25,9 @@ CALIBRATED_ON = "ten generated chests and one real scan"
 EDGES = (0.0, 0.5, 0.8, 1.0)
 SHOWN = True
 """On the test nodules the estimate's gain over the diameter has an interval above 0 (docs/evaluation/lung_ct.md)."""
-FALSE_PER_SCAN = 0.5
+RATING_ODDS = 3.0
+"""Log odds of malignant for two points of the expected rating: 2.9 on validation nodules that the network had not seen."""
+FALSE_PER_SCAN = 0.25
 """The operating point: marks are shown above the score that gives this many false ones on a calibration scan."""
 
 
@@ -54,9 +56,10 @@ def fit_malignancy(
 
 
 def malignancy_weights(data: Path, nets: PlainNetworks, mirrors: int = 4) -> dict[str, Any]:
-    """Half of what is measured, weighed on train and validation nodules, and half of what the network tells.
+    """Half of what is measured, weighed on train and validation nodules, and half of the rating that the network expects.
 
-    The network learned from those nodules and cannot be weighed on them: its log odds and the measured ones count alike.
+    The network learned from those nodules and cannot be weighed on them: its rating, in log odds, and the measures count
+    alike. The rating has five steps to learn from where its yes or no has two, and stays truer on other nodules.
     """
     learned = load_nodules(data / LABELLED, "train") + load_nodules(data / LABELLED, "val")
     nodules = [n for n in learned if n.malignant is not None]
@@ -67,7 +70,7 @@ def malignancy_weights(data: Path, nets: PlainNetworks, mirrors: int = 4) -> dic
         for n, f in zip(nodules, found, strict=True)
     ]
     width, densest, bias = (round(float(v) / 2, 5) for v in fit_malignancy(np.asarray(rows), truth))
-    return {"log_width": width, "densest": densest, "network": 0.5, "bias": bias, "shown": SHOWN}
+    return {"log_width": width, "densest": densest, "rating": RATING_ODDS / 2, "bias": bias, "shown": SHOWN}
 
 
 def calibrate(marks: Sequence[tuple[float, bool]]) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""How suspicious an outlined nodule looks: what the network tells beside its narrowest width and its densest place."""
+"""How suspicious an outlined nodule looks: the rating that the network expects, its narrowest width, its densest place."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from scipy import ndimage
 SMOOTH_MM = 0.8
 DENSEST_HU = (200.0, 800.0)
 """Below it every nodule is soft tissue or less, above it every one is calcified."""
+
+RATING = 1
+"""Which trait of the network is the readers' mean rating, -1 (highly unlikely) to 1 (highly suspicious)."""
 
 Mask = npt.NDArray[np.bool_]
 Triple = tuple[float, float, float]
@@ -43,5 +46,5 @@ def malignancy_of(
 ) -> float:
     """Log odds that readers would call the nodule malignant, by the package's ``weights``. Arrays (k, j, i) on one box."""
     width, densest = measured_terms(voxels, mask, spacing_mm)
-    odds = weights["log_width"] * width + weights["densest"] * densest + weights["network"] * float(traits[0])
+    odds = weights["log_width"] * width + weights["densest"] * densest + weights["rating"] * float(traits[RATING])
     return float(odds + weights["bias"])
