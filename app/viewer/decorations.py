@@ -13,6 +13,7 @@ from app.domain.geometry import PlaneGeometry, Point3, orientation_letters
 from app.domain.problem import Problem, Severity
 from app.viewer.bars import colour_bar, scale_bar
 from app.viewer.bars import scale_bar_mm as scale_bar_mm
+from app.viewer.label_room import slid_apart
 from app.viewer.pane_info import CineInfo, PaneInfo
 from app.viewer.primitives import (
     Anchor,
@@ -410,7 +411,6 @@ def decorate(
         out.extend(cross_reference(resolved, other, style))
     if point_mm is not None:
         out.extend(crosshair(resolved, point_mm, style))
-    out.extend(marks)
     identity = _corner(_top_left(info, texts), size, False, False, style, grey)
     beside = _below(_corner(_top_right(info, texts), size, True, False, style, grey), identity, style)
     letters = _letters(resolved, style, grey)[: 2 if style.terse else 4]
@@ -420,8 +420,10 @@ def decorate(
     bottom = [*_corner(left, size, False, True, style, grey), *_corner(right, size, True, True, style, grey)]
     top = min((t.y for t in bottom if isinstance(t, Text)), default=float(size[1])) - style.margin / 2
     lowest = [replace(x, y=min(x.y, top)) if not right and isinstance(x, Text) else x for x in letters[3:]]
-    out.extend([*letters[:2], *(_below([x], [*identity, *beside], style)[0] for x in letters[2:3]), *lowest])
     corners = [*identity, *beside, *bottom]
+    words = [(low, t.y, high - low, style.line) for t in corners if isinstance(t, Text) for low, high in [_span(t, style)]]
+    out.extend(slid_apart(marks, words, size[1], style.line / 2))
+    out.extend([*letters[:2], *(_below([x], [*identity, *beside], style)[0] for x in letters[2:3]), *lowest])
     if style.corner_texts:
         out.extend(scale_bar(resolved, texts, style, [*corners, *lowest], grey))
     if heatmap is not None:
