@@ -422,7 +422,7 @@ def decorate(
     lowest = [replace(x, y=min(x.y, top)) if not right and isinstance(x, Text) else x for x in letters[3:]]
     corners = [*identity, *beside, *bottom]
     words = [(low, t.y, high - low, style.line) for t in corners if isinstance(t, Text) for low, high in [_span(t, style)]]
-    out.extend(slid_apart(marks, words, size[1], style.line / 2))
+    out.extend(slid_apart(marks, words, size[1], style))
     out.extend([*letters[:2], *(_below([x], [*identity, *beside], style)[0] for x in letters[2:3]), *lowest])
     if style.corner_texts:
         out.extend(scale_bar(resolved, texts, style, [*corners, *lowest], grey))
