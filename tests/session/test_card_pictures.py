@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
+from app.dicom.coding import FINDING_KINDS
+from app.domain.finding import Finding, Location, Source
+from app.session.crops import finding_crop
 from app.viewer.tool_api import PointerEvent
+from app.viewer.view_state import Plane
 from tests import phantoms
-from tests.flows.stage import stage
+from tests.flows.stage import BALLS, stage, write_study
 
 UID = "2.25.881001"
 
@@ -55,3 +59,18 @@ def test_a_mark_keeps_its_picture_when_another_view_takes_the_pane(tmp_path: Pat
         down, aside = (np.abs(np.diff(away[:, :, 0].astype(int), axis=a)).mean() for a in (0, 1))
         assert down > 4 * aside, "the ramp of the film that was marked"
         np.testing.assert_array_equal(away, hung)
+
+
+def test_a_place_in_another_frame_of_reference_is_not_cut_out_of_the_hung_volume(tmp_path: Path) -> None:
+    uid = write_study(tmp_path / "ct")
+    with stage(tmp_path / "home", None) as desk:
+        desk.bring(tmp_path / "ct")
+        reading = desk.ws.open_study(uid)
+
+        def picture(reference: str) -> np.ndarray | None:
+            place = Location(centre_lps_mm=BALLS[0], frame_of_reference_uid=reference)
+            one = Finding("2.25.1", Source.MINE, FINDING_KINDS["nodule"], place)
+            return finding_crop(reading.room, reading._images, one, Plane.AXIAL)
+
+        desk.until(lambda: picture(phantoms.FRAME_UID) is not None)
+        assert picture("2.25.990") is None
