@@ -268,3 +268,6 @@ def test_a_nodule_is_judged_by_its_width_its_densest_place_and_the_rating_the_ne
     weights = {"log_width": 2.0, "densest": -3.0, "rating": 4.0, "bias": 1.0}
     told = malignancy_of(soft, inside, spacing, [9.0, 0.5] + [9.0] * 7, weights)
     assert told == pytest.approx(2.0 * width - 3.0 * densest + 4.0 * 0.5 + 1.0)
+    before = {"log_width": 2.0, "densest": -3.0, "network": 4.0, "bias": 1.0}  # a package of 0.3.0 reads on as it did
+    told = malignancy_of(soft, inside, spacing, [0.25] + [9.0] * 8, before)
+    assert told == pytest.approx(2.0 * width - 3.0 * densest + 4.0 * 0.25 + 1.0)

@@ -14,8 +14,8 @@ SMOOTH_MM = 0.8
 DENSEST_HU = (200.0, 800.0)
 """Below it every nodule is soft tissue or less, above it every one is calcified."""
 
-RATING = 1
-"""Which trait of the network is the readers' mean rating, -1 (highly unlikely) to 1 (highly suspicious)."""
+TRAITS = {"network": 0, "rating": 1}
+"""Names of weights, and the network's traits that they weigh: its yes or no (packages of 0.3.0), the readers' rating."""
 
 Mask = npt.NDArray[np.bool_]
 Triple = tuple[float, float, float]
@@ -46,5 +46,6 @@ def malignancy_of(
 ) -> float:
     """Log odds that readers would call the nodule malignant, by the package's ``weights``. Arrays (k, j, i) on one box."""
     width, densest = measured_terms(voxels, mask, spacing_mm)
-    odds = weights["log_width"] * width + weights["densest"] * densest + weights["rating"] * float(traits[RATING])
+    odds = weights["log_width"] * width + weights["densest"] * densest
+    odds += sum(weights[name] * float(traits[at]) for name, at in TRAITS.items() if name in weights)
     return float(odds + weights["bias"])
