@@ -120,12 +120,20 @@ class WorkerProcess:
         self._home.cleanup()
 
 
-def _start(handle: int, options: WorkerOptions, home: str) -> subprocess.Popen[bytes]:
+def worker_environment(options: WorkerOptions, home: str) -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     threads = str(options.threads or os.cpu_count() or 1)
     environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
     environment |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), home)
     environment |= {"PYTHONPATH": str(root), "OMP_NUM_THREADS": threads, "PYTHONDONTWRITEBYTECODE": "1"}
+    # torch's threads meet after every layer. One that waits in a loop keeps a busy machine's core from the one it waits for:
+    # small networks took seconds instead of hundredths. A waiting thread shall sleep.
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    return environment
+
+
+def _start(handle: int, options: WorkerOptions, home: str) -> subprocess.Popen[bytes]:
+    environment = worker_environment(options, home)
     command = [sys.executable, "-m", "app.ai.worker", "--handle", str(handle), *options.arguments()]
     if sys.platform == "win32":
         os.set_handle_inheritable(handle, True)

@@ -20,7 +20,7 @@ from app.ai.package import Limits
 from app.ai.read_job import PRIORITY_STROKE, OutcomeState, ProgressNote, ReadJob, ReadOutcome
 from app.ai.read_now import InlineLoop, read_now, self_test_now
 from app.ai.result_codec import decode_result, encode_result
-from app.ai.worker_process import WorkerOptions
+from app.ai.worker_process import WorkerOptions, worker_environment
 from app.domain.finding import ReadResult, ReadState
 from app.domain.ports import Cancelled
 from app.domain.problem import ProblemError
@@ -82,6 +82,16 @@ def test_a_read_finds_the_blob_in_patient_millimetres(client: SecondReaderClient
     assert result.findings[0].measurements[0].value == 4.1235
     assert result.display_set_id == "set"
     assert not shared_blocks()
+
+
+def test_the_worker_sees_little_of_the_window_and_its_waiting_threads_sleep(
+    options: WorkerOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://name:word@proxy")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    given = worker_environment(replace(options, threads=2), str(tmp_path))
+    assert "HTTPS_PROXY" not in given
+    assert (given["OMP_NUM_THREADS"], given["OMP_WAIT_POLICY"], given["HOME"]) == ("2", "PASSIVE", str(tmp_path))
 
 
 def test_a_repeated_run_has_the_same_bytes(options: WorkerOptions, tiny: Installed) -> None:
