@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.dicom.coding import finding_kind
+from app.dicom.reading_units import told
 from app.domain.finding import Finding
 from app.domain.measurement import Measurement, Quantity
 from app.domain.messages import translate
@@ -29,13 +28,6 @@ def unit_word(language: str, unit: str) -> str:
     message_id = "report.unit." + _UNIT_IDS.get(unit, unit)
     word = translate(language, message_id)
     return unit if word == message_id else word
-
-
-def told(finding: Finding) -> tuple[Measurement, ...]:
-    """The measurements in the units that readers use: blood in millilitres, a nodule's volume in cubic millimetres."""
-    if finding_kind(finding.code) != "intracranial_haemorrhage":
-        return finding.measurements
-    return tuple(replace(m, value=m.value / 1000.0, unit="ml") if m.unit == "mm3" else m for m in finding.measurements)
 
 
 def amount(language: str, measurement: Measurement) -> str:

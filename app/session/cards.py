@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from app.dicom.coding import finding_kind
+from app.dicom.reading_units import told
 from app.domain.finding import Finding, ReadResult
 from app.domain.measurement import Measurement, Quantity
 from app.domain.model_card import CalibrationBand, ModelCard
 from app.domain.verdict import Verdict
-from app.report.words import told
 from app.session.agreement import agreements
 from app.session.views import NOTHING, FindingCard, Words
 from app.viewer.suv import SUV_UNIT

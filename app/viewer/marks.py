@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from app.dicom.reading_units import told
 from app.domain.finding import Finding, Source
 from app.domain.geometry import Point2
 from app.domain.measurement import Annotation, MarkShape, Measurement, Placement
@@ -302,7 +303,7 @@ def finding_primitives(
             return ()
         (x, y), rx, ry = found
         if shape is MarkShape.MASK:
-            lines = look.lines or measurement_lines(texts, finding.measurements)
+            lines = look.lines or measurement_lines(texts, told(finding))
             return tuple(_label([(x - rx, y - ry), (x + rx, y + ry)], look.label, lines, role, look, resolved, style))
         rx, ry = max(rx, 6.0 * style.scale), max(ry, 6.0 * style.scale)
         width = (2.0 if look.selected else 1.5) * style.scale
@@ -311,7 +312,7 @@ def finding_primitives(
         if look.rejected:
             out.append(Line(x - rx, y + ry, x + rx, y - ry, role, width, key="struck"))
         extent = [(x - rx, y - ry), (x + rx, y + ry)]
-    lines = look.lines or measurement_lines(texts, finding.measurements)
+    lines = look.lines or measurement_lines(texts, told(finding))
     if shape is MarkShape.ARROW and look.words:
         lines = (look.words, *lines)
     if look.doubt:

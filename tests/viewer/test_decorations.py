@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.dicom.coding import FINDING_KINDS
 from app.domain.finding import Finding, Location, ReaderIdentity, Source
 from app.domain.geometry import PlaneGeometry
 from app.domain.measurement import Code, Measurement, Quantity
@@ -189,6 +190,19 @@ def test_pixels_of_no_image_never_place_a_finding_that_has_a_place_in_the_patien
     odd = replace(AI, location=replace(AI.location, centre_px=(2.0, 2.0), box_px=(1.0, 1.0, 4.0, 4.0), contour_px=corners))
     assert finding_on_pane(odd, layer, resolved) == finding_on_pane(AI, layer, resolved)
     assert finding_primitives(odd, layer, resolved, EN) == finding_primitives(AI, layer, resolved, EN)
+
+
+def test_blood_is_told_in_millilitres_as_on_its_card() -> None:
+    layer = ImageLayer(volume=phantoms.index_volume())
+    view = ViewState(plane=Plane.AXIAL, point_mm=AI.location.centre_lps_mm)
+    resolved = resolve(view, (300, 300), geometry_of(layer, view))
+    volume = (Measurement(Quantity.VOLUME, 26_480.0, "mm3"),)
+    blood = replace(AI, code=FINDING_KINDS["intracranial_haemorrhage"], measurements=volume)
+    words = [p.text for p in finding_primitives(blood, layer, resolved, EN) if isinstance(p, Text)]
+    assert any("26.5\u202fml" in w for w in words), words
+    nodule = replace(AI, measurements=volume)
+    words = [p.text for p in finding_primitives(nodule, layer, resolved, EN) if isinstance(p, Text)]
+    assert any("26480\u202fmm³" in w for w in words), words
 
 
 def test_pending_findings_are_dashed_and_rejected_ones_struck() -> None:
