@@ -139,6 +139,22 @@ def test_nothing_to_read_and_films_lying_down_are_told():
     assert "ai.chest.ap" in [p.code for p in read(film(chest(), "AP")).problems]
 
 
+def test_a_film_taken_lying_down_gets_no_score_for_a_mass_and_says_so():
+    measured = measured_film(prepare(chest()))
+    traits = len(scored_film(measured, np.zeros(len(measured.places), np.float32)).traits)
+    given = {**PARAMETERS, **{kind: {"weights": [0.0] * traits, "bias": 0.0} for kind in ("nodule", "mass")}}
+    told = {}
+    for view in ("PA", "AP", ""):
+        job = ReaderJob("1.2", IDENTITY, None, (film(chest(), view),))
+        out = READER.run(job, Blobs(), given, SilentProgress())  # type: ignore[arg-type]
+        told[view] = (
+            {name for name, _, _ in out.measurements},
+            "ai.chest.mass_not_scored" in [p.code for p in out.problems],
+        )
+    both = {"chest.nodule_score", "chest.mass_score"}
+    assert told == {"PA": (both, False), "AP": ({"chest.nodule_score"}, True), "": (both, False)}
+
+
 def test_cancel_is_heard():
     class Stop(SilentProgress):
         def cancelled(self) -> bool:
@@ -189,6 +205,7 @@ def test_figures_of_a_folder_without_splits_and_boxes(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     result = evaluate.run("chest_xray", tmp_path, "test", threads=1, engine="torch")
     assert result["n"] == 4
+    assert (result["n_mass"], result["mass_shown_auc"]) == (2, result["mass_auc"])
     assert result["localisation_hit_rate"] is None
     for key in ("nodule_auc", "mass_auc"):
         assert result[f"{key}_ci"][0] <= result[key] <= result[f"{key}_ci"][1]

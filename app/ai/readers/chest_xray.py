@@ -17,7 +17,7 @@ from app.ai.readers.chest.earlier import beside, earlier_scored, with_earlier
 from app.ai.readers.chest.field import SIDE, ChestField, prepare
 from app.ai.readers.chest.mass import mass_log_odds
 from app.ai.readers.chest.measure import film_traits, place_maps, stacked
-from app.ai.readers.chest.scope import film_refusal, film_remarks, job_refusal
+from app.ai.readers.chest.scope import film_refusal, film_remarks, job_refusal, scores_mass
 from app.ai.readers.chest.sides import found_markers, middle_of, side_remarks, stated_right
 from app.ai.readers.film.places import (
     Floats,
@@ -121,10 +121,14 @@ class ChestXrayReader:
             if not told:
                 problems.append(Problem("ai.chest.abstains", {}, Severity.NOTE))
             for kind in KINDS:
-                if kind in parameters:
-                    odds = film_log_odds(kind, result, nets, parameters)
-                    chance = 1.0 / (1.0 + float(np.exp(-np.clip(odds, -30, 30))))
-                    values.append((f"chest.{kind}_score", round(chance, 3), "1"))
+                if kind not in parameters:
+                    continue
+                if kind == "mass" and not scores_mass(film.view_position):
+                    problems.append(Problem("ai.chest.mass_not_scored", {}, Severity.NOTE))
+                    continue
+                odds = film_log_odds(kind, result, nets, parameters)
+                chance = 1.0 / (1.0 + float(np.exp(-np.clip(odds, -30, 30))))
+                values.append((f"chest.{kind}_score", round(chance, 3), "1"))
         progress.report(1.0, "chest.done")
         state = ReadState.COMPLETED if read else ReadState.OUT_OF_SCOPE
         problems.sort(key=lambda p: p.severity is Severity.NOTE)

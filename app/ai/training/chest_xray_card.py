@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.ai.training.reader_card import ReaderCard
 from app.domain.model_card import SelectionRules
 
-VERSION = "0.3.0"
+VERSION = "0.3.1"
 TITLES = {
     "en": "Nodules on chest films (demonstration)",
     "ru": "Очаги на рентгенограммах грудной клетки (демонстрация)",
@@ -37,8 +37,8 @@ LIMITS = {
         "Lateral films, children and pictures without two lung fields are refused or remarked; films taken lying down"
         " (AP) are marked as less reliable.",
         "The score for a mass is of the whole film; half of it comes from a network that looks at the lungs and what lies"
-        " between them. It tells a mass better from films without any finding than from films with other findings, does not"
-        " say where, and told nothing on films taken lying down (AP).",
+        " between them. It tells a mass better from films without any finding than from films with other findings and does"
+        " not say where. On AP films, often taken lying down, it told nothing: there is no score for a mass there.",
         "Labels were mined from reports by the makers of the data and are partly wrong.",
         "Side markers: single letters L, R, Л, П outside the lungs. Of 128 real films that were not trained on, "
         "nearly all with a marker, it read 58 and doubted none wrongly; of the same films mirrored it noticed 39 and "
@@ -55,7 +55,7 @@ LIMITS = {
         "помечаются как менее надёжные.",
         "Оценка образования относится ко всему снимку; половину её даёт сеть, которая смотрит на лёгкие и то, что между "
         "ними. Снимки с образованием отличаются ею от снимков без находок лучше, чем от снимков с другими находками; места "
-        "она не указывает, а на снимках лёжа (AP) ничего не показала.",
+        "она не указывает. На снимках AP, часто лёжа, она ничего не показала: там оценки образования нет.",
         "Метки извлечены создателями данных из описаний и частью неверны.",
         "Метки сторон: отдельные буквы L, R, Л, П вне лёгких. Из 128 реальных снимков, не бывших в обучении (почти на"
         " всех есть метка), прочитана метка на 58, ложных сомнений нет; на тех же снимках, отражённых зеркально, "
@@ -73,7 +73,7 @@ LIMITS = {
         "түсірілімдер сенімділігі төмен деп белгіленеді.",
         "Түзіліс бағасы бүкіл түсірілімге қатысты; жартысын өкпе мен оның аралығына қарайтын желі береді. Ол түзілісі бар "
         "түсірілімді басқа табылымы бар түсірілімнен гөрі табылымсыз түсірілімнен жақсырақ ажыратады, орнын көрсетпейді, "
-        "ал жатқан күйдегі (AP) түсірілімдерде ештеңе айта алмады.",
+        "ал көбіне жатқан күйдегі AP түсірілімдерінде ештеңе айта алмады: онда түзіліс бағасы берілмейді.",
         "Белгілерді деректерді жасаушылар сипаттамалардан алған, бір бөлігі қате.",
         "Жақ белгілері: өкпеден тыс жеке L, R, Л, П әріптері. Оқытуға кірмеген 128 нағыз түсірілімнің (дерлік бәрінде"
         " белгі бар) 58-інде белгі оқылды, жалған күмән болған жоқ; сол түсірілімдердің айнадағы көрінісінде 39-ы "

@@ -12,6 +12,7 @@ ADULT_YEARS = 18
 LEAST_PX = 300
 ASPECT = (0.65, 1.5)
 FRONTAL = {"", "PA", "AP"}
+LYING = "AP"
 
 
 def job_refusal(job: ReaderJob) -> Problem | None:
@@ -38,9 +39,14 @@ def film_refusal(film: FilmImage, field: ChestField) -> Problem | None:
     return None
 
 
+def scores_mass(view_position: str) -> bool:
+    """On films taken lying down the mass score told nothing when it was tried (docs/evaluation): there is none there."""
+    return view_position.upper() != LYING
+
+
 def film_remarks(film: FilmImage, field: ChestField) -> list[Problem]:
     found = []
-    if film.view_position.upper() == "AP":
+    if film.view_position.upper() == LYING:
         found.append(Problem("ai.chest.ap", {}, Severity.WARNING))
     if not all(field.found):
         found.append(Problem("ai.chest.one_lung", {}, Severity.WARNING))

@@ -1,7 +1,8 @@
 """Chest films: nodule and mass by film, each against all other films, and whether the highest mark lies in a box.
 
-Labels are mined from reports and the boxes few: ``n_boxes`` stands beside ``localisation_hit_rate``. Intervals: bootstrap by
-patient. Baseline on the same films: the strongest blob of the lung fields (difference of Gaussians).
+Labels are mined from reports and the boxes few: ``n_boxes`` stands beside ``localisation_hit_rate``. ``mass_shown_auc`` is
+of the films on which the reader shows a score for a mass, ``mass_auc`` of all. Intervals: bootstrap by patient. Baseline on
+the same films: the strongest blob of the lung fields (difference of Gaussians).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.ai.readers.chest.measure import NAMES
+from app.ai.readers.chest.scope import scores_mass
 from app.ai.readers.chest_xray import KINDS, FilmScored, film_log_odds, run_network, scored_film
 from app.ai.training.evaluation.common import Figures, Opened
 from app.ai.training.nih import LabelledChest, load_set, measured_set
@@ -54,6 +56,9 @@ def figures_of(
         )
         if truth.any() and not truth.all():
             curves[f"roc_{kind}"] = [a.tolist() for a in roc(truth, own)[:2]]
+    own = np.asarray([n for n, f in enumerate(films) if scores_mass(f.view)], int)
+    masses, of_mass = np.asarray(truths["mass"], bool)[own], score["mass"][own]
+    values_of["mass_shown_auc"] = bootstrap(lambda i: auc(masses[i], of_mass[i]), [patients[n] for n in own], rounds)
     boxed = [n for n, f in enumerate(films) if f.boxes]
     if boxed:
         hit = np.asarray([in_box(results[n], films[n]) for n in boxed], float)
@@ -63,6 +68,7 @@ def figures_of(
     more: dict[str, object] = {
         "n_nodule": int(np.sum(truths["nodule"])),
         "n_mass": int(np.sum(truths["mass"])),
+        "n_mass_shown": int(masses.sum()),
         "n_boxes": len(boxed),
         "n_lung_not_found": sum(not all(r.measured.field.found) for r in results),
     }
