@@ -55,7 +55,7 @@ RIDGE = 20.0
 NORMAL_PLACES = 150
 TOGETHER = 30
 MARKER_FROM = 0.5
-MARKER_ALARM_FROM = 0.85
+MARKER_ALARM_FROM = 0.7
 """Chances of a letter from which it is read, and from which it may doubt the sides of a film. Chosen on kept-out films."""
 MARKED_SHARE = 0.2
 """Share of films without nodule or mass on which a mark is allowed."""

@@ -38,7 +38,9 @@ def found_markers(film: FilmImage, field: ChestField, nets: Networks, parameters
     if not free:
         return []
     chosen = [parts[n] for n in free]
-    logits = nets.run(NETWORK, crops_of(hat, chosen, [masks[n] for n in free]))
+    crops = crops_of(hat, chosen, [masks[n] for n in free])
+    # As it stands and seen from behind, as many letters do stand on films: what is sure both ways is rarely wrong.
+    logits = (nets.run(NETWORK, crops) + nets.run(NETWORK, np.ascontiguousarray(crops[..., ::-1]))) / 2
     return markers_of(chosen, logits, grid.shape, float(parameters.get("marker_from", 0.9)))
 
 
