@@ -73,6 +73,21 @@ def test_a_box_gets_the_tooth_that_it_covers_else_the_nearest() -> None:
     assert tooth_of((5000, 5000, 5010, 5010), teeth) is None
 
 
+def test_a_box_beside_the_seen_teeth_is_rather_of_one_that_was_not_seen() -> None:
+    """Between a seen 47 and the place of an unseen 48, nearer the 47."""
+    teeth = number_teeth(maps([n for n in range(32) if n != 16]), CONTENT, TEMPLATE)
+    by = numbered(teeth)
+    (x0, y0), (x1, y1) = by[48].centre_px, by[47].centre_px
+    x, y = 0.45 * x0 + 0.55 * x1, 0.45 * y0 + 0.55 * y1
+    found = tooth_of((x - 3, y - 3, x + 3, y + 3), teeth)
+    assert found is not None
+    assert found[0] == 48
+    x, y = 0.2 * x0 + 0.8 * x1, 0.2 * y0 + 0.8 * y1
+    near = tooth_of((x - 3, y - 3, x + 3, y + 3), teeth)
+    assert near is not None
+    assert near[0] == 47
+
+
 def test_a_masked_place_says_nothing_to_the_network() -> None:
     film = np.full((300, 600), 100.0, np.float32)
     film[80:220, 100:500] += np.random.default_rng(0).normal(0, 30, (140, 400)).astype(np.float32)

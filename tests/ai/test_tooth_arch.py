@@ -60,6 +60,47 @@ def test_a_place_that_leaves_its_neighbours_no_room_is_no_tooth() -> None:
     assert 1 not in [i for i, _ in found]
 
 
+def test_bone_behind_the_last_tooth_is_no_third_molar() -> None:
+    """A word that is weak beside the other teeth of its film is none, however clear it is about the number."""
+    teeth = row([8, 9, 10, 11, 12, 13, 14, 15])
+    for share, seen in ((0.2, False), (0.6, True)):
+        likely = teeth.likely.copy()
+        likely[7] *= share
+        for film in (1.0, 0.4):
+            places = replace(teeth, likely=film * likely, usual=film * 0.8)
+            assert (picked(places)[-1] == 15) is seen
+            assert bool(decided(places, EVEN, 4.0, WEIGHTS).chance[7].sum() > 0.5) is seen
+
+
+def test_how_clear_a_number_is_says_nothing_about_there_being_a_tooth() -> None:
+    clear = row([15], strength=0.3)
+    halves = clear.likely.copy()
+    halves[0, 14] = 0.3
+    best = [evidence(p, EVEN, 4.0, WEIGHTS).max() for p in (clear, replace(clear, likely=halves))]
+    assert best[0] == pytest.approx(best[1])
+    # Strength 0.3 where teeth are usually 1 is as likely no tooth.
+    assert best[0] == pytest.approx(0.0)
+
+
+def test_even_a_doubtful_mark_of_an_impacted_tooth_is_the_last_of_its_row() -> None:
+    gain = evidence(replace(row([14]), impacted=np.array([0.3])), EVEN, 4.0, WEIGHTS)[0]
+    plain = evidence(row([14]), EVEN, 4.0, WEIGHTS)[0]
+    sure = 1.0 - 0.1 * 0.7
+    by = impacted_ratio()
+    np.testing.assert_allclose(gain - plain, np.log(1.0 - sure + sure * by), rtol=1e-9)
+    assert (gain - plain)[15] - (gain - plain)[14] > 3.5
+
+
+def test_an_impacted_premolar_keeps_a_sure_number_and_loses_confidence() -> None:
+    said = [8, 9, 10, 11, 12, 13, 14]
+    places = row(said)
+    impacted = replace(places, impacted=np.where(np.array(said) == 12, 0.9, 0.0))
+    assert KIND[12] == 5
+    assert picked(impacted) == said
+    before, after = (decided(p, EVEN, 4.0, WEIGHTS).chance[4, 12] for p in (places, impacted))
+    assert 0.5 < after < before
+
+
 def test_chances_are_those_of_all_sequences_and_no_more_than_one() -> None:
     places = row([2, 3, 4, 6], strength=0.3)
     found = decided(places, EVEN, 4.0, WEIGHTS)
@@ -113,6 +154,25 @@ def test_a_box_without_a_peak_is_a_tooth_of_the_jaw_on_its_side_and_one_with_two
     assert len(upper) < 16
     assert upper.impacted.max() == 0.7
     assert len(places_of(maps(present), [replace(wide, score=0.1)])[0]) == 16
+
+
+def test_a_box_is_of_the_jaw_on_whose_side_it_lies_whatever_the_network_says() -> None:
+    """A lower third molar in the channel of an upper one, and the strongest peak of its box."""
+    wrong = maps(list(range(32)), wrong={31: 15})
+    x, y = cell_of(31)
+    assert len(places_of(wrong)[1]) == 15
+    upper, lower = places_of(wrong, [ToothBox("Impacted Tooth", (x - 2, y - 4, x + 2, y + 4), 0.9)])
+    assert (len(upper), len(lower)) == (16, 16)
+    assert (upper.impacted.max(), lower.impacted.max()) == (0.0, 0.9)
+    assert lower.where[lower.impacted.argmax()] == pytest.approx((x, y))
+
+
+def test_the_usual_strength_is_that_of_the_film() -> None:
+    found = maps(list(range(32)))
+    assert places_of(found)[0].usual == pytest.approx(0.8)
+    found[:32] *= 0.5
+    upper, lower = places_of(found)
+    assert upper.usual == lower.usual == pytest.approx(0.4)
 
 
 def test_boxes_of_the_film_reach_the_cells() -> None:

@@ -281,6 +281,7 @@ def pack_into(package: Path, work: Path) -> bytes:
 
     from app.ai.engines.torch_engine import golden_cases, load_module, module_arrays
     from app.ai.package import PackageParts, build_package, open_package
+    from app.ai.training.dental_card import LIMITS
     from app.ai.training.signing_key import private_key
     from app.ai.trust import read_trust
     from app.ai.weights_file import read_tensors
@@ -291,7 +292,7 @@ def pack_into(package: Path, work: Path) -> bytes:
     arrays = module_arrays(load_module(spec(), read_tensors((work / "network.safetensors").read_bytes())))
     figures = json.loads((work / "figures.json").read_text(encoding="utf-8"))
     limits = {}
-    for language, texts in opened.card.limits.items():
+    for language, texts in LIMITS.items():
         begins, now = REPLACED[language]
         limits[language] = (*(t for t in texts if not t.startswith(begins)), now)
     generated = f"{figures['films_cropped']} generated films of other seeds, cropped and re-exposed"

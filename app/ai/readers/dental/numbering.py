@@ -32,6 +32,8 @@ SURE = 0.5
 FEWEST = 6
 WIDE = 0.7
 """An arch that takes less of the film's width is looked at once more, closer."""
+OVERLOOKED = 0.5
+"""How much nearer the place of a tooth that is not seen counts, for a box that lies on no seen one."""
 WEIGHTS = Weights()
 OTHER_SIDE = [*range(NUMBERS - 1, -1, -1), *range(2 * NUMBERS - 1, NUMBERS - 1, -1)]
 """Of each number in ``TEETH``, the place of the same tooth of the other side."""
@@ -240,7 +242,8 @@ def _place(
 
 
 def tooth_of(box: Box, teeth: Sequence[ToothPlace]) -> tuple[int, float] | None:
-    """(FDI number, confidence) of the tooth that a box is of: the largest overlap, else the nearest place; None without."""
+    """(FDI number, confidence) of the tooth that a box is of: the largest overlap, else the nearest place, rather of a
+    tooth that was not seen; None without."""
     if not teeth:
         return None
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
@@ -252,10 +255,10 @@ def tooth_of(box: Box, teeth: Sequence[ToothPlace]) -> tuple[int, float] | None:
         return -shared, float(np.hypot((x - middle[0]) / max(w, 1.0), 1.2 * (y - middle[1]) / max(h, 1.0)))
 
     best = min(teeth, key=rank)
-    shared, far = rank(best)
-    if -shared >= 0.2:
+    if -rank(best)[0] >= 0.2:
         return best.fdi, best.confidence
-    nearest = min(teeth, key=lambda t: rank(t)[1])
+    # A tooth on none of the seen ones is rather one of those that were not seen.
+    nearest = min(teeth, key=lambda t: rank(t)[1] * (OVERLOOKED if not t.seen else 1.0))
     far = rank(nearest)[1]
     return (nearest.fdi, round(0.5 * max(0.0, 1.0 - far / 2), 3)) if far < 2 else None
 

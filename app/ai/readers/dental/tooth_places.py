@@ -1,7 +1,7 @@
 """Places on a panoramic film that look like a tooth: peaks of the numbering network, and the boxes of the detector.
 
 Lengths are in cells of the network's answer. A box of the detector takes the place of the peaks inside it: both are of one
-tooth. A box without a peak is a place of its own, in the jaw on whose side of the bite it lies.
+tooth, in the jaw on whose side of the bite it lies. A box without a peak there is a place of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ LOWEST = 0.12
 """A peak below this is no tooth."""
 LEAST_BOX = 0.2
 """A box of the detector less likely than this is not looked at."""
+USUAL_FROM = 0.2
+"""Weaker places do not count for how strong teeth are on a film."""
 NEAR_CELLS = 1.6
 MOST = 22
 """Places of one jaw that are kept, the strongest."""
@@ -62,7 +64,9 @@ def places_of(maps: Maps, boxes: Sequence[ToothBox] = ()) -> tuple[Places, Place
     for box in boxes:
         if box.score >= LEAST_BOX:
             _take_in(jaws, box, maps)
-    return _sorted(jaws.upper), _sorted(jaws.lower)
+    strength = [float(p.likely.max()) for p in (*jaws.upper, *jaws.lower) if p.likely.max() > USUAL_FROM]
+    usual = float(np.median(strength)) if strength else 1.0
+    return _sorted(jaws.upper, usual), _sorted(jaws.lower, usual)
 
 
 def _peaks(maps: Maps, jaw: slice) -> list[_Place]:
@@ -95,28 +99,31 @@ def _take_in(jaws: _Jaws, box: ToothBox, maps: Maps) -> None:
         ((off(p) / (p.strength + 0.05), k, p) for k, jaw in enumerate((jaws.upper, jaws.lower)) for p in jaw if off(p) < 1),
         key=lambda hit: hit[0],
     )
-    if inside:
+    taken = {id(p) for _, _, p in inside}
+    sides = [[p for p in jaw if id(p) not in taken] for jaw in (jaws.upper, jaws.lower)]
+    if not inside and not all(sides):
+        return
+    lower = _is_lower(sides, x, y) if all(sides) else bool(inside[0][1])
+    if inside and inside[0][1] == lower:
         mine = inside[0][2]
         mine.x, mine.y, mine.size = x, y, (w, h)
-        others = {id(p) for _, _, p in inside[1:]}
-        jaws.upper = [p for p in jaws.upper if id(p) not in others]
-        jaws.lower = [p for p in jaws.lower if id(p) not in others]
     else:
-        if not jaws.upper or not jaws.lower:
-            return
-        above, below = (
-            float(np.mean([p.y for p in sorted(jaw, key=lambda p: abs(p.x - x))[:3]])) for jaw in (jaws.upper, jaws.lower)
-        )
-        lower = y > (above + below) / 2
         row, column = (int(np.clip(v, 0, most - 1)) for v, most in zip((y, x), maps.shape[1:], strict=True))
         mine = _Place(x, y, (w, h), _around(maps[_LOWER if lower else _UPPER], row, column, 2))
-        (jaws.lower if lower else jaws.upper).append(mine)
+    sides[lower].append(mine)
+    jaws.upper, jaws.lower = sides
     mine.boxed = max(mine.boxed, box.score)
     if box.kind == IMPACTED:
         mine.impacted = max(mine.impacted, box.score)
 
 
-def _sorted(jaw: list[_Place]) -> Places:
+def _is_lower(jaws: list[list[_Place]], x: float, y: float) -> bool:
+    """Whether a place lies rather in the lower jaw than in the upper one, by the teeth beside it."""
+    above, below = (float(np.mean([p.y for p in sorted(jaw, key=lambda p: abs(p.x - x))[:3]])) for jaw in jaws)
+    return y > (above + below) / 2
+
+
+def _sorted(jaw: list[_Place], usual: float) -> Places:
     kept = sorted(sorted(jaw, key=lambda p: -p.strength)[:MOST], key=lambda p: p.x)
     n = len(kept)
     return Places(
@@ -125,4 +132,5 @@ def _sorted(jaw: list[_Place]) -> Places:
         np.array([p.likely for p in kept], np.float64).reshape(n, NUMBERS),
         np.array([p.impacted for p in kept], np.float64),
         np.array([p.boxed for p in kept], np.float64),
+        usual,
     )
