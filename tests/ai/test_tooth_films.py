@@ -1,7 +1,8 @@
-"""Tooth numbers of the shipped reader on generated films whose teeth are known: as they are, stretched, masked, both."""
+"""Numbers and marks of the shipped panoramic reader on generated films: as they are, stretched, masked, both."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.ai.readers.dental.numbering import TEETH, template_of
 from app.ai.readers.dental.tooth_findings import places
 from app.ai.training.dental_teeth import Film, film_of
 from app.ai.training.evaluation.common import open_reader
+from tests.ai.metamorphic import as_it_is, case, compared, read, same
 
 SEEDS = (31_000, 31_001)
 
@@ -64,3 +66,15 @@ def test_nine_of_ten_teeth_keep_their_number(across: float, mask: bool) -> None:
     print(f"width x {across:g}, masked {mask}: {right} of {teeth} numbers right, {gone} of {missing} missing teeth told")
     assert right >= 0.9 * teeth
     assert gone >= 0.5 * missing
+
+
+@pytest.mark.parametrize(("across", "mask"), [(0.5, False), (1.0, True), (0.5, True)])
+def test_marks_and_their_teeth_stay(across: float, mask: bool) -> None:
+    name = "dental_panoramic"
+    (plain,) = case(name)
+    values = plain.values
+    if across != 1.0:
+        values = cv2.resize(values, None, fx=across, fy=1.0, interpolation=cv2.INTER_AREA)
+    out = read(name, films=(replace(plain, values=masked(values) if mask else values),))
+    same(name, out, lambda x, y: (x / across, y))
+    assert [f.region for f in compared(name, out)] == [f.region for f in as_it_is(name)]
