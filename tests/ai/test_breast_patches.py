@@ -25,7 +25,7 @@ from app.ai.readers.mammogram.patches import (
     patches,
     places_of,
 )
-from app.ai.readers.mammogram.study import Measured, Scored, scored
+from app.ai.readers.mammogram.study import IMAGE, LOOKED, Measured, Scored, image_odds, scored
 from app.ai.readers.mammogram.view import BreastView, prepare
 from app.ai.training.breast_patches import PatchSettings, false_places, films_of, train_patches
 from app.ai.training.mias import Lesion, Mammogram
@@ -99,8 +99,25 @@ def test_the_common_score_orders_the_marks_and_moves_what_lies_near():
     at = int(np.hypot(result.measured.places[:, 1] - places[3].x, result.measured.places[:, 0] - places[3].y).argmin())
     assert new.score[at] == pytest.approx(new.marks[0].score, rel=1e-5)
     assert int(new.score.argmax()) == at
-    # The picture's own traits are those of its places.
+    # The picture's own traits are those of its places; its level is that of the three highest.
     assert new.traits == result.traits
+    rest = sorted(((1 - WEIGHT) * p.score - WEIGHT for n, p in enumerate(places) if n != 3), reverse=True)[:2]
+    assert new.looked == pytest.approx(((1 - WEIGHT) * places[3].score + WEIGHT * 30.0 + sum(rest)) / 3)
+
+
+def test_a_picture_is_scored_by_its_highest_places_and_those_of_the_other_breast():
+    results = [by_grey(view((80.0, 190.0))), by_grey(view(None, True, seed=2))]
+    mine, other = looked_again(results, [1, 0], Stands(0, 3.0))
+    assert mine.looked is not None
+    assert other.looked is not None
+    assert mine.looked > other.looked
+    # A package of before weighs what the places alone say.
+    before = {IMAGE: {"weights": [1.0] + [0.0] * 11, "bias": 0.0}}
+    now = {**before, LOOKED: {"weights": [2.0, 3.0], "bias": 0.5}}
+    assert image_odds(mine, None, before) == pytest.approx(mine.traits[0])
+    assert image_odds(mine, None, now) == pytest.approx(2 * mine.looked + 0.5)
+    assert image_odds(mine, other, now) == pytest.approx(2 * mine.looked + 3 * (mine.looked - other.looked) + 0.5)
+    assert image_odds(mine, other, {}) is None
 
 
 def test_the_other_breast_is_asked_where_it_is_there():

@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
-from app.ai.readers.film.places import Floats, PlaceMark, each_once, linear, painted, probability
+from app.ai.readers.film.places import Floats, PlaceMark, each_once, painted, probability
 from app.ai.readers.mammogram.asymmetry import asymmetry_z
 from app.ai.readers.mammogram.cluster_findings import COARSEST_MM as CLUSTER_MM
 from app.ai.readers.mammogram.cluster_findings import cluster_findings, resolves
 from app.ai.readers.mammogram.density import band_of, dense_share
 from app.ai.readers.mammogram.earlier import then_of, views_then, with_earlier
 from app.ai.readers.mammogram.patches import looked_again
-from app.ai.readers.mammogram.study import Scored, image_traits, measured_views, run_network, scored
+from app.ai.readers.mammogram.study import Scored, image_odds, measured_views, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM, BreastView, prepare
 from app.domain.finding import ASYMMETRY, Band, Finding, Heatmap, Location, ReadState, Source
 from app.domain.identity import uid_for
@@ -143,9 +143,8 @@ class BreastReader:
         before = views_then(job.earlier, films, lambda film: outlined(film)[0])
         for n, (film, result) in enumerate(zip(films, results, strict=True)):
             p = partner[n]
-            traits = image_traits(result, None if p is None else results[p])
-            if "image" in parameters:
-                highest = max(highest, linear(traits, parameters["image"]))
+            odds = image_odds(result, None if p is None else results[p], parameters)
+            highest = highest if odds is None else max(highest, odds)
             marks = told(job, film, result, parameters)
             then = then_of(film, result.measured.view, job.earlier, before) if marks else None
             findings += [with_earlier(f, result.measured.view, then) for f in marks]

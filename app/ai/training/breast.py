@@ -4,9 +4,9 @@
 
 DIR holds ``labelled/mammo-mias``. Stages: ``measure`` (the places of every picture), ``cross`` (five folds by patient over
 all pictures, three seeds: the figures; three further seeds judge what ranking and patches add; six minutes of processor
-time a seed, kept in the working folder as ``cross-SEED.json`` and not done again), ``clusters`` (points of the generated
-views: about seven minutes of processor time), ``package`` (trained on train and validation; their own five folds give the
-weights of the image score and the calibration; the test split's figures are counted with the result).
+time a seed, kept in the working folder as ``cross-VERSION-SEED.json`` and not done again), ``clusters`` (points of the
+generated views: about seven minutes of processor time), ``package`` (trained on train and validation; their own five folds
+give the weights of the image score and the calibration; the test split's figures are counted with the result).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from app.ai.readers.mammogram.clusters import NETWORK as CLUSTERS
 from app.ai.readers.mammogram.maps import NAMES, PAIRED
 from app.ai.readers.mammogram.patches import NETWORK as PATCHES
 from app.ai.readers.mammogram.patches import SIDE, looked_again
-from app.ai.readers.mammogram.study import NETWORK, Measured, Scored, image_traits, scored
+from app.ai.readers.mammogram.study import LOOKED, NETWORK, Measured, Scored, image_traits, looked_traits, scored
 from app.ai.training import breast_clusters as specks
-from app.ai.training.breast_card import CARD, OPERATING_POINT
+from app.ai.training.breast_card import CARD, OPERATING_POINT, VERSION
 from app.ai.training.breast_patches import PatchSettings, films_of, train_patches
 from app.ai.training.card_figures import bands_of
 from app.ai.training.evaluation.breast import figures_of, hits, image_scores, rows_of
@@ -50,7 +50,7 @@ PACKAGE_ID = "kz.ekinshi.breast"
 LABELLED = "labelled/mammo-mias"
 SETTINGS = PlaceSettings(hidden=24, members=3, dropout=0.5, decay=0.5, epochs=14)
 RANKED = replace(SETTINGS, members=8, epochs=20)
-LOOKED = PatchSettings()
+PATCH_SETTINGS = PatchSettings()
 FOLDS = 5
 SEEDS = (0, 1, 2)
 FRESH_SEEDS = (3, 4, 5)
@@ -132,7 +132,7 @@ def out_of_fold(images: Sequence[Mammogram], found: Sequence[Measured], seed: in
     for f in range(FOLDS):
         seen, own = np.nonzero(fold != f)[0], np.nonzero(fold == f)[0]
         both, apart = place_scores(images, found, seen, seed, f)
-        settings = replace(LOOKED, seed=100 * seed + f)
+        settings = replace(PATCH_SETTINGS, seed=100 * seed + f)
         net = train_patches([films[n] for n in seen], [both[n] for n in seen], settings)
         full = looked_again([both[n] for n in own], partner_of([images[n] for n in own]), PlainNetworks({PATCHES: net}))
         out |= {int(n): Looks(one, both[n], apart[n]) for n, one in zip(own, full, strict=True)}
@@ -140,9 +140,10 @@ def out_of_fold(images: Sequence[Mammogram], found: Sequence[Measured], seed: in
 
 
 def traits_of_images(images: Sequence[Mammogram], results: Sequence[Scored]) -> npt.NDArray[np.float64]:
-    partner = partner_of(images)
-    pairs = zip(results, partner, strict=True)
-    return np.asarray([image_traits(r, None if p is None else results[p]) for r, p in pairs], np.float64)
+    """Those of the second look where it was made (of all pictures with places), else those of the places."""
+    of = looked_traits if any(r.looked is not None for r in results) else image_traits
+    pairs = zip(results, partner_of(images), strict=True)
+    return np.asarray([of(r, None if p is None else results[p]) for r, p in pairs], np.float64)
 
 
 def seed_figures(images: Sequence[Mammogram], found: Sequence[Measured], seed: int) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def cross_figures(images: Sequence[Mammogram], found: Sequence[Measured], work: 
     """Five folds by patient over all pictures. The image score's few weights are fitted on the other four folds."""
     known: dict[int, dict[str, Any]] = {}
     for seed in (*SEEDS, *FRESH_SEEDS):
-        kept = work / f"cross-{seed}.json"
+        kept = work / f"cross-{VERSION}-{seed}.json"
         if not kept.exists():
             kept.write_text(json.dumps(seed_figures(images, found, seed)), encoding="utf-8")
         known[seed] = json.loads(kept.read_text(encoding="utf-8"))
@@ -299,12 +300,11 @@ def package(
     known = [n for n, i in enumerate(images) if i.split != "test"]
     mine, own = [images[n] for n in known], [found[n] for n in known]
     results = [x.full for x in out_of_fold(mine, own, 0)]
-    traits = traits_of_images(mine, results)
-    image = logistic(traits, np.asarray([i.abnormal for i in mine]), RIDGE).plain()
+    image = logistic(traits_of_images(mine, results), np.asarray([i.abnormal for i in mine]), RIDGE).plain()
     table, threshold, bands = calibration_of(mine, results)
     net, _ = trained(pictures_of(mine, own, np.random.default_rng(7)), 7)
     by_places = [scored(m, scores(net, m.features)) for m in found]
-    patch = train_patches(films_of(mine, own), [by_places[n] for n in known], replace(LOOKED, seed=7))
+    patch = train_patches(films_of(mine, own), [by_places[n] for n in known], replace(PATCH_SETTINGS, seed=7))
     params = {"inputs": len(NAMES), "hidden": SETTINGS.hidden, "members": net.members}
     s = specks.SETTINGS
     of_clusters = {"inputs": len(CLUSTER_NAMES), "hidden": s.hidden, "members": s.members}
@@ -315,7 +315,7 @@ def package(
     }
     modules = {NETWORK: net, PATCHES: patch, CLUSTERS: clusters.net}
     arrays = {name: module_arrays(module, half=False) for name, module in modules.items()}
-    pipeline = {"image": image, "most_marks": 2, "bands": [0.2, 0.35], "maps": list(NAMES), "clusters": clusters.told}
+    pipeline = {LOOKED: image, "most_marks": 2, "bands": [0.2, 0.35], "maps": list(NAMES), "clusters": clusters.told}
     pipeline["patches"] = True
     last = [n for n, i in enumerate(images) if i.split == "test"]
     pictures = [images[n] for n in last]
@@ -327,7 +327,7 @@ def package(
         Metric(k, round(v.value, 4), round(v.low, 4), round(v.high, 4), v.n, "mammo-mias, test split", command)
         for k, v in figures.items()
     ]
-    folds = "python -m app.ai.training.breast --stages measure cross"
+    folds = "python -m app.ai.training.breast --data DIR --stages cross"
     for k, v in cross.get("mean_of_seeds", {}).items():
         name = "mammo-mias, five folds by patient, mean of three seeds"
         metrics.append(Metric(k, *_around(v), len(images), name, folds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.ai.training.reader_card import ReaderCard
 from app.domain.model_card import SelectionRules
 
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 TITLES = {
     "en": "Places to look at again on mammograms",
     "ru": "Места для повторного взгляда на маммограммах",

@@ -1,7 +1,7 @@
 """The highest places of a view looked at once more: each with its surroundings of 38 mm and those of the other breast.
 
-The score of a place and the network's, both in log odds, become one; the places are put in order by it. The picture's own
-traits stay those of the place scores: what a patch adds tells one place from another, not one picture from another.
+The score of a place and the network's, both in log odds, become one; the places are put in order by it, and the
+three highest say how likely the picture shows a lesion at all.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ NEAR_PX = 14.0
 WEIGHT = 1.0 / 3.0
 """Share of the network in the common score."""
 HIGHEST = 4.0
+LEVEL_OF = 3
+"""So many highest places make the picture's level."""
 FLIPS = tuple(np.diag([x, y]) for x in (1.0, -1.0) for y in (1.0, -1.0))
 Matrix = npt.NDArray[np.float64]
 
@@ -94,7 +96,8 @@ def again(result: Scored, places: Sequence[PlaceMark], looked: Floats) -> Scored
     far = np.hypot(*(result.measured.places[:, None].astype(np.float32) - at[None].astype(np.float32)).transpose(2, 0, 1))
     nearest = far.argmin(1)
     moved = np.where(far.min(1) < NEAR_PX, (now - was)[nearest], 0.0)
-    return replace(result, score=(result.score + moved).astype(np.float32), marks=tuple(marks))
+    level = float(np.sort(now)[-LEVEL_OF:].mean())
+    return replace(result, score=(result.score + moved).astype(np.float32), marks=tuple(marks), looked=level)
 
 
 def looked_again(results: Sequence[Scored], partner: Sequence[int | None], nets: Networks) -> list[Scored]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from app.ai.readers.film.places import (
     PlaceMark,
     Places,
     at_places,
+    linear,
     marks_of,
     places_in,
     smoothed,
@@ -27,6 +29,10 @@ APART_PX = 28.0
 SMOOTH_STEPS = 1.0
 SKIN_MM = 2.0
 MARKS = 6
+IMAGE = "image"
+"""Name of the weights of ``image_traits``, which packages of before 0.5.0 go by."""
+LOOKED = "image_looked"
+"""Name of the weights of ``looked_traits``, which go before those of ``image_traits``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +49,9 @@ class Scored:
     score: Floats
     marks: tuple[PlaceMark, ...]
     traits: tuple[float, ...]
-    """Of this view alone."""
+    """Of this view's places alone."""
+    looked: float | None = None
+    """Mean of the three highest scores after the second look (``patches.py``); None where there was none."""
 
 
 def measured_views(
@@ -78,10 +86,36 @@ def run_network(measured: Measured, nets: Networks) -> Floats:
 
 
 def image_traits(mine: Scored, other: Scored | None) -> list[float]:
-    """What the score of a view is made of: its own traits, and by how much they exceed those of the other breast."""
+    """What the places say of a view: its own traits, and by how much they exceed those of the other breast."""
     if other is None:
         return [*mine.traits, *([0.0] * len(mine.traits))]
     return [*mine.traits, *(a - b for a, b in zip(mine.traits, other.traits, strict=True))]
 
 
-__all__ = ["NOTHING", "Measured", "Scored", "image_traits", "measured_views", "run_network", "scored"]
+def looked_traits(mine: Scored, other: Scored | None) -> list[float]:
+    """What the second look says of a view: the level of its highest places, and how far it exceeds the other breast's."""
+    level = NOTHING if mine.looked is None else mine.looked
+    there = level if other is None else NOTHING if other.looked is None else other.looked
+    return [level, level - there]
+
+
+def image_odds(mine: Scored, other: Scored | None, parameters: Mapping[str, Any]) -> float | None:
+    """Log odds that the view shows a lesion; None with a package that has no weights for it."""
+    if LOOKED in parameters:
+        return linear(looked_traits(mine, other), parameters[LOOKED])
+    return linear(image_traits(mine, other), parameters[IMAGE]) if IMAGE in parameters else None
+
+
+__all__ = [
+    "IMAGE",
+    "LOOKED",
+    "NOTHING",
+    "Measured",
+    "Scored",
+    "image_odds",
+    "image_traits",
+    "looked_traits",
+    "measured_views",
+    "run_network",
+    "scored",
+]

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app.ai.readers.film.places import PlaceMark, linear
+from app.ai.readers.film.places import PlaceMark
 from app.ai.readers.mammogram.maps import NAMES
 from app.ai.readers.mammogram.patches import looked_again
-from app.ai.readers.mammogram.study import Measured, Scored, image_traits, run_network, scored
+from app.ai.readers.mammogram.study import Measured, Scored, image_odds, run_network, scored
 from app.ai.readers.mammogram.view import GRID_MM
 from app.ai.training.breast_clusters import on_labelled, package_figures
 from app.ai.training.evaluation.common import Figures, Opened
@@ -159,8 +159,8 @@ def baseline(found: Measured) -> Scored:
 def image_scores(images: Sequence[Mammogram], results: Sequence[Scored], parameters: object) -> npt.NDArray[np.float64]:
     assert isinstance(parameters, dict)
     partner = partner_of(images)
-    traits = [image_traits(r, None if p is None else results[p]) for r, p in zip(results, partner, strict=True)]
-    return np.asarray([linear(t, parameters["image"]) for t in traits])
+    pairs = zip(results, partner, strict=True)
+    return np.asarray([image_odds(r, None if p is None else results[p], parameters) for r, p in pairs], np.float64)
 
 
 def evaluate(folder: Path, split: str, opened: Opened) -> Figures:
