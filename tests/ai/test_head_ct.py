@@ -15,7 +15,7 @@ from app.ai.networks.registry import build
 from app.ai.reader_api import ReaderJob
 from app.ai.readers.head.frame import COLUMNS, ROWS, Frame, frame_of
 from app.ai.readers.head.planes import CHANNELS, channels, neighbours, off_grid, on_grid, windowed
-from app.ai.readers.head.segment import NETWORK, BleedMap, outlines
+from app.ai.readers.head.segment import NETWORK, BleedMap, likeliest, outlines
 from app.ai.readers.head.stack import stack_of, to_source
 from app.ai.readers.head_ct import READER, calibrated, marks_of
 from app.ai.readers.lung.canonical import turn
@@ -335,6 +335,20 @@ def test_a_body_that_is_nowhere_sure_is_left_out_whole() -> None:
     assert not outlines(found, around, {**one, "mask_peak": 0.8, "speck_pixels": 1201}).any()
 
 
+def test_an_outline_is_as_large_as_promises_the_best_overlap() -> None:
+    assert likeliest(np.array([0.2, 0.9, 0.9])) == 2  # 2 * 1.8 / (2 + 2.0) = 0.9, with the third 2 * 2.0 / (3 + 2.0) = 0.8
+    assert likeliest(np.array([0.6, 0.9])) == 2
+    assert likeliest(np.array([0.2, 0.2, 0.2])) == 3  # pale everywhere: all of it
+    maps = np.zeros((2, ROWS, COLUMNS), np.float32)
+    maps[:, 50:60, 50:60] = 0.25
+    maps[0, 53:57, 53:57] = 0.99
+    found, around = BleedMap(maps, np.zeros(2, np.float32)), [(0, 1), (0, 1)]
+    way = {"mask_threshold": 0.1, "mask_peak": 0.8, "speck_pixels": 10}
+    assert [int(p.sum()) for p in outlines(found, around, way)] == [100, 100]
+    # Beside a sure middle the pale rim is left out; a slice that is pale as a whole is outlined as a whole.
+    assert [int(p.sum()) for p in outlines(found, around, {**way, "best_overlap": True})] == [16, 100]
+
+
 def test_what_is_tuned_counts_like_the_outlines() -> None:
     from app.ai.training.head_figures import PEAKS, SPECK_PIXELS, overlap
 
@@ -348,7 +362,7 @@ def test_what_is_tuned_counts_like_the_outlines() -> None:
     found = BleedMap(maps, np.zeros(4, np.float32))
     for peak, told in zip(PEAKS, overlap([(scan, found)], [truth], 0.3, 0.3), strict=True):
         parameters = {"mask_threshold": 0.3, "mask_smoothing": 0.3, "mask_peak": peak, "speck_pixels": SPECK_PIXELS}
-        masks = outlines(found, scan.around(), parameters)
+        masks = outlines(found, scan.around(), {**parameters, "best_overlap": True})
         assert told.pooled == pytest.approx(2 * (masks & truth).sum() / (masks.sum() + truth.sum()))
 
 
