@@ -155,6 +155,19 @@ def test_a_film_taken_lying_down_gets_no_score_for_a_mass_and_says_so():
     assert told == {"PA": (both, False), "AP": ({"chest.nodule_score"}, True), "": (both, False)}
 
 
+def test_what_has_hard_edges_gets_no_mark_and_the_next_shadow_stands_in_its_place():
+    values = chest((0.72, 0.55))
+    cv2.circle(values, (154, 205), 14, 235.0, -1)  # a port: as bright inside as out to its rim
+    told = {}
+    for limit in ({}, {"steepest_edge": 0.32}):
+        job = ReaderJob("1.2", IDENTITY, None, (film(values),))
+        out = READER.run(job, Blobs(), {**PARAMETERS, **limit}, SilentProgress())  # type: ignore[arg-type]
+        (mark,) = out.findings
+        told[bool(limit)] = (mark.location.centre_px, "ai.chest.hard_edges" in [p.code for p in out.problems])
+    assert told[False] == (pytest.approx((154, 205), abs=12), False), "a package of before marks what is brightest"
+    assert told[True] == (pytest.approx((0.72 * 512, 0.55 * 512), abs=12), True)
+
+
 def test_cancel_is_heard():
     class Stop(SilentProgress):
         def cancelled(self) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from app.ai.reader_api import FilmImage, Networks, ReaderJob, ReaderOutput
 from app.ai.readers.chest.earlier import beside, earlier_scored, with_earlier
 from app.ai.readers.chest.field import SIDE, ChestField, prepare
+from app.ai.readers.chest.hard_edges import steepness
 from app.ai.readers.chest.mass import mass_log_odds
 from app.ai.readers.chest.measure import film_traits, place_maps, stacked
 from app.ai.readers.chest.scope import film_refusal, film_remarks, job_refusal, scores_mass
@@ -118,6 +119,8 @@ class ChestXrayReader:
                 finding = _told(job, film, field, mark, likely, parameters)
                 findings.append(with_earlier(finding, field, mark.x, mark.y, then) if then else finding)
             heatmaps.append(heatmap(film, result, parameters))
+            if hard_edged(result, parameters):
+                problems.append(Problem("ai.chest.hard_edges", {}, Severity.NOTE))
             if not told:
                 problems.append(Problem("ai.chest.abstains", {}, Severity.NOTE))
             for kind in KINDS:
@@ -157,9 +160,24 @@ def _sides(film: FilmImage, field: ChestField, nets: Networks, parameters: Mappi
 
 
 def told_marks(result: FilmScored, parameters: Mapping[str, Any]) -> list[tuple[PlaceMark, float]]:
-    table = parameters.get("calibration")
-    likely = [(m, float(probability(m.score, table))) for m in result.marks[: int(parameters.get("most_marks", 2))]]
+    """The highest marks and their chances. What has hard edges is left out, and the next highest stands in its place."""
+    kept = [m for m, p in _likely(result, parameters) if not _hard_edged(result, m, parameters)]
+    return [(m, p) for m, p in _likely(result, parameters) if m in kept[: int(parameters.get("most_marks", 2))]]
+
+
+def hard_edged(result: FilmScored, parameters: Mapping[str, Any]) -> int:
+    """How many places would be likely enough for a mark, but have edges that no shadow of the body has."""
+    return sum(_hard_edged(result, m, parameters) for m, _ in _likely(result, parameters))
+
+
+def _likely(result: FilmScored, parameters: Mapping[str, Any]) -> list[tuple[PlaceMark, float]]:
+    likely = [(m, float(probability(m.score, parameters.get("calibration")))) for m in result.marks]
     return [(m, p) for m, p in likely if p >= float(parameters.get("threshold", 0.5))]
+
+
+def _hard_edged(result: FilmScored, mark: PlaceMark, parameters: Mapping[str, Any]) -> bool:
+    limit = parameters.get("steepest_edge")  # a package of before has none
+    return limit is not None and steepness(result.measured.field.values, mark) > float(limit)
 
 
 def _told(

@@ -57,6 +57,8 @@ TOGETHER = 30
 MARKER_FROM = 0.5
 MARKER_ALARM_FROM = 0.7
 """Chances of a letter from which it is read, and from which it may doubt the sides of a film. Chosen on kept-out films."""
+STEEPEST_EDGE = 0.32
+"""Steeper places get no mark: of those marked on train and validation films all were devices and letters."""
 MARKED_SHARE = 0.2
 """Share of films without nodule or mass on which a mark is allowed."""
 KNOWN_SEED = 51
@@ -219,6 +221,7 @@ def package(
     arrays[MASS_NETWORK] = module_arrays(mass_net)
     pipeline = {
         "most_marks": 1,
+        "steepest_edge": STEEPEST_EDGE,
         "bands": [0.4, 0.7],
         "maps": list(NAMES),
         "marker_from": MARKER_FROM,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.ai.training.reader_card import ReaderCard
 from app.domain.model_card import SelectionRules
 
-VERSION = "0.4.0"
+VERSION = "0.4.1"
 TITLES = {
     "en": "Nodules on chest films (demonstration)",
     "ru": "Очаги на рентгенограммах грудной клетки (демонстрация)",
@@ -39,6 +39,8 @@ LIMITS = {
         "The score for a mass is of the whole film; half of it comes from a network that looks at the lungs and what lies"
         " between them. It tells a mass better from films without any finding than from films with other findings and does"
         " not say where. On AP films, often taken lying down, it told nothing: there is no score for a mass there.",
+        "Places with hard edges (ports, electrodes, clips, letters) get no mark, and what lies behind them is not judged; "
+        "soft or small ones are still taken for nodules.",
         "Labels were mined from reports by the makers of the data and are partly wrong.",
         "Side markers: single letters L, R, Л, П outside the lungs. Of 128 real films that were not trained on, "
         "nearly all with a marker, it read 61 and doubted none wrongly, of 103 test films one; of the 128 mirrored it "
@@ -56,6 +58,8 @@ LIMITS = {
         "Оценка образования относится ко всему снимку; половину её даёт сеть, которая смотрит на лёгкие и то, что между "
         "ними. Снимки с образованием отличаются ею от снимков без находок лучше, чем от снимков с другими находками; места "
         "она не указывает. На снимках AP, часто лёжа, она ничего не показала: там оценки образования нет.",
+        "Места с резкими краями (порты, электроды, зажимы, буквы) не отмечаются, и что за ними, не оценивается; нерезкие и"
+        " мелкие всё ещё принимаются за очаги.",
         "Метки извлечены создателями данных из описаний и частью неверны.",
         "Метки сторон: отдельные буквы L, R, Л, П вне лёгких. Из 128 реальных снимков, не бывших в обучении (почти на"
         " всех есть метка), прочитана метка на 61, ложных сомнений нет (на 103 тестовых — одно); на тех же 128, "
@@ -74,6 +78,8 @@ LIMITS = {
         "Түзіліс бағасы бүкіл түсірілімге қатысты; жартысын өкпе мен оның аралығына қарайтын желі береді. Ол түзілісі бар "
         "түсірілімді басқа табылымы бар түсірілімнен гөрі табылымсыз түсірілімнен жақсырақ ажыратады, орнын көрсетпейді, "
         "ал көбіне жатқан күйдегі AP түсірілімдерінде ештеңе айта алмады: онда түзіліс бағасы берілмейді.",
+        "Қыры өткір жерлер (порт, электрод, қысқыш, әріп) белгіленбейді, олардың артында не бары бағаланбайды; қыры жұмсақ"
+        " не ұсақ заттар әлі де түйін деп қабылданады.",
         "Белгілерді деректерді жасаушылар сипаттамалардан алған, бір бөлігі қате.",
         "Жақ белгілері: өкпеден тыс жеке L, R, Л, П әріптері. Оқытуға кірмеген 128 нағыз түсірілімнің (дерлік бәрінде"
         " белгі бар) 61-інде белгі оқылды, жалған күмән болған жоқ (103 тест түсірілімінде біреу); сол 128-дің айнадағы "
