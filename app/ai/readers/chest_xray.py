@@ -112,14 +112,14 @@ class ChestXrayReader:
             problems += _sides(film, field, nets, parameters)
             measured = measured_film(field)
             result = scored_film(measured, run_network(measured, nets))
-            told = told_marks(result, parameters)
+            told, left_out = told_marks(result, parameters)
             then, unlike = beside(film, field, earlier) if told else (None, [])
             problems += unlike
             for mark, likely in told:
                 finding = _told(job, film, field, mark, likely, parameters)
                 findings.append(with_earlier(finding, field, mark.x, mark.y, then) if then else finding)
             heatmaps.append(heatmap(film, result, parameters))
-            if hard_edged(result, parameters):
+            if left_out:
                 problems.append(Problem("ai.chest.hard_edges", {}, Severity.NOTE))
             if not told:
                 problems.append(Problem("ai.chest.abstains", {}, Severity.NOTE))
@@ -159,25 +159,20 @@ def _sides(film: FilmImage, field: ChestField, nets: Networks, parameters: Mappi
     return side_remarks(film, markers, middle_of(field, film.values.shape), float(parameters["marker_alarm_from"]))
 
 
-def told_marks(result: FilmScored, parameters: Mapping[str, Any]) -> list[tuple[PlaceMark, float]]:
-    """The highest marks and their chances. What has hard edges is left out, and the next highest stands in its place."""
-    kept = [m for m, p in _likely(result, parameters) if not _hard_edged(result, m, parameters)]
-    return [(m, p) for m, p in _likely(result, parameters) if m in kept[: int(parameters.get("most_marks", 2))]]
-
-
-def hard_edged(result: FilmScored, parameters: Mapping[str, Any]) -> int:
-    """How many places would be likely enough for a mark, but have edges that no shadow of the body has."""
-    return sum(_hard_edged(result, m, parameters) for m, _ in _likely(result, parameters))
-
-
-def _likely(result: FilmScored, parameters: Mapping[str, Any]) -> list[tuple[PlaceMark, float]]:
-    likely = [(m, float(probability(m.score, parameters.get("calibration")))) for m in result.marks]
-    return [(m, p) for m, p in likely if p >= float(parameters.get("threshold", 0.5))]
-
-
-def _hard_edged(result: FilmScored, mark: PlaceMark, parameters: Mapping[str, Any]) -> bool:
-    limit = parameters.get("steepest_edge")  # a package of before has none
-    return limit is not None and steepness(result.measured.field.values, mark) > float(limit)
+def told_marks(result: FilmScored, parameters: Mapping[str, Any]) -> tuple[list[tuple[PlaceMark, float]], bool]:
+    """The highest marks with their chances, and whether a higher place was left out because its edges are hard."""
+    limit = parameters.get("steepest_edge")  # a package of before 0.4.1 has none
+    told: list[tuple[PlaceMark, float]] = []
+    left_out = False
+    for mark in result.marks:
+        likely = float(probability(mark.score, parameters.get("calibration")))
+        if likely < float(parameters.get("threshold", 0.5)) or len(told) == int(parameters.get("most_marks", 2)):
+            break
+        if limit is not None and steepness(result.measured.field.values, mark) > float(limit):
+            left_out = True
+        else:
+            told.append((mark, likely))
+    return told, left_out
 
 
 def _told(
