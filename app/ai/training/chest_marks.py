@@ -1,7 +1,8 @@
 """How many marks chest films get, with and without those on hard edges.
 
-``python -m app.ai.training.chest_marks --data DIR``: DIR is the labelled folder; the package is the shipped one. Films of the set, then the same films with a calculated nodule
-in each, where a mark hits that lies in the nodule. Train and validation films unless ``--split`` says otherwise.
+``python -m app.ai.training.chest_marks --data DIR``: DIR is the labelled folder, the package the shipped one. Films of the
+set, then the same films with a calculated nodule in each, where a mark hits that lies in the nodule. Train and validation
+films unless ``--split`` says otherwise.
 """
 
 from __future__ import annotations
