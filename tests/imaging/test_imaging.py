@@ -132,6 +132,9 @@ def test_a_known_rigid_motion_is_found() -> None:
     fixed = _body(phantoms.geometry((44, 70, 90), (2.0, 1.0, 1.0), (-165.0, 35.0, -1224.0)))
     moving = _body(phantoms.geometry((40, 66, 86), (2.5, 1.2, 1.1), (-165.0, 25.0, -1230.0)), truth)
     found = register_rigid(fixed, moving)
+    again = register_rigid(fixed, moving)
+    assert np.allclose(found.rotation, again.rotation, rtol=0, atol=1e-6)
+    assert np.allclose(found.translation_mm, again.translation_mm, rtol=0, atol=1e-3)
     for offset in ((0, 0, 0), (20, 10, -15), (-20, 5, 15)):
         p = tuple(float(v) for v in centre + offset)
         assert np.linalg.norm(np.asarray(found.apply(p)) - np.asarray(truth.apply(p))) < 1.5
