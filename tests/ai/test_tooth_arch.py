@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.ai.readers.dental.arch import KIND, NUMBERS, Places, Weights, decided, evidence, impacted_ratio, steps
+from app.ai.readers.dental.arch import (
+    KIND,
+    NUMBERS,
+    Places,
+    Weights,
+    behind_impacted,
+    decided,
+    evidence,
+    impacted_ratio,
+    steps,
+)
 from app.ai.readers.dental.boxes import ToothBox
 from app.ai.readers.dental.film import Content
 from app.ai.readers.dental.numbering import CELLS, OTHER_SIDE, TEETH, ToothPlace, closer, guess, number_teeth
@@ -89,6 +99,45 @@ def test_even_a_doubtful_mark_of_an_impacted_tooth_is_the_last_of_its_row() -> N
     by = impacted_ratio()
     np.testing.assert_allclose(gain - plain, np.log(1.0 - sure + sure * by), rtol=1e-9)
     assert (gain - plain)[15] - (gain - plain)[14] > 3.5
+
+
+def test_behind_an_impacted_molar_lies_bone_unless_a_box_or_a_strong_word_says_else() -> None:
+    """An impacted tooth a little behind the second molar, and a third molar's word farther back."""
+    said = [8, 9, 10, 11, 12, 13, 14, 14, 15]
+    at = [*EVEN[said[:7]].tolist(), EVEN[14] + 2.0, EVEN[15] + 1.0]
+    places = row(said, at=at)
+    likely = places.likely.copy()
+    likely[7], likely[8] = 0.0, likely[8] * 0.6
+    likely[7, 14] = likely[7, 15] = 0.4
+    impacted = np.array([0.0] * 7 + [0.5, 0.0])
+    marked = replace(places, likely=likely, impacted=impacted, boxed=impacted)
+    picks = dict(decided(marked, EVEN, 4.0, WEIGHTS).picks)
+    assert (picks[6], picks[7]) == (14, 15)
+    assert 8 not in picks
+    boxed = np.array([0.0] * 7 + [0.5, 0.9])
+    assert behind_impacted(marked, EVEN, WEIGHTS).tolist() == pytest.approx([0.0] * 8 + [0.95])
+    assert behind_impacted(replace(marked, boxed=boxed), EVEN, WEIGHTS).max() == 0.0
+    # A strong word loses sureness, not its number.
+    strong = replace(row(said[:7] + [15]), impacted=np.array([0.0] * 6 + [0.5, 0.0]), boxed=np.array([0.0] * 6 + [0.5, 0.0]))
+    assert picked(strong)[-1] == 15
+
+
+def test_behind_an_impacted_canine_stand_teeth() -> None:
+    said = [8, 9, 10, 11, 12, 13, 14]
+    canine = replace(row(said), impacted=np.where(np.array(said) == 10, 0.9, 0.0))
+    assert behind_impacted(canine, EVEN, WEIGHTS).max() == 0.0
+    assert picked(canine) == said
+
+
+def test_an_impacted_tooth_keeps_no_distance() -> None:
+    places = row([14, 15], at=[EVEN[14], EVEN[14] + 0.5])
+    free = replace(places, impacted=np.array([0.0, 0.9]))
+    usual, less = (steps(p, EVEN, 4.0, WEIGHTS)[0, 1, 14, 15] for p in (places, free))
+    assert usual > 3.0
+    assert less == pytest.approx(usual * (1.0 - WEIGHTS.let_off * 0.99))
+    # A number left out beside it costs what it costs: rather do all the others move along.
+    usual, same = (steps(p, EVEN, 4.0, WEIGHTS)[0, 1, 13, 15] for p in (places, free))
+    assert same == pytest.approx(usual)
 
 
 def test_an_impacted_premolar_keeps_a_sure_number_and_loses_confidence() -> None:

@@ -13,7 +13,8 @@ What the detector of the same reader found takes part as evidence and is no verd
 tooth is rarely another than a third molar or a canine. Boxes that the labels do not confirm count as well: all 48 that
 were looked at on validation and train films lie on the last tooth of a row. Of the impacted teeth of 4,063 people 76.1 %
 were third molars (Aitasalo, Lehtinen, Oksala, Int J Oral Surg 1972;1:117-120); canines come next, then second premolars
-(Arabion et al., Shiraz E-Med J 2017: 31.8 %, 9.8 % and 2.1 % of 3,632 people).
+(Arabion et al., Shiraz E-Med J 2017: 31.8 %, 9.8 % and 2.1 % of 3,632 people). What lies behind an impacted molar in no
+box is bone, and an impacted tooth keeps no distance: it may lie over its neighbour's roots as well as behind them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 NUMBERS = 16
 """Of one jaw, left to right on the film: 8 to 1, then 1 to 8."""
 KIND = np.array([8, 7, 6, 5, 4, 3, 2, 1, 1, 2, 3, 4, 5, 6, 7, 8])
+MOLARS = 3
+"""Of one side, the hindmost numbers."""
 IMPACTED_SHARE = {8: 0.76, 3: 0.15, 5: 0.04, 4: 0.015, 1: 0.015, 2: 0.01, 6: 0.005, 7: 0.005}
 """Share of each kind of tooth among the impacted (sources above)."""
 
@@ -48,6 +51,8 @@ class Weights:
     step: float = 0.7
     step_pitches: float = 0.4
     step_most: float = 2.0
+    let_off: float = 0.9
+    """Share of the cost of standing too near its neighbour that an impacted tooth is let off."""
     closed: float = 0.6
     """For each pitch that a gap is narrower than the numbers left out in it."""
     left_out: float = 1.0
@@ -92,6 +97,20 @@ def impacted_ratio() -> Floats:
     return np.asarray(share / (1.0 / 8.0), np.float64)
 
 
+def hindmost(places: Places, w: Weights) -> Floats:
+    """(n,) how surely a place is the last tooth of its row by the detector's marks of impacted teeth; 0 without one."""
+    return np.where(places.impacted > 0, 1.0 - (1.0 - w.hindmost) * (1.0 - places.impacted), 0.0)
+
+
+def behind_impacted(places: Places, expected_x: Floats, w: Weights) -> Floats:
+    """(n,) how surely a place in no box lies behind an impacted tooth among the three molars: there is bone alone."""
+    x = places.where[:, 0]
+    nearest = np.abs(x[:, None] - expected_x[None]).argmin(axis=1)
+    outward = np.where(nearest < MOLARS, -1.0, np.where(nearest >= NUMBERS - MOLARS, 1.0, 0.0))
+    beyond = ((x[:, None] - x[None]) * outward[None] > 0) & (places.boxed[:, None] <= 0)
+    return np.asarray(np.max(beyond * hindmost(places, w)[None], axis=1, initial=0.0), np.float64)
+
+
 def evidence(places: Places, expected_x: Floats, pitch: float, w: Weights) -> Floats:
     """(n, 16) what speaks for place n being each number, against its being no tooth."""
     strength = np.maximum(places.likely.max(axis=1) / places.usual, places.boxed)
@@ -100,8 +119,9 @@ def evidence(places: Places, expected_x: Floats, pitch: float, w: Weights) -> Fl
     share = (places.likely + w.doubt) / (places.likely.sum(axis=1, keepdims=True) + NUMBERS * w.doubt)
     number = w.number * np.log(share / share.max(axis=1, keepdims=True))
     off = (places.where[:, :1] - expected_x[None]) / (w.place_pitches * pitch)
-    impacted = np.where(places.impacted > 0, 1.0 - (1.0 - w.hindmost) * (1.0 - places.impacted), 0.0)[:, None]
+    impacted = hindmost(places, w)[:, None]
     ratio = 1.0 - impacted + impacted * impacted_ratio()[None]
+    there = there + np.log(1.0 - w.hindmost * behind_impacted(places, expected_x, w))
     return np.asarray(there[:, None] + number - w.place * np.log1p(0.5 * off * off) + np.log(ratio), np.float64)
 
 
@@ -116,6 +136,8 @@ def steps(places: Places, expected_x: Floats, pitch: float, w: Weights) -> Float
     cost = w.step * np.minimum(closed, w.step_most)
     # Two numbers cannot stand on one spot, however the cost is held.
     cost = cost + 4.0 * np.clip(1.0 - dx / (0.5 * pitch), 0.0, 1.0)
+    free = w.let_off * np.maximum(hindmost(places, w)[:, None], hindmost(places, w)[None])[:, :, None, None]
+    cost = cost * np.where((off < 0) & (between == 0), 1.0 - free, 1.0)
     cost = cost + (between * w.left_out)[None, None]
     return np.where((between >= 0)[None, None] & (dx > 0), cost, np.inf)
 
